@@ -1,0 +1,47 @@
+# make demo    the offline demo, from nothing to a report
+# make test    all tests and formatter checks, from nothing
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+VIEWER := resources/3Dmol-min.js
+
+.PHONY: demo test format docs clean
+
+demo: .venv/user.stamp $(VIEWER)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+	@echo; echo "The report: $(CURDIR)/results/demo/report/index.html"
+
+test: .venv/developer.stamp $(VIEWER)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/pytest
+
+format: .venv/developer.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+docs: .venv/developer.stamp
+	$(BIN)/foldgraft config write
+	$(BIN)/snakemake --rulegraph dot --configfile config/demo.yaml > resources/dag.dot
+
+.venv/base.stamp: constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	@touch $@
+
+.venv/user.stamp: .venv/base.stamp pyproject.toml
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/developer.stamp: .venv/base.stamp pyproject.toml
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/user.stamp
+
+# Without it the report shows a still picture in place of the 3D view, so a failure here stops nothing.
+$(VIEWER): | .venv/user.stamp
+	-$(BIN)/python envs/viewer.py $@
+
+clean:
+	rm -rf .venv results resources .snakemake

@@ -1,0 +1,34 @@
+"""Alignments (`msa/alignments/<shard>.parquet`) and coevolution scores (`msa/coevolution/<shard>.parquet`)."""
+
+import pyarrow as pa
+
+ALIGNMENTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("sequence_sha256", pa.string(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("a3m", pa.large_string(), nullable=False),
+        pa.field("depth", pa.int64(), nullable=False),
+        pa.field("neff", pa.float64(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+    ],
+    metadata={
+        "a3m": "the chain's own sequence first; lower-case insertions",
+        "depth": "number of sequences, the query included",
+        "neff": "effective number: each sequence weighs 1 / (number within 80 % identity of it, itself included)",
+        "source": "search, or the file name of the precomputed alignment",
+    },
+)
+
+COEVOLUTION = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("neff", pa.float64(), nullable=False),
+        pa.field("scores", pa.list_(pa.float32()), nullable=False),
+    ],
+    metadata={
+        "scores": "(L * (L - 1) / 2,) average-product-corrected, upper triangle as foldgraft.records.pairs packs it; "
+        "zero where the alignment says nothing",
+    },
+)

@@ -1,0 +1,70 @@
+"""Files that are either whole or absent, and the digests by which they are known."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from foldgraft.errors import FoldgraftError
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|~:+-]{0,127}")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a malformed one is a `FoldgraftError` naming it."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FoldgraftError(f"{path}: cannot be read as JSON ({error})") from None
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sequence_sha256(sequence: str) -> str:
+    """Hex sha256 of a one-letter sequence: the name under which its embedding and its cluster are found."""
+    return hashlib.sha256(sequence.encode("ascii")).hexdigest()
+
+
+def checked_id(text: str, where: str) -> str:
+    """`text` if it may serve as an id: 1 to 128 letters, digits and . _ | ~ : + -, beginning with a letter or digit.
+
+    Ids come from outside and end up in tables, FASTA headers and web pages, so nothing else is let in.
+
+    Raises
+    ------
+    FoldgraftError
+        naming `where` the id stands.
+    """
+    if not ID.fullmatch(text):
+        raise FoldgraftError(
+            f"{where}: {text[:60]!r} cannot be an id; use 1 to 128 letters, digits and . _ | ~ : + -, "
+            "beginning with a letter or a digit"
+        )
+    return text

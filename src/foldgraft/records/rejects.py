@@ -1,0 +1,35 @@
+"""What was dropped and why: `rejects/<shard>.csv` of a stage."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import atomic
+
+COLUMNS = ["id", "rule", "value", "reason"]
+"""id of the entry or chain; the rule that dropped it; the value the rule saw; the reason in words."""
+
+
+def write_rejects(path: Path, rows: Iterable[tuple[str, str, str, str]]) -> None:
+    """Write (id, rule, value, reason) rows; an empty table has its header."""
+    with atomic(path) as temporary:
+        pd.DataFrame(list(rows), columns=COLUMNS).to_csv(temporary, index=False)
+
+
+def read_rejects(path: Path) -> pd.DataFrame:
+    """Read a table of rejects, all columns as text.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no such table.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise FoldgraftError(f"{path}: cannot be read as a table of rejects ({error})") from None
+    if list(table.columns) != COLUMNS:
+        raise FoldgraftError(f"{path}: not a table of rejects, its columns are not {', '.join(COLUMNS)}")
+    return table

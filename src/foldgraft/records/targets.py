@@ -1,0 +1,108 @@
+"""Structure targets: `targets/<shard>.parquet`, one row per chain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from foldgraft.records.tables import read_arrays, read_rows
+
+TORSIONS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4")
+MASKED = 255
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("sequence", pa.string(), nullable=False),
+        pa.field("sequence_sha256", pa.string(), nullable=False),
+        pa.field("distogram", pa.list_(pa.uint8()), nullable=False),
+        pa.field("contacts", pa.binary(), nullable=False),
+        pa.field("pair_mask", pa.binary(), nullable=False),
+        pa.field("torsions", pa.list_(pa.float32()), nullable=False),
+        pa.field("torsion_mask", pa.binary(), nullable=False),
+        pa.field("ss3", pa.string(), nullable=False),
+    ],
+    metadata={
+        "distogram": f"(L * (L - 1) / 2,) bin 0 to 63 of the CB-CB distance (CA for Gly), {MASKED} where masked; "
+        "packed as foldgraft.records.pairs packs it; edges linspace(2.3125, 21.6875, 63) angstrom",
+        "contacts": "(L * (L - 1) / 2,) bits, big-endian as numpy.packbits: CB-CB (CA for Gly) < 8.0 angstrom",
+        "pair_mask": "(L * (L - 1) / 2,) bits: both residues have a resolved CB (CA for Gly)",
+        "torsions": f"(L, {len(TORSIONS)}, 2) float32, sine and cosine of {', '.join(TORSIONS)}; 0 where masked",
+        "torsion_mask": f"(L, {len(TORSIONS)}) bits: the angle is defined",
+        "ss3": "(L,) H, E or C from hydrogen bonds (DSSP's H G I; E B; the rest), - where N, CA, C or O is unresolved",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of one chain, unpacked."""
+
+    id: str
+    sequence: str
+    sequence_sha256: str
+    distogram: np.ndarray  # (P,) uint8, P = L * (L - 1) / 2
+    contacts: np.ndarray  # (P,) bool
+    pair_mask: np.ndarray  # (P,) bool
+    torsions: np.ndarray  # (L, 7, 2) float32
+    torsion_mask: np.ndarray  # (L, 7) bool
+    ss3: str
+
+    def row(self) -> dict[str, object]:
+        """The targets as a row of the table."""
+        return {
+            "id": self.id,
+            "sequence": self.sequence,
+            "sequence_sha256": self.sequence_sha256,
+            "distogram": self.distogram.astype(np.uint8),
+            "contacts": np.packbits(self.contacts).tobytes(),
+            "pair_mask": np.packbits(self.pair_mask).tobytes(),
+            "torsions": self.torsions.astype(np.float32).ravel(),
+            "torsion_mask": np.packbits(self.torsion_mask).tobytes(),
+            "ss3": self.ss3,
+        }
+
+
+def read_targets(path: Path) -> Iterator[Targets]:
+    """Yield the targets of a shard, one chain at a time."""
+    for row in read_arrays(path, SCHEMA):
+        length = len(row["sequence"])
+        pairs = length * (length - 1) // 2
+        kinds = len(TORSIONS)
+        yield Targets(
+            id=row["id"],
+            sequence=row["sequence"],
+            sequence_sha256=row["sequence_sha256"],
+            distogram=np.array(row["distogram"], dtype=np.uint8),
+            contacts=_bits(row["contacts"], pairs),
+            pair_mask=_bits(row["pair_mask"], pairs),
+            torsions=np.array(row["torsions"], dtype=np.float32).reshape(length, kinds, 2),
+            torsion_mask=_bits(row["torsion_mask"], length * kinds).reshape(length, kinds),
+            ss3=row["ss3"],
+        )
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """What contact prediction needs of a chain's targets."""
+
+    id: str
+    sequence: str
+    sequence_sha256: str
+    contacts: np.ndarray  # (P,) bool, P = L * (L - 1) / 2
+    pair_mask: np.ndarray  # (P,) bool
+
+
+def read_contacts(path: Path) -> Iterator[Contacts]:
+    """Yield the contacts of a shard, one chain at a time, leaving distograms and torsions unread."""
+    for row in read_rows(path, SCHEMA, ["id", "sequence", "sequence_sha256", "contacts", "pair_mask"]):
+        length = len(row["sequence"])
+        for kind in ("contacts", "pair_mask"):
+            row[kind] = _bits(row[kind], length * (length - 1) // 2)
+        yield Contacts(**row)
+
+
+def _bits(packed: bytes, count: int) -> np.ndarray:
+    return np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=count).astype(bool)

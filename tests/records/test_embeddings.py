@@ -1,0 +1,90 @@
+"""Embeddings of shards: read back at random, and refused where broken."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.embeddings import Embeddings, write_embeddings
+
+WIDTH = 6
+
+
+def shard(path, names, trunk="t1", seed=0):
+    rng = np.random.default_rng(seed)
+    entries = [(name, rng.normal(size=(int(rng.integers(1, 9)), WIDTH)).astype(np.float32)) for name in names]
+    write_embeddings(path, entries, WIDTH, trunk)
+    return dict(entries)
+
+
+def test_what_is_written_is_read_within_half_precision(tmp_path):
+    first = shard(tmp_path / "a.safetensors", ["s1", "s2", "s3"])
+    second = shard(tmp_path / "b.safetensors", ["s4"], seed=1)
+    read = Embeddings([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert list(read) == ["s1", "s2", "s3", "s4"]
+    assert len(read) == 4
+    assert "s2" in read
+    assert "s5" not in read
+    assert read.trunk == "t1"
+    for name, values in (first | second).items():
+        assert read.residue(name).dtype == read.pooled(name).dtype == np.float16
+        np.testing.assert_allclose(read.residue(name), values, rtol=2**-11, atol=1e-7)
+        np.testing.assert_allclose(read.pooled(name), values.mean(axis=0), rtol=2**-10, atol=1e-6)
+
+
+def test_an_empty_shard_beside_a_full_one(tmp_path):
+    shard(tmp_path / "a.safetensors", [])
+    values = shard(tmp_path / "b.safetensors", ["s1"])
+    read = Embeddings([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert read.residue("s1").shape == values["s1"].shape
+
+
+def test_pooling_is_done_in_float32(tmp_path):
+    """The float16 sum of many equal numbers stops growing; the mean must not suffer."""
+    write_embeddings(tmp_path / "a.safetensors", [("s", np.full((5000, 2), 3.0, np.float32))], 2, "t")
+    assert Embeddings([tmp_path / "a.safetensors"]).pooled("s").tolist() == [3.0, 3.0]
+
+
+def test_a_sequence_in_two_shards_is_the_first(tmp_path):
+    first = shard(tmp_path / "a.safetensors", ["s1"], seed=2)
+    shard(tmp_path / "b.safetensors", ["s1"], seed=3)
+    read = Embeddings([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert len(read) == 1
+    assert len(read.residue("s1")) == len(first["s1"])
+
+
+def test_shards_of_different_trunks_do_not_mix(tmp_path):
+    shard(tmp_path / "a.safetensors", ["s1"])
+    shard(tmp_path / "b.safetensors", ["s2"], trunk="t2")
+    with pytest.raises(FoldgraftError, match=r"b\.safetensors: made with another trunk"):
+        Embeddings([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+
+
+def damage_nothing(path):
+    path.unlink()
+
+
+def damage_bytes(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def damage_metadata(path):
+    save_file({"pooled": np.zeros((0, 2), np.float16)}, path)
+
+
+def damage_tensors(path):
+    save_file({"pooled": np.zeros((0, 2), np.float16)}, path, metadata={"sequences": "[]", "trunk": "t1"})
+
+
+def damage_names(path):
+    tensors = {"pooled": np.zeros((0, 2), np.float16), "offsets": np.zeros(1, np.int64)}
+    save_file(tensors, path, metadata={"sequences": "[", "trunk": "t1"})
+
+
+@pytest.mark.parametrize("damage", [damage_nothing, damage_bytes, damage_metadata, damage_tensors, damage_names])
+def test_a_broken_shard_is_one_clear_error(damage, tmp_path):
+    path = tmp_path / "a.safetensors"
+    shard(path, ["s1"])
+    damage(path)
+    with pytest.raises(FoldgraftError, match=r"a\.safetensors: cannot be read as embeddings"):
+        Embeddings([path])

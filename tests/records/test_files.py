@@ -1,0 +1,95 @@
+"""Whole files, digests, ids."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import atomic, checked_id, file_sha256, read_json, sequence_sha256, write_json
+from foldgraft.records.lock import store_path
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path):
+    path = tmp_path / "deep" / "x.txt"
+    with atomic(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic(tmp_path / "x.txt"):
+        pass
+
+
+def test_json_round_trip_with_sorted_keys(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"b": [1, 2.5, None], "a": "\u00e5"})
+    assert read_json(path) == {"a": "\u00e5", "b": [1, 2.5, None]}
+    assert path.read_text().index('"a"') < path.read_text().index('"b"')
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{'a': 1}", b"\xff\xfe"])
+def test_malformed_json_is_named(content, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(FoldgraftError, match=r"x\.json: cannot be read as JSON"):
+        read_json(path)
+
+
+def test_missing_json_is_named(tmp_path):
+    with pytest.raises(FoldgraftError, match="cannot be read as JSON"):
+        read_json(tmp_path / "absent.json")
+
+
+def test_digests(tmp_path):
+    (tmp_path / "x").write_bytes(b"")
+    assert file_sha256(tmp_path / "x") == EMPTY
+    assert sequence_sha256("ACD") == hashlib.sha256(b"ACD").hexdigest()
+
+
+@pytest.mark.parametrize("name", ["1abc_A", "sp|P12345|X_HUMAN", "a", "A" * 128, "1abc-2:A~1+x.y"])
+def test_ids_that_serve(name):
+    assert checked_id(name, "here") == name
+
+
+@pytest.mark.parametrize("name", ["", " a", "a b", "../x", ".hidden", "-rf", "a/b", "a\n", "a\x00", "<b>", "A" * 129])
+def test_ids_that_do_not(name):
+    with pytest.raises(FoldgraftError, match=r"^row 3: .* cannot be an id"):
+        checked_id(name, "row 3")
+
+
+@given(st.text(max_size=200))
+def test_an_id_is_safe_or_refused(text):
+    try:
+        name = checked_id(text, "here")
+    except FoldgraftError as error:
+        assert "\n" not in str(error)
+        return
+    assert not set(name) & set("/\\<>&'\"\n\r\t\0 $`;*?")
+    assert name not in (".", "..")
+
+
+def test_the_store_is_spread_over_folders(tmp_path):
+    assert store_path(tmp_path, EMPTY) == tmp_path / "e3" / EMPTY
+
+
+@pytest.mark.parametrize("digest", ["", "e3b0", EMPTY.upper(), "../" + EMPTY[3:], EMPTY + "\n", "/etc/passwd"])
+def test_the_store_holds_nothing_but_digests(digest, tmp_path):
+    with pytest.raises(FoldgraftError, match="not a sha256"):
+        store_path(tmp_path, digest)

@@ -1,0 +1,72 @@
+"""The rules of the house, held by reading the source."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from foldgraft.cli import COMMANDS
+
+STAGES = [name for name in COMMANDS if name != "config"]
+GROUND_FLOOR = {"records", "geometry", "residues", "models", "mmseqs", "settings", "errors", "progress"}
+
+
+def imports(path: Path) -> set[str]:
+    """The second parts of all `foldgraft.<part>` that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "foldgraft":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("foldgraft."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("foldgraft.")}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_imports_another(root, stage):
+    for path in (root / "src/foldgraft" / stage).rglob("*.py"):
+        assert imports(path) <= GROUND_FLOOR | {stage}, path
+
+
+@pytest.mark.parametrize("module", sorted(GROUND_FLOOR))
+def test_the_ground_floor_knows_no_stage(root, module):
+    base = root / "src/foldgraft" / module
+    for path in [base.with_suffix(".py")] if base.with_suffix(".py").exists() else base.rglob("*.py"):
+        assert not imports(path) & {*STAGES, "config", "plan", "cli", "manual"}, path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_one_name_everywhere(root, stage):
+    assert (root / f"workflow/rules/{stage}.smk").exists()
+    assert (root / f"src/foldgraft/{stage}/command.py").exists()
+    assert (root / f"src/foldgraft/{stage}/settings.py").exists()
+    assert list((root / f"tests/{stage}").glob("test_*.py"))
+
+
+def test_only_fetch_and_trunk_use_the_network(root):
+    users = {
+        path.relative_to(root / "src/foldgraft").parts[0]
+        for path in (root / "src/foldgraft").rglob("*.py")
+        if re.search(r"^\s*(import|from) (httpx|requests|urllib\.request|socket|http\.client)\b", path.read_text(), re.M)
+    }
+    assert users <= {"fetch", "trunk"}
+
+
+def test_nothing_is_pickled_and_no_shell_is_used(root):
+    forbidden = re.compile(r"\bpickle\b|shell=True|allow_pickle=True|weights_only=False|torch\.load\((?!.*weights_only)")
+    for path in (root / "src").rglob("*.py"):
+        assert not forbidden.search(path.read_text()), path
+
+
+def test_every_rule_has_a_log_an_environment_and_its_code(root):
+    for path in (root / "workflow/rules").glob("*.smk"):
+        for body in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
+            name = body.split(":")[0]
+            if "shell:" not in body:
+                continue
+            for directive in ("log:", "conda:", "threads:", "resources:", "code=code(", "benchmark:"):
+                assert directive in body, f"{path.name}: rule {name} has no {directive}"
+            assert name.split("_")[0] == path.stem, f"{path.name}: rule {name} is not named after its stage"

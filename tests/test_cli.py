@@ -1,0 +1,37 @@
+"""The command line."""
+
+import subprocess
+import sys
+
+import pytest
+
+from foldgraft.cli import COMMANDS
+
+
+def foldgraft(*arguments):
+    return subprocess.run([sys.executable, "-m", "foldgraft", *arguments], capture_output=True, text=True)
+
+
+def test_help_lists_every_stage():
+    done = foldgraft("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_every_stage_has_help(stage):
+    done = foldgraft(stage, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "Usage: foldgraft" in done.stdout
+
+
+def test_an_unknown_stage_is_an_error():
+    done = foldgraft("fold")
+    assert done.returncode == 2
+    assert "fold" in done.stderr
+
+
+def test_bad_settings_are_one_line_without_a_traceback():
+    done = foldgraft("curate", "summary", "--settings", '{"min_lenght": 3}')
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

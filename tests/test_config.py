@@ -1,0 +1,59 @@
+"""The configuration: what it refuses, and that its manual says what it is."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from foldgraft import manual
+from foldgraft.config import load
+from foldgraft.errors import FoldgraftError
+
+INPUT = {"structures": {"files": ["*.cif"]}}
+
+
+@pytest.mark.parametrize("name", ["demo", "real_files", "config"])
+def test_the_configurations_that_ship_are_valid(root, name):
+    values = yaml.safe_load((root / f"config/{name}.yaml").read_text())
+    load(values)
+    jsonschema.validate(json.loads(json.dumps(values, default=str)), json.loads(manual.schema_text()))
+
+
+def test_the_manual_and_the_schema_are_in_step_with_the_settings(root):
+    """If this fails: make docs."""
+    assert (root / "config/README.md").read_text() == manual.manual()
+    assert (root / "config/schema.json").read_text() == manual.schema_text()
+
+
+def test_every_key_has_a_sentence(root):
+    for line in manual.manual().splitlines():
+        if line.startswith("| `") and ".yaml" not in line:
+            meaning = line.strip("| ").split("|")[-1].strip()
+            assert meaning.endswith((".", "...")), line
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ["no input"]),
+        ({**INPUT, "run": "../etc"}, ["run", "../etc"]),
+        ({**INPUT, "experiments": {"baseline_x": {"task": "contact"}}}, ["baseline_"]),
+        ({**INPUT, "experiments": {"s": {"task": "solubility"}}}, ["experiments.s", "solubility"]),
+        ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),
+        ({**INPUT, "synth": {}}, ["synth"]),
+        ({**INPUT, "predict": {"experiments": ["nothing"]}}, ["predict", "nothing"]),
+        ({**INPUT, "trunk": {"pretrain": {}}}, ["trunk.pretrain", "sequences"]),
+        ({**INPUT, "trunk": {"model": "esm3"}}, ["trunk", "esm3", "esm2_t6_8M_UR50D"]),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_by_name(values, words):
+    with pytest.raises(FoldgraftError) as error:
+        load(values)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_synthetic_proteome_fills_in_its_inputs():
+    config = load({"run": "x", "synth": {"families": 3}})
+    assert config.structures.files == ["results/x/synth/structures/*.cif.gz"]
+    assert config.aligned

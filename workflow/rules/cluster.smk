@@ -1,0 +1,114 @@
+"""
+Cluster: sequences become groups, groups become folds, and a search checks the folds.
+
+in   curate/index.parquet             the sequence of each chain (schema: foldgraft.records.index)
+     fetch/labels/<shard>.parquet     labelled sequences (schema: foldgraft.records.labels)
+out  cluster/clusters.parquet         the group of related sequences that each sequence belongs to
+     cluster/split.parquet            train, valid or test, and the fold (schema: foldgraft.records.split.SPLIT)
+     cluster/leakage.parquet          each test protein's nearest training protein (foldgraft.records.split.LEAKAGE)
+     cluster/verdict.json             clean or leaking, per set
+"""
+
+
+rule cluster_group:
+    input:
+        index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
+        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        code=code("cluster"),
+    output:
+        clusters="<results>/cluster/clusters.parquet",
+    log:
+        "<logs>/cluster/group.log",
+    benchmark:
+        "<benchmarks>/cluster/group.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("cluster"),
+        index=lambda wildcards, input: flags("--index", input.index),
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+    shell:
+        """
+        python -m foldgraft cluster group \
+            {params.index:q} \
+            {params.labels:q} \
+            --clusters {output.clusters:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule cluster_split:
+    input:
+        index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
+        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        clusters="<results>/cluster/clusters.parquet",
+        code=code("cluster"),
+    output:
+        split="<results>/cluster/split.parquet",
+    log:
+        "<logs>/cluster/split.log",
+    benchmark:
+        "<benchmarks>/cluster/split.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        settings=settings("cluster"),
+        index=lambda wildcards, input: flags("--index", input.index),
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+    shell:
+        """
+        python -m foldgraft cluster split \
+            {params.index:q} \
+            {params.labels:q} \
+            --clusters {input.clusters:q} \
+            --split {output.split:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule cluster_audit:
+    input:
+        index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
+        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        split="<results>/cluster/split.parquet",
+        code=code("cluster"),
+    output:
+        leakage="<results>/cluster/leakage.parquet",
+        verdict="<results>/cluster/verdict.json",
+    log:
+        "<logs>/cluster/audit.log",
+    benchmark:
+        "<benchmarks>/cluster/audit.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("cluster"),
+        index=lambda wildcards, input: flags("--index", input.index),
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+    shell:
+        """
+        python -m foldgraft cluster audit \
+            {params.index:q} \
+            {params.labels:q} \
+            --split {input.split:q} \
+            --leakage {output.leakage:q} \
+            --verdict {output.verdict:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """

@@ -1,0 +1,91 @@
+"""
+Common: what every rule file uses. Reads and checks the configuration, and says which shards there are.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from foldgraft import plan
+from foldgraft.errors import FoldgraftError
+from foldgraft.sources import stage_sources
+
+if not workflow.overwrite_configfiles:
+
+    configfile: ROOT / "config" / "demo.yaml"
+
+
+try:
+    CONFIG = plan.configure(config, check=workflow.is_main_process)
+    PLAN = plan.make(CONFIG)
+except FoldgraftError as error:
+    raise WorkflowError(str(error))
+
+
+pathvars:
+    results=str(CONFIG.results),
+    logs=str(CONFIG.results / "logs"),
+    benchmarks=str(CONFIG.results / "benchmarks"),
+
+
+STORE = CONFIG.store
+DATA = CONFIG.data
+STRUCTURE_SHARDS = list(PLAN.structures)
+LABEL_SHARDS = list(PLAN.labels)
+SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
+CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
+DIGESTS = PLAN.structures
+INPUT_DIGEST = PLAN.inputs
+ALIGNMENT_DIGEST = PLAN.alignments
+PREDICT_DIGEST = PLAN.predict
+SYNTH = CONFIG.synth is not None
+VIEWER = [str(path) for path in [Path("resources/3Dmol-min.js")] if path.exists()]
+
+
+wildcard_constraints:
+    shard="[a-z]+-[0-9]{5}",
+
+
+# Jobs run the package of this checkout, in whichever environment they run.
+_path = "" if plan.in_conda(workflow) else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+_package = f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}:${{{{PYTHONPATH:-}}}}; "
+shell.prefix(f"set -euo pipefail; {_path}{_package}")
+
+
+def code(stage):
+    """Source files that the stage's results depend on; an edit of one reruns the stage."""
+    here = Path.cwd()
+    return [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in stage_sources(stage)]
+
+
+def settings(section):
+    """A section of the configuration as JSON, as the stage's command takes it."""
+    return plan.section(CONFIG, section)
+
+
+STRUCTURES = settings("structures")
+
+
+def experiment_settings(wildcards):
+    """One experiment as JSON."""
+    return CONFIG.experiments[wildcards.experiment].model_dump_json()
+
+
+def synth_inputs(name):
+    """The synthetic proteome's file or folder of that name, where a run has one."""
+    return [f"<results>/synth/{name}"] if SYNTH else []
+
+
+def flags(option, paths):
+    """A repeated option: --chains a --chains b."""
+    return [word for path in paths for word in (option, path)]
+
+
+def gpu():
+    """GPUs asked for by a job that can use one; without `--resources gpu=N` nothing is held back for want of one."""
+    return 1

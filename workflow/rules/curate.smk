@@ -1,0 +1,76 @@
+"""
+Curate: raw structure files become protein chains.
+
+in   fetch/structures/<shard>.parquet     which files of the store make up the shard (schema: foldgraft.records.lock)
+     the store                            mmCIF and PDB files, each under the sha256 of its bytes
+out  curate/chains/<shard>.parquet        one row per protein chain (schema: foldgraft.records.chains)
+     curate/rejects/<shard>.csv           what was dropped: id, rule, value, reason
+     curate/index.parquet                 all chains without their coordinates (schema: foldgraft.records.index)
+     curate/rejects.csv                   all rejects
+
+Memory is that of one structure file and a few dozen chains, however many there are in the shard.
+"""
+
+
+rule curate_shard:
+    input:
+        lock="<results>/fetch/structures/{shard}.parquet",
+        code=code("curate"),
+    output:
+        chains="<results>/curate/chains/{shard}.parquet",
+        rejects="<results>/curate/rejects/{shard}.csv",
+    log:
+        "<logs>/curate/shard/{shard}.log",
+    benchmark:
+        "<benchmarks>/curate/shard/{shard}.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        settings=settings("curate"),
+        store=STORE,
+    shell:
+        """
+        python -m foldgraft curate shard \
+            --lock {input.lock:q} \
+            --store {params.store:q} \
+            --chains {output.chains:q} \
+            --rejects {output.rejects:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule curate_summary:
+    input:
+        chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
+        rejects=expand("<results>/curate/rejects/{shard}.csv", shard=STRUCTURE_SHARDS),
+        code=code("curate"),
+    output:
+        index="<results>/curate/index.parquet",
+        rejects="<results>/curate/rejects.csv",
+    log:
+        "<logs>/curate/summary.log",
+    benchmark:
+        "<benchmarks>/curate/summary.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        chains=lambda wildcards, input: flags("--chains", input.chains),
+        rejects=lambda wildcards, input: flags("--rejects", input.rejects),
+    shell:
+        """
+        python -m foldgraft curate summary \
+            {params.chains:q} \
+            {params.rejects:q} \
+            --index {output.index:q} \
+            --rejects-out {output.rejects:q} \
+            2>{log:q}
+        """

@@ -1,0 +1,102 @@
+"""
+Msa: every chain is aligned with its homologs, and pairs of residues are scored by how they change together.
+
+in   fetch/sequences.fasta.gz             the sequences that are searched
+     curate/chains/<shard>.parquet        the chains (schema: foldgraft.records.chains)
+     alignments that the configuration names, for the chains that hold their queries
+out  msa/database/sequences*              the MMseqs2 database
+     msa/alignments/<shard>.parquet       A3M, depth and Neff (schema: foldgraft.records.alignments.ALIGNMENTS)
+     msa/coevolution/<shard>.parquet      a score per pair (schema: foldgraft.records.alignments.COEVOLUTION)
+"""
+
+
+rule msa_database:
+    input:
+        sequences="<results>/fetch/sequences.fasta.gz",
+        code=code("msa"),
+    output:
+        database="<results>/msa/database/sequences",
+        done="<results>/msa/database/done.json",
+    log:
+        "<logs>/msa/database.log",
+    benchmark:
+        "<benchmarks>/msa/database.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=120,
+    shell:
+        """
+        python -m foldgraft msa database \
+            --sequences {input.sequences:q} \
+            --database {output.database:q} \
+            --done {output.done:q} \
+            2>{log:q}
+        """
+
+
+rule msa_search:
+    input:
+        chains="<results>/curate/chains/{shard}.parquet",
+        database="<results>/msa/database/sequences",
+        done="<results>/msa/database/done.json",
+        code=code("msa"),
+    output:
+        alignments="<results>/msa/alignments/{shard}.parquet",
+    log:
+        "<logs>/msa/search/{shard}.log",
+    benchmark:
+        "<benchmarks>/msa/search/{shard}.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("msa"),
+        data=DATA,
+        digest=ALIGNMENT_DIGEST,
+        memory=lambda wildcards, resources: resources.mem_mb // 2,
+    shell:
+        """
+        python -m foldgraft msa search \
+            --chains {input.chains:q} \
+            --database {input.database:q} \
+            --alignments {output.alignments:q} \
+            --data {params.data:q} \
+            --memory {params.memory} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule msa_coevolution:
+    input:
+        alignments="<results>/msa/alignments/{shard}.parquet",
+        code=code("msa"),
+    output:
+        coevolution="<results>/msa/coevolution/{shard}.parquet",
+    log:
+        "<logs>/msa/coevolution/{shard}.log",
+    benchmark:
+        "<benchmarks>/msa/coevolution/{shard}.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("msa"),
+    shell:
+        """
+        python -m foldgraft msa coevolution \
+            --alignments {input.alignments:q} \
+            --coevolution {output.coevolution:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """

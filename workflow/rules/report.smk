@@ -1,0 +1,61 @@
+"""
+Report: everything above becomes one HTML page that opens without a network.
+
+in   the tables of every stage that ran; of the heavy shards (chains, targets, coevolution, predictions) only those
+     that hold the few proteins on display are read
+     resources/3Dmol-min.js                    the 3D view's script, if it is there; else a still picture
+out  report/index.html
+"""
+
+REPORTED = [*SOLUBILITY_EXPERIMENTS, *CONTACT_EXPERIMENTS]
+ALIGNED_SHARDS = STRUCTURE_SHARDS if CONFIG.aligned else []
+
+
+rule report_render:
+    input:
+        lock="<results>/fetch/lock.parquet",
+        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        curate=expand("<results>/curate/{name}", name=["index.parquet", "rejects.csv"] if STRUCTURE_SHARDS else []),
+        chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
+        cluster=expand("<results>/cluster/{name}", name=["split.parquet", "leakage.parquet", "verdict.json"]),
+        alignments=expand("<results>/msa/alignments/{shard}.parquet", shard=ALIGNED_SHARDS),
+        coevolution=expand("<results>/msa/coevolution/{shard}.parquet", shard=ALIGNED_SHARDS),
+        targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
+        trunk="<results>/trunk/trunk.json",
+        pretraining="<results>/trunk/history.csv" if CONFIG.trunk.source == "pretrain" else [],
+        train=expand(
+            "<results>/train/{name}/{file}",
+            name=REPORTED,
+            file=["experiment.yaml", "history.csv", "checks.json", "predictions.parquet"],
+        ),
+        metrics="<results>/evaluate/metrics.csv",
+        curves=expand("<results>/evaluate/curves/{name}.csv", name=["roc", "pr", "reliability"]),
+        tables=expand("<results>/evaluate/{name}.csv", name=["comparison", "contacts", "notes"]),
+        diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if REPORTED else []),
+        viewer=VIEWER,
+        code=code("report"),
+    output:
+        report("<results>/report/index.html", caption="../report/report.rst", category="Report"),
+    log:
+        "<logs>/report/render.log",
+    benchmark:
+        "<benchmarks>/report/render.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        settings=settings("report"),
+        results=subpath(output[0], ancestor=2),
+        viewer=lambda wildcards, input: flags("--viewer", input.viewer),
+    shell:
+        """
+        python -m foldgraft report render \
+            --results {params.results:q} \
+            {params.viewer:q} \
+            --out {output:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """

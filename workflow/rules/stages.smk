@@ -1,0 +1,71 @@
+"""
+Stages: one target per stage, named like it, and `all`.
+"""
+
+
+
+rule fetch:
+    input:
+        "<results>/fetch/lock.parquet",
+        ["<results>/fetch/sequences.fasta.gz"] if CONFIG.sequences else [],
+        expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+
+
+rule curate:
+    input:
+        ["<results>/curate/index.parquet", "<results>/curate/rejects.csv"] if STRUCTURE_SHARDS else [],
+
+
+rule cluster:
+    input:
+        "<results>/cluster/split.parquet",
+        "<results>/cluster/leakage.parquet",
+        "<results>/cluster/verdict.json",
+
+
+rule msa:
+    input:
+        expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS if CONFIG.aligned else []),
+
+
+rule targets:
+    input:
+        expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
+
+
+rule trunk:
+    input:
+        "<results>/trunk/model.safetensors",
+        "<results>/trunk/trunk.json",
+
+
+rule embed:
+    input:
+        expand("<results>/embed/{shard}.safetensors", shard=STRUCTURE_SHARDS + LABEL_SHARDS),
+
+
+rule train:
+    input:
+        expand("<results>/train/{experiment}/head.safetensors", experiment=list(CONFIG.experiments)),
+
+
+rule evaluate:
+    input:
+        "<results>/evaluate/metrics.csv",
+
+
+rule report:
+    input:
+        "<results>/report/index.html",
+
+
+rule predict:
+    input:
+        PREDICT_TARGETS,
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report/index.html",
+        PREDICT_TARGETS,
