@@ -1,0 +1,12 @@
+"""What may be chosen about structure targets; cutoffs and bins are definitions and stand in `foldgraft.geometry`."""
+
+from pydantic import Field
+
+from foldgraft.settings import Settings
+
+
+class TargetsSettings(Settings):
+    """How a chain of atoms becomes targets."""
+
+    max_peptide_bond: float = Field(default=2.0, ge=1.4, le=2.5)
+    """Longest distance in angstrom from a C to the next N at which two neighbours in sequence count as bonded."""

@@ -1,0 +1,29 @@
+"""The targets of a shard of chains, one chain in memory at a time."""
+
+import csv
+from pathlib import Path
+
+from foldgraft.progress import progress
+from foldgraft.records.chains import read_chains
+from foldgraft.records.files import atomic
+from foldgraft.records.tables import row_writer
+from foldgraft.records.targets import SCHEMA
+from foldgraft.targets.chain import chain_targets
+from foldgraft.targets.masks import COLUMNS
+from foldgraft.targets.settings import TargetsSettings
+
+
+def write_shard(chains: Path, targets: Path, audit: Path, settings: TargetsSettings) -> int:
+    """Write the targets of all chains of `chains` and the audit of what was masked; return how many chains there were.
+
+    A shard without chains gives tables without rows.
+    """
+    with row_writer(targets, SCHEMA) as rows, atomic(audit) as temporary:
+        with temporary.open("w", newline="", encoding="ascii") as handle:
+            table = csv.writer(handle, lineterminator="\n")
+            table.writerow(COLUMNS)
+            for chain in progress(read_chains(chains), "chains"):
+                found, counts = chain_targets(chain, settings)
+                rows.write(found.row())
+                table.writerows(counts)
+        return rows.count
