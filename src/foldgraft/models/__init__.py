@@ -1,0 +1,1 @@
+"""The trunk and the heads: what is trained, and what stays frozen."""

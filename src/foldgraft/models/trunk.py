@@ -1,0 +1,265 @@
+"""The frozen trunk: representations and attention features of sequences, and the proof that it stays as it was."""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models import alphabet
+from foldgraft.models.attention import pair_features
+from foldgraft.models.device import pick
+from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk_windows import Window, batches, blocks, pair_numbers, windows
+from foldgraft.records.files import file_sha256, read_json
+from foldgraft.records.pairs import triangle
+
+MAX_WINDOW = 1022
+BATCH_TOKENS = 4096
+BATCHES_AT_ONCE = 16
+
+
+class Trunk:
+    """A frozen ESM-2 network; no gradient ever flows into it.
+
+    Attributes
+    ----------
+    name : str
+    layers, width, heads : int
+    sha256 : str
+        of the weights file, hex.
+    device : torch.device
+    network : Network
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        sha256: str,
+        device: torch.device | None = None,
+        max_window: int = MAX_WINDOW,
+        batch_tokens: int = BATCH_TOKENS,
+    ):
+        self.name, self.sha256 = name, sha256
+        self.device = device or pick()
+        self.network = network.to(self.device).eval().requires_grad_(False)
+        self.max_window, self.batch_tokens = max_window, batch_tokens
+        architecture = network.architecture
+        self.layers, self.width, self.heads = architecture.layers, architecture.width, architecture.heads
+
+    @classmethod
+    def load(
+        cls,
+        weights: Path,
+        description: Path,
+        device: torch.device | None = None,
+        max_window: int = MAX_WINDOW,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> "Trunk":
+        """Read `trunk/model.safetensors` and `trunk/trunk.json`.
+
+        Parameters
+        ----------
+        weights, description
+            the two files; weights stored in half precision are computed with in float32.
+        device
+            where it runs; the first CUDA device or the CPU by default.
+        max_window
+            residues that are read at once; longer sequences are read in overlapping windows.
+        batch_tokens
+            tokens of a batch, padding and the two tokens around each sequence included.
+
+        Raises
+        ------
+        FoldgraftError
+            if the two files do not belong together or a tensor is missing, superfluous or of another shape.
+        """
+        about = read_json(description)
+        try:
+            name, sha256 = str(about["name"]), about["sha256"]
+            architecture = Architecture.read(about["architecture"], str(description))
+        except (KeyError, TypeError):
+            raise FoldgraftError(f"{description}: is no description of a trunk; rerun the trunk stage") from None
+        if not Path(weights).is_file():
+            raise FoldgraftError(f"{weights}: there is no such file; run the trunk stage")
+        if file_sha256(weights) != sha256:
+            raise FoldgraftError(f"{weights}: is not the file that {description} describes (its sha256 differs)")
+        return cls(read_network(weights, architecture), name, sha256, device, max_window, batch_tokens)
+
+    def embed(self, sequences: Sequence[str]) -> Iterator[np.ndarray]:
+        """Representations of the last layer, without those of the tokens around the sequence.
+
+        Parameters
+        ----------
+        sequences
+            letters of the alphabet; see `foldgraft.models.alphabet.illegal`.
+
+        Yields
+        ------
+        float32 array of shape (L, D) for each sequence, in the order given. A sequence longer than the window is
+        read in overlapping windows and what overlaps is averaged; how many were is logged at the end.
+
+        Raises
+        ------
+        FoldgraftError
+            for a letter that the alphabet has not.
+        """
+        long = pieces = 0
+        for block in blocks(sequences, BATCHES_AT_ONCE * self.batch_tokens):
+            cut = [windows(len(sequence), self.max_window) for sequence in block]
+            long += sum(len(spans) > 1 for spans in cut)
+            pieces += sum(len(spans) for spans in cut if len(spans) > 1)
+            yield from self._embed_block(block, cut)
+        if long:
+            print(f"embed: {long} sequences > {self.max_window} residues read in {pieces} windows", file=sys.stderr)
+
+    def _embed_block(self, block: list[str], cut: list[list[tuple[int, int]]]) -> list[np.ndarray]:
+        tokens = [alphabet.encode(sequence) for sequence in block]
+        found = [np.zeros((len(sequence), self.width), dtype=np.float32) for sequence in block]
+        pieces = [Window(number, *span) for number, spans in enumerate(cut) for span in spans]
+        for batch in batches(pieces, self.batch_tokens):
+            values = self._represent([tokens[piece.sequence][piece.start : piece.stop] for piece in batch])
+            for piece, rows in zip(batch, values, strict=True):
+                found[piece.sequence][piece.start : piece.stop] += rows[1 : 1 + piece.length]
+        for values, spans in zip(found, cut, strict=True):
+            if len(spans) > 1:
+                values /= _cover(len(values), spans)[:, None]
+        return found
+
+    @torch.no_grad()
+    def _represent(self, sequences: list[np.ndarray]) -> np.ndarray:
+        return self.network(self._batch(sequences)).float().cpu().numpy()  # (B, T, D)
+
+    def _batch(self, sequences: list[np.ndarray]) -> torch.Tensor:
+        tokens = np.full((len(sequences), 2 + max(map(len, sequences))), alphabet.PAD, dtype=np.int64)
+        for row, sequence in zip(tokens, sequences, strict=True):
+            row[0], row[1 : 1 + len(sequence)], row[1 + len(sequence)] = alphabet.CLS, sequence, alphabet.EOS
+        return torch.from_numpy(tokens).to(self.device)
+
+    def attention(self, sequence: str, select: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Attention maps as pair features, layer after layer; only one layer's maps exist at a time.
+
+        Parameters
+        ----------
+        sequence
+            letters of the alphabet.
+        select
+            numbers of the pairs wanted, in the packed order of `foldgraft.records.pairs`; all by default.
+
+        Yields
+        ------
+        float32 array of shape (heads, P) for each layer: the maps without the tokens around the sequence,
+        symmetrised, then average-product corrected (`foldgraft.models.attention.pair_features`). Beyond the window,
+        the mean over the windows that hold both residues, and 0 for pairs that no window holds.
+        """
+        tokens = alphabet.encode(sequence)
+        spans = windows(len(tokens), self.max_window)
+        wanted = [_pairs(len(tokens), span, select) for span in spans]
+        count = len(tokens) * (len(tokens) - 1) // 2 if select is None else len(select)
+        # gradients are switched off step by step: a generator must not leave them off for its caller
+        with torch.no_grad():
+            states = [self.network.embed(self._batch([tokens[start:stop]])) for start, stop in spans]
+            rotary = [self.network.rotary(state.shape[1]) for state in states]
+        for layer in self.network.layers:
+            total = np.zeros((self.heads, count), dtype=np.float32)
+            for number, (where, i, j) in enumerate(wanted):
+                with torch.no_grad():
+                    states[number], maps = layer.with_maps(states[number], rotary[number])
+                    features = pair_features(maps[0, :, 1:-1, 1:-1], i.to(self.device), j.to(self.device))
+                if len(spans) == 1:
+                    total = features.float().cpu().numpy()
+                else:
+                    total[:, where] += features.float().cpu().numpy()
+                del maps, features
+            if len(spans) > 1:
+                total /= np.maximum(_pair_cover(count, wanted), 1)
+            yield total
+
+    def contacts(self, sequence: str) -> np.ndarray:
+        """Contact probabilities by the trunk's own regression, as fair-esm predicts them; shape (P,), float32.
+
+        Raises
+        ------
+        FoldgraftError
+            if the trunk came without a contact regression.
+        """
+        if self.network.contact_head is None:
+            raise FoldgraftError(f"trunk {self.name}: it has no contact regression; fit a contact head instead")
+        regression = self.network.contact_head.regression
+        weights = regression.weight.float().cpu().numpy().reshape(self.layers, self.heads)
+        logits = float(regression.bias) + sum(
+            weight @ features for weight, features in zip(weights, self.attention(sequence), strict=True)
+        )
+        return (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+    def state_sha256(self) -> str:
+        """Hex sha256 over all tensors, by name; the same before and after a training proves the trunk frozen."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def read_network(weights: Path, architecture: Architecture) -> Network:
+    """A network with the tensors of a safetensors file, in float32.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no safetensors file or its tensors are not those of the architecture.
+    """
+    try:
+        state: dict[str, Any] = {name: tensor.float() for name, tensor in load_file(weights).items()}
+    except (OSError, SafetensorError) as error:
+        raise FoldgraftError(f"{weights}: cannot be read as safetensors ({error})") from None
+    return fill_network(state, architecture, str(weights))
+
+
+def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, where: str) -> Network:
+    """A network of this architecture with these tensors; `where` they are from is named in errors."""
+    with torch.device("meta"):
+        network = Network(architecture, contacts="contact_head.regression.weight" in state)
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        problem = " ".join(str(error).split())[:300]
+        raise FoldgraftError(f"{where}: the tensors are not those of {architecture}: {problem}") from None
+    return network
+
+
+def _cover(length: int, spans: list[tuple[int, int]]) -> np.ndarray:
+    """How many windows hold each residue; shape (L,)."""
+    cover = np.zeros(length, dtype=np.float32)
+    for start, stop in spans:
+        cover[start:stop] += 1
+    return cover
+
+
+def _pairs(
+    length: int, span: tuple[int, int], select: np.ndarray | None
+) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
+    """The pairs of a window: their columns in the result, and both residues' numbers within the window."""
+    start, stop = span
+    if select is None:
+        i, j = triangle(stop - start)
+        columns = pair_numbers(length, start, stop) if stop - start < length else np.arange(len(i))
+    else:
+        i, j = (numbers[select] for numbers in triangle(length))
+        columns = np.flatnonzero((i >= start) & (j < stop))
+        i, j = i[columns] - start, j[columns] - start
+    return columns, torch.from_numpy(i), torch.from_numpy(j)
+
+
+def _pair_cover(count: int, wanted: list[tuple[np.ndarray, torch.Tensor, torch.Tensor]]) -> np.ndarray:
+    cover = np.zeros(count, dtype=np.float32)
+    for columns, _, _ in wanted:
+        cover[columns] += 1
+    return cover

@@ -1,0 +1,186 @@
+"""The network of ESM-2 (Lin et al. 2023, Science 379:1123): fair-esm's tensors by their names, in a leaner forward.
+
+It differs from fair-esm's in how it computes, not in what: one product for query, key and value, the fused
+scaled-dot-product attention of torch, batch first, and the language-model head only where it is asked for.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models import alphabet
+
+MASKED_IN_TRAINING = 0.15 * 0.8
+"""Fraction of the tokens that ESM-2's pretraining replaced by <mask>; token dropout scales by it."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What determines the shapes of all tensors."""
+
+    layers: int
+    width: int
+    heads: int
+    token_dropout: bool = True
+    alphabet: str = alphabet.NAME
+
+    @classmethod
+    def read(cls, value: Any, where: str) -> "Architecture":
+        """From the `architecture` of a description; `where` is named in errors."""
+        try:
+            found = cls(**value)
+        except TypeError as error:
+            raise FoldgraftError(f"{where}: architecture cannot be read ({error})") from None
+        if found.alphabet != alphabet.NAME:
+            raise FoldgraftError(f"{where}: the alphabet must be {alphabet.NAME!r}, not {found.alphabet!r}")
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a description."""
+        return asdict(self)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with rotary positions (Su et al. 2021)."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(4))
+
+    def _joined(self) -> tuple[Tensor, Tensor]:
+        """Weight (3 D, D) and bias (3 D,) of query, key and value in one.
+
+        Rotary positions turn pairs of features, the first half of a head with its second. Here the two of a pair are
+        brought side by side, in queries and keys alike, so that they are one complex number and no product changes.
+        """
+        joined = []
+        for kind in ("weight", "bias"):
+            query, key, value = (getattr(part, kind) for part in (self.q_proj, self.k_proj, self.v_proj))
+            turned = torch.stack([query, key]).unflatten(1, (self.heads, 2, -1)).transpose(2, 3).flatten(0, 3)
+            joined.append(torch.cat([turned, value]))
+        return joined[0], joined[1]
+
+    def project(self, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries and keys, and values; each of shape (B, heads, T, D / heads)."""
+        qkv = F.linear(x, *self._joined()).unflatten(-1, (3, self.heads, -1))  # (B, T, 3, heads, d)
+        pairs = torch.view_as_complex(qkv[:, :, :2].float().unflatten(-1, (-1, 2)))  # (B, T, 2, heads, d / 2)
+        rotated = torch.view_as_real(pairs * rotary).flatten(-2).to(qkv.dtype)
+        query, key = rotated.permute(2, 0, 3, 1, 4)
+        return query, key, qkv[:, :, 2].transpose(1, 2)
+
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        query, key, value = self.project(x, rotary)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def with_maps(self, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, and the attention maps, shape (B, heads, T, T); unpadded batches only."""
+        query, key, value = self.project(x, rotary)
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        maps = torch.softmax(scores, dim=-1)
+        return self.out_proj((maps @ value).transpose(1, 2).flatten(2)), maps
+
+
+class Layer(nn.Module):
+    """A pre-norm transformer layer."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.self_attn = Attention(width, heads)
+        self.self_attn_layer_norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+        self.final_layer_norm = nn.LayerNorm(width)
+
+    def _transition(self, x: Tensor) -> Tensor:
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        return self._transition(x + self.self_attn(self.self_attn_layer_norm(x), rotary, mask))
+
+    def with_maps(self, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
+        """The layer's output, shape (B, T, D), and its attention maps, shape (B, heads, T, T)."""
+        mixed, maps = self.self_attn.with_maps(self.self_attn_layer_norm(x), rotary)
+        return self._transition(x + mixed), maps
+
+
+class LanguageHead(nn.Module):
+    """From representations to letters; its last matrix is that of the embeddings."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.layer_norm = nn.LayerNorm(width)
+        self.bias = nn.Parameter(torch.zeros(len(alphabet.TOKENS)))
+
+    def forward(self, x: Tensor, embeddings: Tensor) -> Tensor:
+        return F.linear(self.layer_norm(F.gelu(self.dense(x))), embeddings, self.bias)
+
+
+class ContactRegression(nn.Module):
+    """fair-esm's logistic regression from corrected attention maps to contacts; layers outermost."""
+
+    def __init__(self, maps: int):
+        super().__init__()
+        self.regression = nn.Linear(maps, 1)
+
+
+class Network(nn.Module):
+    """ESM-2. Its state dictionary is fair-esm's, less the tied `lm_head.weight` and the rotary buffers.
+
+    Parameters
+    ----------
+    architecture
+        of the trunk.
+    contacts
+        whether there is a contact regression; fair-esm's checkpoints keep it in a file of its own.
+    """
+
+    def __init__(self, architecture: Architecture, contacts: bool = False):
+        super().__init__()
+        width, heads = architecture.width, architecture.heads
+        if width % heads or width // heads % 2:
+            raise FoldgraftError(f"trunk: width {width} must be an even multiple of heads {heads}")
+        self.architecture = architecture
+        self.embed_tokens = nn.Embedding(len(alphabet.TOKENS), width, padding_idx=alphabet.PAD)
+        self.layers = nn.ModuleList(Layer(width, heads) for _ in range(architecture.layers))
+        self.emb_layer_norm_after = nn.LayerNorm(width)
+        self.lm_head = LanguageHead(width)
+        self.contact_head = ContactRegression(architecture.layers * heads) if contacts else None
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Input embeddings of tokens (B, T); shape (B, T, D), zero at padding and masks."""
+        x = self.embed_tokens(tokens)
+        if self.architecture.token_dropout:
+            masked = tokens == alphabet.MASK
+            share = masked.sum(-1) / (tokens != alphabet.PAD).sum(-1)
+            scale = (1 - MASKED_IN_TRAINING) / (1 - share)  # (B,)
+            x = x.masked_fill(masked[..., None], 0) * scale[:, None, None]
+        return x * (tokens != alphabet.PAD)[..., None]
+
+    def rotary(self, length: int) -> Tensor:
+        """Turns of the rotary positions, complex numbers of modulus 1; (T, 1, 1, d / 2) for heads of width d."""
+        device = self.embed_tokens.weight.device
+        width = self.architecture.width // self.architecture.heads
+        frequency = 1.0 / (10000 ** (torch.arange(0, width, 2, device=device).float() / width))
+        angle = torch.outer(torch.arange(length, device=device).float(), frequency)
+        return torch.polar(torch.ones_like(angle), angle)[:, None, None]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Representations of the last layer after its norm; tokens (B, T) to (B, T, D)."""
+        padding = tokens == alphabet.PAD
+        mask = ~padding[:, None, None] if padding.any() else None  # (B, 1, 1, T)
+        rotary = self.rotary(tokens.shape[1])
+        x = self.embed(tokens)
+        for layer in self.layers:
+            x = layer(x, rotary, mask)
+        return self.emb_layer_norm_after(x)
+
+    def logits(self, representations: Tensor) -> Tensor:
+        """Scores of the tokens from representations, (..., D) to (..., 33)."""
+        return self.lm_head(representations, self.embed_tokens.weight)

@@ -1,0 +1,63 @@
+"""How sequences are cut into windows and gathered into batches before they meet the trunk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from foldgraft.records.pairs import triangle
+
+
+class Window(NamedTuple):
+    """Residues start to stop (exclusive) of the sequence with this number."""
+
+    sequence: int
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+
+def windows(length: int, longest: int) -> list[tuple[int, int]]:
+    """(start, stop) of evenly spread windows that cover a sequence; neighbours overlap by half a window or more.
+
+    A sequence no longer than `longest` is one window.
+    """
+    count = 1 + ceil(max(0, length - longest) / max(1, longest // 2))
+    starts = np.linspace(0, max(0, length - longest), count).round().astype(int)
+    return [(int(start), min(length, int(start) + longest)) for start in starts]
+
+
+def blocks(sequences: Iterable[str], residues: int) -> Iterator[list[str]]:
+    """Consecutive sequences in lists of at least this many residues, so that what is held at once is bounded."""
+    block, total = [], 0
+    for sequence in sequences:
+        block.append(sequence)
+        total += len(sequence)
+        if total >= residues:
+            yield block
+            block, total = [], 0
+    if block:
+        yield block
+
+
+def batches(pieces: Sequence[Window], tokens: int) -> Iterator[list[Window]]:
+    """Windows of like length, longest first; a batch padded to its longest has at most `tokens` tokens, or one row."""
+    batch: list[Window] = []
+    for piece in sorted(pieces, key=lambda piece: (-piece.length, piece)):
+        if batch and (batch[0].length + 2) * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        batch.append(piece)
+    if batch:
+        yield batch
+
+
+def pair_numbers(length: int, start: int, stop: int) -> np.ndarray:
+    """Where a window's pairs stand among the packed pairs of the chain; (W * (W - 1) / 2,) for W = stop - start."""
+    i, j = triangle(stop - start)
+    i, j = i + start, j + start
+    return i * length - i * (i + 1) // 2 + j - i - 1

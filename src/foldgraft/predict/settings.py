@@ -1,0 +1,29 @@
+"""Settings of the predict stage."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from foldgraft.settings import Settings
+
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class PredictSettings(Settings):
+    """New sequences to predict for."""
+
+    sequences: dict[TableName, Path] = Field(default_factory=dict)
+    """FASTA files, plain or gzip-compressed, by the name that their table gets."""
+    experiments: tuple[str, ...] = ()
+    """Experiments whose heads predict; all solubility experiments if empty."""
+    min_length: int = Field(10, ge=1)
+    """Shorter sequences are rejected, residues."""
+    max_length: int = Field(5000, ge=1)
+    """Longer sequences are rejected, residues."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "PredictSettings":
+        if self.min_length > self.max_length:
+            raise ValueError("min_length is greater than max_length")
+        return self

@@ -1,0 +1,116 @@
+"""The network against fair-esm's own ESM2 class, with the same random weights."""
+
+import esm
+import numpy as np
+import pytest
+import torch
+
+from foldgraft.models import alphabet
+from foldgraft.models.trunk import Trunk, fill_network
+from foldgraft.models.trunk_network import Architecture
+
+LAYERS, WIDTH, HEADS = 3, 40, 4
+DERIVED = ("rot_emb.inv_freq", "lm_head.weight")
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def fair():
+    torch.manual_seed(0)
+    model = esm.ESM2(LAYERS, WIDTH, HEADS).eval()
+    # fair-esm's fresh biases and norms are 0 and 1, which would hide a mistake in them
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return model
+
+
+@pytest.fixture(scope="module")
+def network(fair):
+    state = {name: tensor for name, tensor in fair.state_dict().items() if not name.endswith(DERIVED)}
+    return fill_network(state, Architecture(LAYERS, WIDTH, HEADS), "fair-esm").eval()
+
+
+def tokens_of(fair, sequences: list[str]) -> torch.Tensor:
+    convert = fair.alphabet.get_batch_converter()
+    return convert([(str(number), sequence) for number, sequence in enumerate(sequences)])[2]
+
+
+def test_alphabet_is_that_of_fair_esm(fair):
+    assert list(alphabet.TOKENS) == fair.alphabet.all_toks
+    assert (
+        fair.alphabet.cls_idx,
+        fair.alphabet.padding_idx,
+        fair.alphabet.eos_idx,
+        fair.alphabet.mask_idx,
+    ) == (alphabet.CLS, alphabet.PAD, alphabet.EOS, alphabet.MASK)
+    text = alphabet.LETTERS * 2
+    assert alphabet.encode(text).tolist() == fair.alphabet.encode(text)
+
+
+@pytest.mark.parametrize("lengths", [(30, 30), (50, 7, 1), (1,)], ids=["unpadded", "padded", "single residue"])
+@pytest.mark.parametrize("masked", [False, True])
+@torch.no_grad()
+def test_forward_is_that_of_fair_esm(fair, network, lengths, masked):
+    generator = np.random.default_rng(0)
+    tokens = tokens_of(fair, ["".join(generator.choice(list(alphabet.LETTERS[:25]), size)) for size in lengths])
+    if masked:
+        tokens[:, 1] = alphabet.MASK
+    expected = fair(tokens, repr_layers=[0, LAYERS])
+    real = tokens != alphabet.PAD
+    found = network(tokens)
+    assert torch.allclose(network.embed(tokens)[real], expected["representations"][0][real], atol=TOLERANCE)
+    assert torch.allclose(found[real], expected["representations"][LAYERS][real], atol=TOLERANCE)
+    assert torch.allclose(network.logits(found)[real], expected["logits"][real], atol=TOLERANCE)
+
+
+@torch.no_grad()
+def test_maps_and_states_are_those_of_fair_esm(fair, network):
+    tokens = tokens_of(fair, ["MKTAYIAKQRQISFVKSHFSRQ"])
+    expected = fair(tokens, repr_layers=range(LAYERS), need_head_weights=True)
+    state, rotary = network.embed(tokens), network.rotary(tokens.shape[1])
+    for number, layer in enumerate(network.layers):
+        plain = layer(state, rotary, None)
+        state, maps = layer.with_maps(state, rotary)
+        assert torch.allclose(maps, expected["attentions"][:, number], atol=TOLERANCE)
+        assert torch.allclose(plain, state, atol=1e-5)
+        if number + 1 < LAYERS:
+            assert torch.allclose(state, expected["representations"][number + 1], atol=TOLERANCE)
+
+
+@torch.no_grad()
+def test_contacts_are_those_of_fair_esm(fair, network):
+    sequence = "MKTAYIAKQRQISFVKSHFSRQLEERLGL"
+    expected = fair.predict_contacts(tokens_of(fair, [sequence]))[0].numpy()
+    found = Trunk(network, "fair", "").contacts(sequence)
+    np.testing.assert_allclose(found, expected[np.triu_indices(len(sequence), k=1)], atol=TOLERANCE)
+
+
+def test_token_dropout_can_be_off(fair):
+    torch.manual_seed(1)
+    other = esm.ESM2(1, WIDTH, HEADS, token_dropout=False).eval()
+    state = {name: tensor for name, tensor in other.state_dict().items() if not name.endswith(DERIVED)}
+    network = fill_network(state, Architecture(1, WIDTH, HEADS, token_dropout=False), "fair-esm").eval()
+    tokens = tokens_of(other, ["MKTAYIAK", "MKT"])
+    tokens[:, 2] = alphabet.MASK
+    real = tokens != alphabet.PAD
+    with torch.no_grad():
+        assert torch.allclose(
+            network(tokens)[real], other(tokens, repr_layers=[1])["representations"][1][real], atol=1e-5
+        )
+
+
+def test_gradients_are_those_of_fair_esm(fair, network):
+    tokens = tokens_of(fair, ["MKTAYIAKQRQISFVK", "MKTAYIA"])
+    goal = torch.randint(4, 24, tokens.shape, generator=torch.Generator().manual_seed(0))
+    real = tokens != alphabet.PAD
+    network.requires_grad_(True)
+    losses = network.logits(network(tokens))[real], fair(tokens)["logits"][real]
+    for model, logits in zip((network, fair), losses, strict=True):
+        model.zero_grad()
+        torch.nn.functional.cross_entropy(logits, goal[real]).backward()
+    theirs = dict(fair.named_parameters())
+    for name, parameter in network.named_parameters():
+        if not name.startswith("contact_head"):
+            assert torch.allclose(parameter.grad, theirs[name].grad, atol=1e-5), name
+    network.requires_grad_(False)

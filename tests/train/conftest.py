@@ -1,0 +1,137 @@
+"""A small random trunk, proteins whose composition tells their solubility, and chains with planted contacts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.records import labels as label_records
+from foldgraft.records.alignments import COEVOLUTION
+from foldgraft.records.embeddings import write_embeddings
+from foldgraft.records.files import file_sha256, sequence_sha256, write_json
+from foldgraft.records.pairs import triangle
+from foldgraft.records.split import SPLIT
+from foldgraft.records.tables import row_writer, write_frame
+from foldgraft.records.targets import SCHEMA, TORSIONS, Targets
+from foldgraft.residues import AMINO_ACIDS
+
+ARCHITECTURE = Architecture(layers=2, width=24, heads=3)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What the stages before training would have left."""
+
+    weights: Path
+    description: Path
+    split: Path
+    labels: list[Path]
+    targets: list[Path]
+    coevolution: list[Path]
+    embeddings: list[Path]
+
+    def trunk(self) -> Trunk:
+        return Trunk.load(self.weights, self.description, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Folder:
+    root = tmp_path_factory.mktemp("stages")
+    weights, description = root / "model.safetensors", root / "trunk.json"
+    torch.manual_seed(0)
+    save_file(Network(ARCHITECTURE).state_dict(), weights)
+    about = {"name": "small", "sha256": file_sha256(weights), "architecture": ARCHITECTURE.as_dict()}
+    write_json(description, about)
+    rng = np.random.default_rng(0)
+    labels = [labelled(rng, start, 120) for start in (0, 120)]
+    chains = [[chain(rng, start + k) for k in range(12)] for start in (0, 12)]
+    places = [place(id, "labels", name, k % 5) for table in labels for k, (id, name) in enumerate(ids(table))]
+    places += [place(c.id, "structures", c.sequence_sha256, k % 4) for shard in chains for k, c in enumerate(shard)]
+    split = root / "split.parquet"
+    write_frame(split, pd.DataFrame(places), SPLIT)
+    trunk = Trunk.load(weights, description, torch.device("cpu"))
+    embeddings = []
+    for number, table in enumerate(labels):
+        write_frame(root / f"labels-{number:05d}.parquet", table, label_records.SCHEMA)
+        embeddings.append(embed(root / f"embed/labels-{number:05d}.safetensors", trunk, table["sequence"]))
+    for number, shard in enumerate(chains):
+        write_chains(root, number, shard, rng)
+        embeddings.append(embed(root / f"embed/files-{number:05d}.safetensors", trunk, [c.sequence for c in shard]))
+    return Folder(
+        weights=weights,
+        description=description,
+        split=split,
+        labels=sorted(root.glob("labels-*.parquet")),
+        targets=sorted((root / "targets").glob("*.parquet")),
+        coevolution=sorted((root / "coevolution").glob("*.parquet")),
+        embeddings=embeddings,
+    )
+
+
+def labelled(rng: np.random.Generator, start: int, count: int) -> pd.DataFrame:
+    """Proteins that are soluble the more likely the more charge their composition has."""
+    rows = []
+    for number in range(start, start + count):
+        charge = rng.choice([0.05, 0.45])
+        letters = rng.choice(list(AMINO_ACIDS), rng.integers(30, 70))
+        letters = np.where(rng.random(len(letters)) < charge, rng.choice(list("DEKR"), len(letters)), letters)
+        sequence = "".join(letters)
+        label = float(charge + rng.normal(0, 0.1) > 0.25)
+        rows.append([f"p{number}", sequence, sequence_sha256(sequence), label, None])
+    return pd.DataFrame(rows, columns=label_records.SCHEMA.names).astype({"fold": "Int64"})
+
+
+def ids(table: pd.DataFrame):
+    return zip(table["id"], table["sequence_sha256"], strict=True)
+
+
+def place(id: str, kind: str, name: str, fold: int) -> dict:
+    split = {0: "test", 1: "valid"}.get(fold, "train")
+    return {"id": id, "set": kind, "sequence_sha256": name, "cluster": 0, "split": split, "fold": fold}
+
+
+def chain(rng: np.random.Generator, number: int) -> Targets:
+    """A chain with a contact for about every tenth pair, some residues unresolved."""
+    length = int(rng.integers(40, 60))
+    i, _ = triangle(length)
+    sequence = "".join(rng.choice(list(AMINO_ACIDS), length))
+    return Targets(
+        id=f"c{number}",
+        sequence=sequence,
+        sequence_sha256=sequence_sha256(sequence),
+        distogram=np.zeros(len(i), dtype=np.uint8),
+        contacts=rng.random(len(i)) < 0.1,
+        pair_mask=i != 3,
+        torsions=np.zeros((length, len(TORSIONS), 2)),
+        torsion_mask=np.zeros((length, len(TORSIONS)), dtype=bool),
+        ss3="C" * length,
+    )
+
+
+def write_chains(root: Path, number: int, shard: list[Targets], rng: np.random.Generator) -> None:
+    """Targets, and coevolution scores that tell most contacts."""
+    with row_writer(root / f"targets/files-{number:05d}.parquet", SCHEMA) as writer:
+        for one in shard:
+            writer.write(one.row())
+    with row_writer(root / f"coevolution/files-{number:05d}.parquet", COEVOLUTION) as writer:
+        for one in shard:
+            scores = one.contacts * 2.0 + rng.normal(0, 0.5, len(one.contacts))
+            writer.write({"id": one.id, "length": len(one.sequence), "neff": 50.0, "scores": scores})
+
+
+def embed(path: Path, trunk: Trunk, sequences) -> Path:
+    sequences = list(sequences)
+    names = [sequence_sha256(sequence) for sequence in sequences]
+    write_embeddings(path, zip(names, trunk.embed(sequences), strict=True), trunk.width, trunk.sha256)
+    return path
