@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VIEWER := resources/3Dmol-min.js
 
 .PHONY: demo test format docs clean

@@ -50,13 +50,17 @@ def test_only_fetch_and_trunk_use_the_network(root):
     users = {
         path.relative_to(root / "src/foldgraft").parts[0]
         for path in (root / "src/foldgraft").rglob("*.py")
-        if re.search(r"^\s*(import|from) (httpx|requests|urllib\.request|socket|http\.client)\b", path.read_text(), re.M)
+        if re.search(
+            r"^\s*(import|from) (httpx|requests|urllib\.request|socket|http\.client)\b", path.read_text(), re.M
+        )
     }
     assert users <= {"fetch", "trunk"}
 
 
 def test_nothing_is_pickled_and_no_shell_is_used(root):
-    forbidden = re.compile(r"\bpickle\b|shell=True|allow_pickle=True|weights_only=False|torch\.load\((?!.*weights_only)")
+    forbidden = re.compile(
+        r"\bpickle\b|shell=True|allow_pickle=True|weights_only=False|torch\.load\((?!.*weights_only)"
+    )
     for path in (root / "src").rglob("*.py"):
         assert not forbidden.search(path.read_text()), path
 

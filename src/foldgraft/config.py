@@ -61,7 +61,7 @@ class Config(Settings):
     """The language model that stays frozen."""
     embed: EmbedSettings = EmbedSettings()
     """How sequences run through the trunk."""
-    experiments: dict[Annotated[Name, AfterValidator(_no_baseline)], Experiment] = {}
+    experiments: dict[Annotated[Name, AfterValidator(_no_baseline)], Experiment] = Field(default_factory=dict)
     """Heads to train, by name."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """How metrics and their intervals are computed."""

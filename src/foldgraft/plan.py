@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from foldgraft.config import Config, load
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch import inputs
+from foldgraft.fetch import checks, inputs
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.synth.settings import entry_names
 
@@ -51,7 +51,7 @@ def check_inputs(config: Config) -> None:
     if not data.is_dir():
         raise FoldgraftError(f"data: {config.data!r} is not a folder")
     if not config.synth:
-        inputs.check(config.structures, config.sequences, config.solubility, data)
+        checks.check(config.structures, config.sequences, config.solubility, data)
         for name, fasta in config.predict.sequences.items():
             if not (data / fasta).is_file():
                 raise FoldgraftError(f"predict.sequences.{name}: {data / fasta} does not exist")

@@ -5,15 +5,45 @@ in   the tables of every stage that ran; of the heavy shards (chains, targets, c
      that hold the few proteins on display are read
      resources/3Dmol-min.js                    the 3D view's script, if it is there; else a still picture
 out  report/index.html
+     provenance.json                           configuration, inputs and versions that the numbers depend on
 """
 
 REPORTED = [*SOLUBILITY_EXPERIMENTS, *CONTACT_EXPERIMENTS]
 ALIGNED_SHARDS = STRUCTURE_SHARDS if CONFIG.aligned else []
 
 
+rule report_provenance:
+    input:
+        lock="<results>/fetch/lock.parquet",
+        code=code("report"),
+    output:
+        "<results>/provenance.json",
+    log:
+        "<logs>/report/provenance.log",
+    benchmark:
+        "<benchmarks>/report/provenance.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=10,
+    params:
+        config=CONFIG.model_dump_json(),
+    shell:
+        """
+        python -m foldgraft report provenance \
+            --lock {input.lock:q} \
+            --config {params.config:q} \
+            --out {output:q} \
+            2>{log:q}
+        """
+
+
 rule report_render:
     input:
         lock="<results>/fetch/lock.parquet",
+        provenance="<results>/provenance.json",
         labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
         curate=expand("<results>/curate/{name}", name=["index.parquet", "rejects.csv"] if STRUCTURE_SHARDS else []),
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),

@@ -3,7 +3,6 @@ Stages: one target per stage, named like it, and `all`.
 """
 
 
-
 rule fetch:
     input:
         "<results>/fetch/lock.parquet",
@@ -52,6 +51,7 @@ rule train:
 rule evaluate:
     input:
         "<results>/evaluate/metrics.csv",
+        "<results>/evaluate/diagnosis.csv",
 
 
 rule report:

@@ -1,0 +1,80 @@
+"""The `foldgraft cluster` commands."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foldgraft import mmseqs
+from foldgraft.cluster import audit as auditing
+from foldgraft.cluster import folds
+from foldgraft.cluster.group import CLUSTERS
+from foldgraft.cluster.group import group as group_sequences
+from foldgraft.cluster.proteins import read_proteins, unique_sequences
+from foldgraft.cluster.settings import ClusterSettings
+from foldgraft.records.files import write_json
+from foldgraft.records.split import LEAKAGE, SPLIT
+from foldgraft.records.tables import read_frame, write_frame
+from foldgraft.settings import option
+
+app = typer.Typer(no_args_is_help=True)
+
+Index = Annotated[Path | None, typer.Option("--index", help="curate/index.parquet, if there are structures.")]
+Labels = Annotated[list[Path] | None, typer.Option("--labels", help="A shard of fetch/labels; may be repeated.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of mmseqs.")]
+Given = Annotated[ClusterSettings, option(ClusterSettings)]
+
+
+@app.callback()
+def cluster() -> None:
+    """Group sequences, split them, and audit the split."""
+
+
+@app.command()
+def group(
+    clusters: Annotated[Path, typer.Option(help="Table to write: the component of each sequence.")],
+    index: Index = None,
+    labels: Labels = None,
+    threads: Threads = 1,
+    settings: Given = ClusterSettings(),
+) -> None:
+    """Group all sequences into components of related ones."""
+    sequences = unique_sequences(read_proteins(index, labels or []))
+    with mmseqs.scratch(clusters) as folder:
+        write_frame(clusters, group_sequences(sequences, settings, folder, threads), CLUSTERS)
+
+
+@app.command()
+def split(
+    clusters: Annotated[Path, typer.Option(help="Table of components that `group` wrote.")],
+    split: Annotated[Path, typer.Option(help="Table to write: set, fold and role of each protein.")],
+    index: Index = None,
+    labels: Labels = None,
+    settings: Given = ClusterSettings(),
+) -> None:
+    """Split the proteins by whole components into folds."""
+    proteins = read_proteins(index, labels or [])
+    write_frame(split, folds.split(proteins, read_frame(clusters, CLUSTERS), settings), SPLIT)
+
+
+@app.command()
+def audit(
+    split: Annotated[Path, typer.Option(help="Table of the split that `split` wrote.")],
+    leakage: Annotated[Path, typer.Option(help="Table to write: each test protein's nearest training protein.")],
+    verdict: Annotated[Path, typer.Option(help="JSON to write: clean or leaking, per set, with a sentence.")],
+    index: Index = None,
+    labels: Labels = None,
+    threads: Threads = 1,
+    settings: Given = ClusterSettings(),
+) -> None:
+    """Search every test protein among the training proteins."""
+    proteins = read_proteins(index, labels or []).merge(read_frame(split, SPLIT, ["set", "id", "split"]), how="inner")
+    with mmseqs.scratch(leakage) as folder:
+        rows = auditing.audit(proteins, settings, folder, threads)
+    verdicts = auditing.verdict(rows, settings)
+    write_frame(leakage, rows, LEAKAGE)
+    write_json(verdict, verdicts)
+    for name, entry in verdicts.items():
+        print(f"{name}: {entry['verdict']}. {entry['text']}", file=sys.stderr)
+    auditing.enforce(verdicts, settings)

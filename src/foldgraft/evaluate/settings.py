@@ -1,0 +1,16 @@
+"""Settings of the evaluate stage."""
+
+from pydantic import Field
+
+from foldgraft.settings import Settings
+
+
+class EvaluateSettings(Settings):
+    """How metrics and their intervals are computed."""
+
+    resamples: int = Field(default=1000, ge=100, le=100_000)
+    """Number of bootstrap resamples behind each 95 % interval."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the resampling; the same seed gives the same intervals."""
+    bins: int = Field(default=10, ge=2, le=50)
+    """Number of bins of the reliability curve and of the expected calibration error, each with as many proteins."""

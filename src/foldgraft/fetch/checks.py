@@ -1,0 +1,78 @@
+"""Everything about the inputs that must stop a run before any job does."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.fetch.inputs import (
+    Item,
+    accessions,
+    alphafold_items,
+    file_items,
+    rcsb_items,
+    sequence_paths,
+    table_path,
+)
+from foldgraft.fetch.settings import SequencesSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.tables import merged, read_labels, read_sequences
+from foldgraft.records.files import checked_id
+
+
+def check(
+    structures: StructuresSettings | None,
+    sequences: SequencesSettings | None,
+    solubility: SolubilitySettings | None,
+    data: Path,
+) -> None:
+    """Read the local inputs through and check the names of the others.
+
+    Raises
+    ------
+    FoldgraftError
+        with one line for each problem: the first of each kind of input.
+    """
+    problems = []
+    for part, settings in ((check_structures, structures), (check_sequences, sequences), (check_labels, solubility)):
+        try:
+            if settings is not None:
+                part(settings, data)
+        except FoldgraftError as error:
+            problems.append(str(error))
+    if problems:
+        raise FoldgraftError("\n".join(problems))
+
+
+def check_structures(structures: StructuresSettings, data: Path) -> None:
+    """Ids are legal and none comes twice, within a source or in two."""
+    readers: tuple[Callable[[], list[Item]], ...] = (
+        lambda: file_items(structures, data),
+        lambda: rcsb_items(structures),
+        lambda: alphafold_items(structures),
+    )
+    seen: dict[str, Item] = {}
+    for item in (item for reader in readers for item in reader()):
+        checked_id(item.id, f"structures: {item.place}")
+        earlier = seen.setdefault(item.id.lower(), item)
+        if earlier is not item:
+            raise FoldgraftError(f"structures: {earlier.place} and {item.place} are both entry {item.id}; name it once")
+
+
+def check_sequences(sequences: SequencesSettings, data: Path) -> None:
+    """The FASTA files can be read whole, and an id stands for one sequence."""
+    _unique(accessions(sequences.uniprot.accessions, "sequences.uniprot.accessions"), "sequences.uniprot.accessions")
+    for _ in merged(read_sequences(sequence_paths(sequences, data))):
+        pass
+
+
+def check_labels(solubility: SolubilitySettings, data: Path) -> None:
+    """The table has its columns, and each row an id of its own, a sequence and a label."""
+    for _ in read_labels(table_path(solubility, data), solubility.columns):
+        pass
+
+
+def _unique(names: Iterable[str], key: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise FoldgraftError(f"{key}: {name} comes twice; name it once")
+        seen.add(name)

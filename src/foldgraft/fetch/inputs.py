@@ -1,0 +1,139 @@
+"""What the configuration names, sorted into shards: fast enough to be asked each time the workflow is planned."""
+
+import hashlib
+import math
+from glob import glob
+from pathlib import Path
+from typing import NamedTuple
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.fetch.identifiers import accession, alphafold_entry, file_entry, pdb_id
+from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.tables import count_rows
+
+
+class Item(NamedTuple):
+    """One thing to fetch: where it is from, its entry id, and its path or the name its service knows."""
+
+    source: str
+    id: str
+    place: str
+
+
+def structure_shards(structures: StructuresSettings, fetch: FetchSettings, data: Path) -> dict[str, list[Item]]:
+    """Shards of structures by name; those of a search (`query-`) are empty until it has been made.
+
+    An id added at the end of a list changes the last shard of its source only.
+
+    Raises
+    ------
+    FoldgraftError
+        for a glob that matches nothing or an id that is none.
+    """
+    shards = {}
+    for name, items in (
+        ("files", file_items(structures, data)),
+        ("rcsb", rcsb_items(structures)),
+        ("alphafold", alphafold_items(structures)),
+    ):
+        names = shard_names(name, len(items), fetch.shard_size)
+        shards |= {shard: items[k * fetch.shard_size : (k + 1) * fetch.shard_size] for k, shard in enumerate(names)}
+    if structures.rcsb.query:
+        names = shard_names("query", structures.rcsb.query.max_entries, fetch.shard_size)
+        shards |= {shard: [] for shard in names}
+    return shards
+
+
+def label_shards(solubility: SolubilitySettings, fetch: FetchSettings, data: Path) -> list[str]:
+    """Names of the shards of labelled sequences."""
+    rows = count_rows(table_path(solubility, data))
+    return shard_names("labels", min(rows, solubility.limit or rows), fetch.label_shard_size)
+
+
+def shard_names(source: str, count: int, size: int) -> list[str]:
+    """`files-00000`, `files-00001`, ... for `count` items in shards of `size`."""
+    return [f"{source}-{number:05d}" for number in range(math.ceil(count / size))]
+
+
+def shard_digest(items: list[Item]) -> str:
+    """Changes when an item of the shard is another, or a local file has another size or time."""
+    lines = [f"{item.source} {item.id} {_stamp(item)}" for item in items]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _stamp(item: Item) -> str:
+    if item.source != "files":
+        return item.place
+    try:
+        stat = Path(item.place).stat()
+    except OSError:
+        return f"{item.place} missing"
+    return f"{item.place} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def file_items(structures: StructuresSettings, data: Path) -> list[Item]:
+    """The local structure files, sorted by path, thinned to the limit."""
+    paths = matches(structures.files, data, "structures.files")
+    limit = structures.limit
+    if limit and limit < len(paths):
+        paths = [paths[k * len(paths) // limit] for k in range(limit)]
+    return [Item("files", file_entry(Path(path)), str(data / path)) for path in paths]
+
+
+def rcsb_items(structures: StructuresSettings) -> list[Item]:
+    """The PDB entries given by id, in the order given."""
+    found = [(given, pdb_id(given)) for given in structures.rcsb.ids]
+    wrong = next((given for given, name in found if name is None), None)
+    if wrong is not None:
+        raise FoldgraftError(f"structures.rcsb.ids: {wrong!r} is no PDB id; write 1ubq or pdb_00001ubq")
+    return [Item("rcsb", name, name) for _, name in found if name]
+
+
+def alphafold_items(structures: StructuresSettings) -> list[Item]:
+    """The models of the AlphaFold database, in the order given."""
+    names = accessions(structures.alphafold.accessions, "structures.alphafold.accessions")
+    return [Item("alphafold", alphafold_entry(name), name) for name in names]
+
+
+def accessions(given: list[str], key: str) -> list[str]:
+    """UniProt accessions in their one spelling; `key` is the configuration's, for the message."""
+    found = [accession(text) for text in given]
+    if None in found:
+        raise FoldgraftError(f"{key}: {given[found.index(None)]!r} is no UniProt accession; write P69905 or A0A024R1R8")
+    return [name for name in found if name]
+
+
+def matches(patterns: list[str], data: Path, key: str) -> list[str]:
+    """Files that the patterns match, once each and sorted, relative to `data` where the pattern is.
+
+    Raises
+    ------
+    FoldgraftError
+        if a pattern matches no file.
+    """
+    paths: set[str] = set()
+    for pattern in patterns:
+        found = [path for path in glob(pattern, root_dir=data, recursive=True) if (data / path).is_file()]  # noqa: PTH207
+        if not found:
+            raise FoldgraftError(f"{key}: {pattern!r} matches no file below {data}")
+        paths.update(found)
+    return sorted(paths)
+
+
+def sequence_paths(sequences: SequencesSettings, data: Path) -> list[Path]:
+    """The local FASTA files, sorted."""
+    return [data / path for path in matches(sequences.files, data, "sequences.files")]
+
+
+def table_path(solubility: SolubilitySettings, data: Path) -> Path:
+    """The labelled table.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is no such file.
+    """
+    path = data / solubility.table
+    if not path.is_file():
+        raise FoldgraftError(f"solubility.table: there is no file {path}")
+    return path

@@ -1,0 +1,118 @@
+"""The content-addressed store that all runs share, and its memory of what has been downloaded."""
+
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import file_sha256, read_json, write_json
+from foldgraft.records.lock import store_path
+
+CHUNK = 1 << 20
+
+
+class Store:
+    """Files under the sha256 of their bytes; each is written elsewhere and renamed, so it is whole or absent."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+
+    @contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """A temporary file in the store, gone when the block ends."""
+        folder = self.root / "incoming"
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)
+        os.close(handle)
+        path = Path(name)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Move a complete temporary file to its place."""
+        target = store_path(self.root, sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o644)
+        path.replace(target)
+
+    def add(self, chunks: Iterable[bytes]) -> tuple[str, int]:
+        """Store bytes; returns their sha256 and how many they are."""
+        with self.incoming() as temporary:
+            sha256, size = spool(chunks, temporary)
+            self.adopt(temporary, sha256)
+        return sha256, size
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the entry is there and undamaged."""
+        path = store_path(self.root, sha256)
+        return path.is_file() and file_sha256(path) == sha256
+
+    def remembered(self, source: str, name: str) -> dict[str, Any] | None:
+        """The lock row under which an item was downloaded before, if its bytes are still whole."""
+        try:
+            row = read_json(self._memory(source, name))
+        except FoldgraftError:
+            return None
+        return row if isinstance(row, dict) and self.holds(str(row.get("sha256"))) else None
+
+    def remember(self, row: dict[str, Any]) -> None:
+        """Note a download, so that no run repeats it."""
+        write_json(self._memory(row["source"], row["id"]), row)
+
+    def _memory(self, source: str, name: str) -> Path:
+        return self.root / "downloads" / source / name[-2:] / f"{name}.json"
+
+
+def spool(chunks: Iterable[bytes], path: Path) -> tuple[str, int]:
+    """Write chunks to a file; returns their sha256 and size."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as handle:
+        for chunk in chunks:
+            handle.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """A file piece by piece."""
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            yield chunk
+
+
+def decompressed(path: Path, bound: int) -> Iterator[bytes]:
+    """A file's content piece by piece, decompressed if it is gzip.
+
+    Raises
+    ------
+    ValueError
+        if the gzip data is damaged or cut, or there is more than `bound` bytes of content.
+    """
+    total, stream = 0, None
+    for number, piece in enumerate(read_chunks(path)):
+        if number == 0 and piece.startswith(b"\x1f\x8b"):
+            stream = zlib.decompressobj(wbits=31)
+        for content in [piece] if stream is None else _inflated(stream, piece):
+            total += len(content)
+            if total > bound:
+                raise ValueError(f"it decompresses to more than {bound} bytes")
+            yield content
+    if stream is not None and not stream.eof:
+        raise ValueError("the gzip data is cut short")
+
+
+def _inflated(stream: Any, piece: bytes) -> Iterator[bytes]:
+    try:
+        while piece and not stream.eof:
+            yield stream.decompress(piece, CHUNK)
+            piece = stream.unconsumed_tail
+    except zlib.error as error:
+        raise ValueError(f"the gzip data is damaged ({error})") from None

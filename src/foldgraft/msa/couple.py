@@ -1,0 +1,42 @@
+"""Coevolution scores for the alignments of a shard."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from foldgraft.msa.a3m import GAP, encode, parse_a3m
+from foldgraft.msa.coevolution import scores
+from foldgraft.msa.settings import CoevolutionSettings
+from foldgraft.msa.weights import weights
+from foldgraft.progress import progress
+from foldgraft.records.pairs import pack
+
+
+def couple(rows: Iterable[Mapping[str, Any]], settings: CoevolutionSettings) -> Iterator[dict[str, Any]]:
+    """Score the alignments of `records.alignments.ALIGNMENTS`; yields the rows of `COEVOLUTION`, in the same order.
+
+    Chains of one sequence follow one another, so the last result is kept for the next.
+    """
+    last, packed = None, np.zeros(0, dtype=np.float32)
+    for row in progress(rows, "coevolution"):
+        if row["sequence_sha256"] != last:
+            last, packed = row["sequence_sha256"], _packed(row, settings)
+        yield {"id": row["id"], "length": row["length"], "neff": row["neff"], "scores": packed}
+
+
+def _packed(row: Mapping[str, Any], settings: CoevolutionSettings) -> np.ndarray:
+    silent = np.zeros(row["length"] * (row["length"] - 1) // 2, dtype=np.float32)
+    if row["depth"] < 2:
+        return silent
+    codes = encode(parse_a3m(row["a3m"]))
+    positions = int((codes[1:] != GAP).any(axis=0).sum())
+    if positions > settings.max_length:
+        print(
+            f"{row['id']}: not scored, {positions} aligned positions are more than "
+            f"msa.coevolution.max_length = {settings.max_length}",
+            file=sys.stderr,
+        )
+        return silent
+    return pack(scores(codes, weights(codes, settings.identity), settings.pseudocount)).astype(np.float32)

@@ -1,0 +1,65 @@
+"""Settings of the msa stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from foldgraft.settings import Settings
+
+
+class AlignmentFiles(Settings):
+    """Alignments that exist already; each replaces the search for the chains that hold its query."""
+
+    files: list[str] = Field([], max_length=10_000)
+    """Patterns (globs) of alignment files, A3M or aligned FASTA, gzip-compressed or not; relative to the data
+    folder."""
+
+    queries: list[str] = Field([], max_length=10_000)
+    """Patterns (globs) of aligned FASTA files with a single row whose columns are those of the alignment in the same
+    folder: that row is then its query. Without one, the first row of the alignment is."""
+
+
+class CoevolutionSettings(Settings):
+    """How pairs of columns that change together are scored."""
+
+    method: Literal["mean_field"] = "mean_field"
+    """Mean-field direct-coupling analysis."""
+
+    pseudocount: float = Field(0.7, gt=0.0, lt=1.0)
+    """Weight of the uniform distribution mixed into the frequencies, a fraction. Lower values trust the alignment
+    more."""
+
+    identity: float = Field(0.8, gt=0.0, le=1.0)
+    """Fraction of identical residues from which two sequences share their weight."""
+
+    max_length: int = Field(1000, ge=2, le=5000)
+    """Aligned positions (residues) above which a chain is not scored: its scores are zero, and the log says so. Memory
+    grows with this times `max_sequences`."""
+
+
+class MsaSettings(Settings):
+    """How homologs are found and aligned."""
+
+    alignments: AlignmentFiles = AlignmentFiles()
+    """Alignments that exist already."""
+
+    database: Literal["sequences"] = "sequences"
+    """What is searched: the sequences of the run."""
+
+    iterations: int = Field(2, ge=1, le=5)
+    """Rounds of search (number); from the second on a profile of the hits so far is searched."""
+
+    sensitivity: float = Field(5.7, ge=1.0, le=7.5)
+    """MMseqs2's search sensitivity (-s), from 1 (fast) to 7.5 (sensitive)."""
+
+    evalue: float = Field(1e-3, gt=0.0, le=10.0)
+    """Largest expected number of chance hits per search (E-value) of a homolog."""
+
+    max_sequences: int = Field(5000, ge=1, le=100_000)
+    """Largest number of sequences in an alignment, the query included; of more, an even selection is kept."""
+
+    min_coverage: float = Field(0.5, ge=0.0, le=1.0)
+    """Least fraction of the query's residues that a homolog must align with."""
+
+    coevolution: CoevolutionSettings = CoevolutionSettings()
+    """How coevolution is scored."""

@@ -1,0 +1,36 @@
+"""Weights of aligned sequences: relatives share one vote."""
+
+import numpy as np
+
+from foldgraft.msa.a3m import GAP
+
+BLOCK = 1024
+
+
+def weights(codes: np.ndarray, identity: float = 0.8) -> np.ndarray:
+    """One over the number of sequences within `identity` of each, itself included.
+
+    The identity of two rows is the number of columns in which both have the same amino acid, over the number of amino
+    acids in the row that has more of them; so a fragment is not taken for a copy of the whole, and shared gaps count
+    for nothing.
+
+    Parameters
+    ----------
+    codes : (M, L) uint8, see `a3m.encode`
+
+    Returns
+    -------
+    (M,) float64; their sum is the effective number of sequences. Morcos et al. 2011, doi 10.1073/pnas.1111471108.
+    """
+    count = len(codes)
+    onehot = np.concatenate([codes == state for state in range(GAP)], axis=1).astype(np.float32)  # (M, 20 L)
+    letters = (codes != GAP).sum(axis=1)
+    need = identity * letters - 1e-6
+    near = np.zeros(count, dtype=np.int64)
+    for start in range(0, count, BLOCK):
+        stop = min(start + BLOCK, count)
+        same = onehot[start:stop] @ onehot[start:].T  # (block, M - start), exact: counts are small integers
+        close = same >= np.maximum(need[start:stop, None], need[None, start:])
+        near[start:stop] += close.sum(axis=1)
+        near[stop:] += close[:, stop - start :].sum(axis=0)
+    return 1.0 / near

@@ -1,0 +1,45 @@
+"""Commands of the report stage: paths in, paths out."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foldgraft.records.files import atomic, write_json
+from foldgraft.report import provenance as origins
+from foldgraft.report import whole
+from foldgraft.report.settings import ReportSettings
+from foldgraft.settings import option
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def report() -> None:
+    """Render the report."""
+
+
+@app.command()
+def provenance(
+    lock: Annotated[Path, typer.Option(help="fetch/lock.parquet")],
+    config: Annotated[str, typer.Option(help="the whole configuration as JSON", metavar="JSON")],
+    out: Annotated[Path, typer.Option(help="written: provenance.json")],
+) -> None:
+    """Record what the run's numbers depend on."""
+    write_json(out, origins.provenance(lock, json.loads(config)))
+
+
+@app.command()
+def render(
+    results: Annotated[Path, typer.Option(help="results/<run>, the folder of the run")],
+    out: Annotated[Path, typer.Option(help="written: the page, one HTML file that needs nothing else")],
+    viewer: Annotated[
+        Path | None, typer.Option(help="3Dmol-min.js; without it a still picture takes its place")
+    ] = None,
+    settings: Annotated[ReportSettings, option(ReportSettings)] = ReportSettings(),
+) -> None:
+    """Render a run as one HTML page that opens without a network."""
+    page = whole.page(results, viewer, settings)
+    with atomic(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Chapter: what went in, what was dropped, and how it was split."""
+
+import numpy as np
+import pandas as pd
+
+from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, log_axis, number, share, svg
+from foldgraft.report.page import Block, Figure, Section, Table, Text, Tiles
+from foldgraft.report.run import Run
+
+
+def section(run: Run) -> Section:
+    """The chapter on data."""
+    blocks: list[Block] = [_tiles(run), *_rejects(run), *_lengths(run), *_labels(run), *_split(run), *_alignments(run)]
+    return Section("data", "Data", blocks)
+
+
+def _tiles(run: Run) -> Tiles:
+    stored = run.lock[run.lock["status"] == "stored"]
+    items = [
+        (count(len(stored)), "files and records fetched"),
+        (count(len(run.lock) - len(stored)), "not fetched"),
+        (count(run.index["entry"].nunique()), "structure entries kept"),
+        (count(len(run.index)), "protein chains curated"),
+        (count(len(run.rejects)), "rejected in curation"),
+        (count(len(run.labels)), "labelled sequences"),
+        (count(len(run.alignments)), "alignments"),
+    ]
+    return Tiles(items)
+
+
+def _rejects(run: Run) -> list[Block]:
+    blocks: list[Block] = []
+    missed = run.lock[run.lock["status"] != "stored"]
+    if len(missed):
+        counts = missed.groupby(["source", "reason"], dropna=False)["id"].agg(["size", "first"]).reset_index()
+        rows = [
+            (str(row.source), str(row.reason), count(row["size"]), str(row["first"]))
+            for _, row in counts.sort_values("size", ascending=False).head(20).iterrows()
+        ]
+        blocks.append(
+            Table(("source", "reason", "items", "for example"), rows, "What could not be fetched, by reason.")
+        )
+    if run.rejects.empty:
+        return [*blocks, Text("Curation rejected nothing.")]
+    grouped = run.rejects.groupby("rule")
+    rows = [
+        (str(rule), count(len(part)), str(part["reason"].iloc[0]), ", ".join(part["id"].head(3)))
+        for rule, part in sorted(grouped, key=lambda item: -len(item[1]))
+    ]
+    head = ("rule", "rejected", "reason, of the first", "for example")
+    return [*blocks, Table(head, rows, "What curation rejected, by rule; the rest of the run went on without it.")]
+
+
+def _lengths(run: Run) -> list[Block]:
+    if run.index.empty:
+        return [Text("No structures in this run.", "note")]
+    length, resolved = run.index["length"].to_numpy(), run.index["resolved_fraction"].to_numpy()
+    figure, (left, right) = canvas(8.6, 2.7, columns=2)
+    left.hist(length, bins=_bins(length), color=BLUE, edgecolor="white", linewidth=0.4)
+    left.set(title="Length of the chains", xlabel="residues (SEQRES)", ylabel="chains")
+    right.hist(100 * resolved, bins=np.linspace(0, 100, 26), color=ORANGE, edgecolor="white", linewidth=0.4)
+    right.set(title="Resolved part", xlabel="residues with a CA (%)", ylabel="chains", xlim=(0, 101))
+    middle = np.median(length)
+    gaps = int(np.sum(resolved < 1))
+    return [
+        Figure(
+            svg(figure, "lengths"),
+            f"Histograms of {len(length)} chains: lengths {length.min()} to {length.max()}, median {middle:.0f}; "
+            f"{gaps} chains have unresolved residues.",
+            "Length of every curated chain, and the part of it that is resolved.",
+            "Counted on the SEQRES sequence, so unresolved residues are part of the length.",
+            f"The median chain has {middle:.0f} residues (from {length.min()} to {length.max()}); {count(gaps)} of "
+            f"{count(len(length))} chains ({share(gaps, len(length))}) have unresolved residues, which are left out of "
+            "contacts and torsions.",
+        )
+    ]
+
+
+def _labels(run: Run) -> list[Block]:
+    table = run.labels
+    if table.empty:
+        return [Text("No solubility labels in this run.", "note")]
+    label, length = table["label"].to_numpy(), table["length"].to_numpy()
+    positive = label >= 0.5
+    fractional = bool(np.any((label != 0) & (label != 1)))
+    spread = table.groupby("sequence_sha256")["label"].agg(["size", "min", "max"])
+    repeated = int((spread["size"] > 1).sum())
+    conflicting = int(((spread["max"] >= 0.5) & (spread["min"] < 0.5)).sum())
+    varied = len(np.unique(label)) > 1 and len(np.unique(length)) > 1
+    rho = float(table["length"].rank().corr(table["label"].rank())) if varied else np.nan
+    rows = [
+        ("labelled sequences", count(len(table)), "fractions" if fractional else "0 and 1"),
+        ("soluble (label 0.5 or more)", count(positive.sum()), share(positive.sum(), len(label))),
+        ("sequences given more than once", count(repeated), f"{conflicting} of them on both sides of 0.5"),
+        ("rank correlation of label and length", number(rho, 2), _length_meaning(rho)),
+    ]
+    figure, (left, right) = canvas(8.6, 2.7, columns=2)
+    bins = _bins(length)
+    for chosen, colour, name in ((positive, BLUE, "soluble"), (~positive, RED, "insoluble")):
+        left.hist(length[chosen], bins=bins, histtype="stepfilled", color=colour, alpha=0.35)
+        left.hist(length[chosen], bins=bins, histtype="step", color=colour, label=name)
+    left.set(title="Length by label", xlabel="residues", ylabel="sequences")
+    left.legend()
+    right.hist(label, bins=np.linspace(0, 1, 21), color=BLUE, edgecolor="white", linewidth=0.4)
+    right.set(title="Labels", xlabel="label", ylabel="sequences")
+    return [
+        Table(("labels", "", ""), rows, "What the labels look like before anything is learnt from them."),
+        Figure(
+            svg(figure, "labels"),
+            f"Histograms of {len(label)} labelled sequences by length and by label; "
+            f"{share(positive.sum(), len(label))} are soluble.",
+            "Lengths of soluble and insoluble sequences, and the labels themselves.",
+            "A label of 0.5 or more counts as soluble; every row of the table is counted.",
+            f"{share(positive.sum(), len(label))} are soluble, so a model that always says the commoner class is right "
+            f"that often: accuracy alone says little. {_length_meaning(rho).capitalize()}.",
+        ),
+    ]
+
+
+def _length_meaning(rho: float) -> str:
+    if not np.isfinite(rho):
+        return "length and label cannot be correlated"
+    if abs(rho) < 0.1:
+        return "length tells hardly anything about the label"
+    longer = "soluble" if rho > 0 else "insoluble"
+    return f"longer sequences are more often {longer}: a shortcut that a model can take"
+
+
+def _split(run: Run) -> list[Block]:
+    if run.split.empty:
+        return [Text("This run has no split.", "note")]
+    rows = []
+    for name, part in run.split.groupby("set"):
+        for kind in ("train", "valid", "test"):
+            chosen = part[part["split"] == kind]
+            rows.append((str(name), kind, count(len(chosen)), count(chosen["cluster"].nunique())))
+    blocks: list[Block] = [
+        Table(
+            ("set", "part", "proteins", "clusters"),
+            rows,
+            "The split. Whole clusters of similar sequences go to one part; a test protein should have no relative in "
+            "training.",
+        )
+    ]
+    for name, found in run.verdict.items():
+        leaks = found.get("verdict") == "leaks"
+        start = "THE SPLIT LEAKS" if leaks else "No leak found"
+        blocks.append(Text(f"{start} ({name}). {found.get('text', '')}", "bad" if leaks else "good"))
+    return [*blocks, *_nearest(run)]
+
+
+def _nearest(run: Run) -> list[Block]:
+    found = run.leakage.dropna(subset=["identity"])
+    if found.empty:
+        return (
+            [Text("The search of the test proteins against training found no hit at all.")] if len(run.leakage) else []
+        )
+    figure, (axes,) = canvas(6.2, 2.7)
+    covered = found[["coverage_query", "coverage_target"]].max(axis=1)
+    for leak, colour, name in ((False, BLUE, "no leak"), (True, RED, "leak")):
+        rows = (found["leak"] == leak).to_numpy()
+        if rows.any():
+            axes.scatter(100 * found["identity"][rows], 100 * covered[rows], s=9, color=colour, alpha=0.6, label=name)
+            axes.collections[-1].set_rasterized(True)
+    axes.set(xlabel="identity (%)", ylabel="aligned part of the shorter (%)", xlim=(0, 103), ylim=(0, 103))
+    axes.set_title("Nearest training protein of each test protein")
+    axes.legend()
+    leaks = int(found["leak"].sum())
+    return [
+        Figure(
+            svg(figure, "nearest"),
+            f"Scatter of {len(found)} test proteins by identity and coverage of their nearest training protein; "
+            f"{leaks} leak.",
+            "For each test protein, the most similar training or validation protein that a search finds.",
+            "MMseqs2 search of all test sequences against the others; the coverage is that of the shorter of the two, "
+            "since a fragment leaks as well as a whole.",
+            f"{len(run.leakage) - len(found)} of {len(run.leakage)} test proteins have no hit at all; {leaks} have one "
+            "that counts as a leak.",
+        )
+    ]
+
+
+def _alignments(run: Run) -> list[Block]:
+    table = run.alignments
+    if table.empty:
+        return [Text("No alignments in this run, hence no coevolution.", "note")]
+    figure, (left, right) = canvas(8.6, 2.7, columns=2)
+    for axes, column, title, name, colour in (
+        (left, "depth", "Depth", "sequences in the alignment", BLUE),
+        (right, "neff", "Effective depth", "Neff", ORANGE),
+    ):
+        values = np.maximum(table[column].to_numpy(dtype=float), 1)
+        axes.hist(
+            values, bins=np.geomspace(1, max(2.0, values.max() * 1.05), 26), color=colour, edgecolor="white", lw=0.4
+        )
+        axes.set(xscale="log", title=title, xlabel=name, ylabel="proteins")
+        log_axis(axes.xaxis)
+    per_residue = table["neff"] / np.sqrt(table["length"])
+    shallow = int((per_residue < 1).sum())
+    return [
+        Figure(
+            svg(figure, "alignments"),
+            f"Histograms of {len(table)} alignments: median depth {table['depth'].median():.0f}, median Neff "
+            f"{table['neff'].median():.1f}.",
+            "Depth of every alignment, and its effective depth.",
+            "Neff counts each sequence as one over the number within 80 % identity of it, itself included.",
+            f"The median alignment has {table['depth'].median():.0f} sequences, worth {table['neff'].median():.0f} "
+            f"independent ones; {count(shallow)} of {count(len(table))} have a Neff below the square root of their "
+            "length, too little for coevolution to say much.",
+        )
+    ]
+
+
+def _bins(values: np.ndarray | pd.Series) -> np.ndarray:
+    low, high = float(np.min(values)), float(np.max(values))
+    return np.linspace(low, max(high, low + 1), 31)

@@ -1,0 +1,39 @@
+"""What a run's numbers depend on: configuration, lockfile, versions."""
+
+import hashlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from foldgraft import __version__, mmseqs
+from foldgraft.records.lock import SCHEMA
+from foldgraft.records.tables import read_frame
+
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "gemmi", "scikit-learn", "safetensors", "snakemake")
+
+
+def provenance(lock: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The facts to repeat a run by.
+
+    `inputs.sha256` is that of the lock's sources, ids, digests and fates, so that it does not change with the time of a
+    download. A package that is not installed in this environment is left out.
+    """
+    rows = read_frame(lock, SCHEMA, ["source", "id", "sha256", "status"]).sort_values(["source", "id"])
+    contents = rows.to_csv(index=False).encode()
+    return {
+        "foldgraft": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "mmseqs": mmseqs.version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "inputs": {"count": len(rows), "sha256": hashlib.sha256(contents).hexdigest()},
+        "config": config,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

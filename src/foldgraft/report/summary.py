@@ -1,0 +1,108 @@
+"""First and last chapter: what was found, in plain words, and how it was made."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import yaml
+
+from foldgraft import __version__, mmseqs
+from foldgraft.errors import FoldgraftError
+from foldgraft.report import contacts, solubility, trunk
+from foldgraft.report.drawing import count
+from foldgraft.report.page import Block, Bullets, Section, Source, Table, Text, Tiles
+from foldgraft.report.run import Run
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "gemmi",
+    "fair-esm",
+    "matplotlib",
+    "py3Dmol",
+    "snakemake",
+)
+
+
+def opening(run: Run) -> Section:
+    """What was asked and what came out, for a reader who reads nothing else."""
+    blocks: list[Block] = [Text(_question(run)), Bullets(list(_verdicts(run))), Tiles(_numbers(run))]
+    return Section("summary", "Summary", blocks)
+
+
+def _question(run: Run) -> str:
+    tasks = [
+        name for name, task in (("solubility", "solubility"), ("residue contacts", "contact")) if run.of_task(task)
+    ]
+    if not tasks:
+        return "This run trained no head; the page shows the data that it prepared."
+    name = run.trunk.get("name", "the trunk")
+    return (
+        f"Can small heads on a frozen protein language model ({name}) predict {' and '.join(tasks)} of proteins that "
+        "have no relative among those they learnt from? Each head is measured on test proteins that it never saw, "
+        "beside baselines that use no language model."
+    )
+
+
+def _verdicts(run: Run) -> Iterator[tuple[str, str]]:
+    yield from solubility.headline(run)
+    yield from contacts.headline(run)
+    for name, found in run.verdict.items():
+        if found.get("verdict") == "leaks":
+            yield "bad", f"THE SPLIT LEAKS ({name}): {found.get('text', '')} The metrics are too good to be believed."
+        else:
+            yield "good", f"The split is clean ({name}): {found.get('text', '')}"
+    if not run.verdict:
+        yield "note", "The split was not audited for leakage."
+    if run.trunk:
+        yield "", trunk.worth(run)
+
+
+def _numbers(run: Run) -> list[tuple[str, str]]:
+    items = [(count(len(run.index)), "protein chains"), (count(len(run.labels)), "labelled sequences")]
+    for name, what in (("structures", "test chains"), ("labels", "test sequences")):
+        rows = run.split[(run.split["set"] == name) & (run.split["split"] == "test")]
+        if len(rows):
+            items.append((count(len(rows)), f"{what} in {count(rows['cluster'].nunique())} clusters"))
+    return [*items, (count(len(run.experiments)), "experiments")]
+
+
+def methods(run: Run) -> Section:
+    """Versions, seeds and settings."""
+    rows = [("foldgraft", __version__), ("Python", platform.python_version()), ("mmseqs", _mmseqs())]
+    rows += [(name, _version(name)) for name in PACKAGES]
+    rows += [(key, str(value)) for key, value in sorted(run.provenance.items()) if not isinstance(value, (dict, list))]
+    seeds = [(f"seed of {experiment.name}", str(experiment.settings.get("seed", ""))) for experiment in run.experiments]
+    blocks: list[Block] = [
+        Text(
+            "Intervals are 95 % percentile bootstrap intervals. For solubility whole clusters of similar proteins are "
+            "drawn, for contacts proteins; an experiment and a baseline meet the same draws, so that their difference "
+            "is paired. The threshold that turns a score into a call maximises MCC on the validation proteins of the "
+            "same members. Calibration error uses bins of equal size. P@L never caps the number of pairs by the number "
+            "of contacts; a range with fewer pairs than asked for is taken whole; pairs of equal score count with "
+            "their expectation. Cross-validated, a constant can fall below a ROC-AUC of 0.5: a fold with more soluble "
+            "proteins leaves fewer to learn from."
+        ),
+        Table(("what", "version or value"), [*rows, *seeds], "With these the report was made."),
+    ]
+    for experiment in run.experiments:
+        text = yaml.safe_dump(experiment.settings, sort_keys=False, allow_unicode=True)
+        blocks.append(Source(f"Settings of {experiment.name}", text))
+    return Section("methods", "Methods and provenance", blocks)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _mmseqs() -> str:
+    try:
+        return mmseqs.version()
+    except FoldgraftError:
+        return "not found"

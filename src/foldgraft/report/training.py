@@ -1,0 +1,80 @@
+"""Chapter: loss curves, and what they say."""
+
+import numpy as np
+import pandas as pd
+
+from foldgraft.report.drawing import BLUE, ORANGE, canvas, number, svg
+from foldgraft.report.page import Block, Bullets, Figure, Section, Text
+from foldgraft.report.run import Experiment, Run
+
+BAD = {"diverging", "not learning"}
+CAUTION = {"overfitting", "still learning", "jumps", "too short"}
+
+
+def section(run: Run) -> Section:
+    """The chapter on training."""
+    blocks: list[Block] = []
+    diagnosis = run.evaluation("diagnosis")
+    for experiment in run.experiments:
+        if {"epoch", "train_loss", "valid_loss"} <= set(experiment.history.columns) and len(experiment.history):
+            blocks += [_curves(experiment), _diagnosis(experiment, diagnosis)]
+    if not blocks:
+        blocks = [Text("No head was trained in this run.", "note")]
+    return Section("training", "Training", blocks)
+
+
+def _curves(experiment: Experiment) -> Figure:
+    history = experiment.history
+    measured = "valid_metric" in history.columns and history["valid_metric"].notna().any()
+    figure, axes = canvas(8.6 if measured else 5.4, 2.9, columns=2 if measured else 1)
+    members = _members(history)
+    for position, rows in enumerate(members):
+        name = {"train_loss": "training", "valid_loss": "validation"} if position == 0 else {}
+        for column, colour in (("train_loss", BLUE), ("valid_loss", ORANGE)):
+            axes[0].plot(rows["epoch"], rows[column], color=colour, lw=1.2, alpha=0.85, label=name.get(column))
+        best = rows["valid_loss"].idxmin() if rows["valid_loss"].notna().any() else None
+        if best is not None:
+            label = "least validation loss" if position == 0 else None
+            axes[0].plot(
+                rows["epoch"][best], rows["valid_loss"][best], "o", color=ORANGE, mec="white", ms=5, label=label
+            )
+        if measured:
+            axes[1].plot(rows["epoch"], rows["valid_metric"], color=ORANGE, lw=1.2, alpha=0.85)
+    axes[0].set(title=f"{experiment.name}: loss", xlabel="epoch", ylabel="loss")
+    axes[0].legend()
+    if measured:
+        name = "ROC-AUC" if experiment.task == "solubility" else "contact precision"
+        axes[1].set(title="Validation metric", xlabel="epoch", ylabel=name)
+    least = [float(rows["valid_loss"].min()) for rows in members]
+    epochs = [len(rows) for rows in members]
+    lines = f"{len(members)} members" if len(members) > 1 else "one member"
+    return Figure(
+        svg(figure, f"training-{experiment.name}"),
+        f"Loss curves of {experiment.name}, {lines}, {min(epochs)} to {max(epochs)} epochs; least validation loss "
+        f"{number(float(np.nanmin(least)))}.",
+        f"Training and validation loss of {experiment.name} ({experiment.head}, {lines}) after each epoch.",
+        "The training loss is the mean over an epoch, with dropout at work; the validation loss is measured after it, "
+        "without. The weights of the best epoch are kept.",
+        f"The least validation loss is {number(float(np.nanmin(least)))}"
+        + (f" to {number(float(np.nanmax(least)))} among members" if len(members) > 1 else "")
+        + f"; training took {min(epochs)}{f' to {max(epochs)}' if max(epochs) > min(epochs) else ''} epochs.",
+    )
+
+
+def _diagnosis(experiment: Experiment, diagnosis: pd.DataFrame) -> Bullets:
+    if diagnosis.empty:
+        return Bullets([("", "The curves were not diagnosed.")])
+    rows = diagnosis[diagnosis["experiment"] == experiment.name]
+    items = []
+    for finding, part in rows.groupby("finding", sort=False):
+        tone = "bad" if finding in BAD else "note" if finding in CAUTION else ""
+        total = rows["member"].nunique(dropna=False)
+        among = f" ({len(part)} of {total} members); the first of them" if total > 1 else ""
+        items.append((tone, f"{str(finding).capitalize()}{among}: {part['text'].iloc[0]}"))
+    return Bullets(items)
+
+
+def _members(history: pd.DataFrame) -> list[pd.DataFrame]:
+    if "member" not in history.columns:
+        return [history]
+    return [rows for _, rows in history.groupby("member", sort=True)]

@@ -1,0 +1,55 @@
+"""The whole page from the folder of a run."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from foldgraft.progress import progress
+from foldgraft.records.targets import Targets
+from foldgraft.report import contacts, data, solubility, structures, summary, training, trunk
+from foldgraft.report.drawing import styled
+from foldgraft.report.page import render
+from foldgraft.report.run import Run
+from foldgraft.report.settings import ReportSettings
+
+
+def page(results: Path, viewer: Path | None, settings: ReportSettings) -> str:
+    """The page as one HTML text.
+
+    Parameters
+    ----------
+    results : folder of the run; a chapter whose stages did not run says so
+    viewer : file of 3Dmol.js, for a live 3D view
+    settings : ReportSettings
+    """
+    run = Run(results)
+    names = contacts.examples(run, settings.examples) or _typical(run)
+    found = _read(run, names)
+    shown = [found[name] for name in names if name in found]
+    middle = shown[len(shown) // 2] if shown else None
+    script = structures.read_viewer(viewer) if middle else ""
+    shards = sorted({run.shard_of(one.id) for one in shown})
+    chapters = (
+        lambda: summary.opening(run),
+        lambda: data.section(run),
+        lambda: trunk.section(run),
+        lambda: training.section(run),
+        lambda: solubility.section(run),
+        lambda: contacts.section(run, shown),
+        lambda: structures.section(run, shards, middle, script),
+        lambda: summary.methods(run),
+    )
+    with styled():
+        sections = [make() for make in progress(chapters, "chapters")]
+    return render(settings.title, run.name, sections, script)
+
+
+def _typical(run: Run) -> list[str]:
+    """The chain of median length, for a run without contact experiments."""
+    table = run.index.sort_values(["length", "id"], kind="stable")
+    return table["id"].iloc[[len(table) // 2]].tolist() if len(table) else []
+
+
+def _read(run: Run, names: Iterable[str]) -> dict[str, Targets]:
+    wanted = set(names)
+    shards = sorted({run.shard_of(name) for name in wanted})
+    return {one.id: one for shard in shards for one in run.targets(shard) if one.id in wanted}

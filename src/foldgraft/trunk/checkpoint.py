@@ -1,0 +1,138 @@
+"""Foreign and own trunk files, read safely, and the one form in which the other stages meet them."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import fill_network, read_network
+from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.records.files import atomic, file_sha256, read_json, write_json
+
+PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
+REGRESSION = {"contact_head.regression.weight", "contact_head.regression.bias"}
+
+
+def write_trunk(weights: Path, description: Path, network: Network, name: str, about: dict[str, Any]) -> None:
+    """Write `model.safetensors` and `trunk.json`; `about` says where the tensors come from."""
+    with atomic(weights) as temporary:
+        save_file({key: tensor.contiguous() for key, tensor in network.state_dict().items()}, temporary)
+    write_json(
+        description,
+        {
+            "name": name,
+            "architecture": network.architecture.as_dict(),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "contact_regression": network.contact_head is not None,
+            "sha256": file_sha256(weights),
+            **about,
+        },
+    )
+
+
+def regression_beside(checkpoint: Path) -> Path:
+    """Where fair-esm keeps the contact regression of a checkpoint."""
+    return checkpoint.with_name(f"{checkpoint.stem}-contact-regression.pt")
+
+
+def convert(checkpoint: Path, weights: Path, description: Path) -> None:
+    """Turn a local checkpoint into the run's trunk.
+
+    Parameters
+    ----------
+    checkpoint
+        a fair-esm ESM-2 file (.pt), a safetensors file with its `trunk.json` beside it, or the folder of the two.
+    weights, description
+        the two files to write.
+
+    Raises
+    ------
+    FoldgraftError
+        if it is missing or is no ESM-2 trunk.
+    """
+    if checkpoint.is_dir():
+        checkpoint = checkpoint / "model.safetensors"
+    if not checkpoint.is_file():
+        raise FoldgraftError(f"{checkpoint}: there is no such file; trunk.checkpoint must name a trunk")
+    if checkpoint.suffix == ".safetensors":
+        about = read_json(checkpoint.with_name("trunk.json"))
+        architecture = Architecture.read(about.get("architecture"), str(checkpoint.with_name("trunk.json")))
+        network = read_network(checkpoint, architecture)
+        name, extra = str(about.get("name", checkpoint.stem)), {k: about[k] for k in ("pretraining",) if k in about}
+        source = {"kind": "checkpoint", "file": checkpoint.name, "sha256": file_sha256(checkpoint)}
+        write_trunk(weights, description, network, name, {"source": source, **extra})
+        return
+    regression = regression_beside(checkpoint)
+    convert_fair(checkpoint, regression if regression.is_file() else None, weights, description, {"kind": "checkpoint"})
+
+
+def convert_fair(
+    checkpoint: Path, regression: Path | None, weights: Path, description: Path, source: dict[str, Any]
+) -> None:
+    """Turn a fair-esm file into the run's trunk; its sha256, and that of the regression, join `source`."""
+    files = {"file": checkpoint.name, "sha256": file_sha256(checkpoint)}
+    if regression:
+        files |= {"regression": regression.name, "regression_sha256": file_sha256(regression)}
+    network = read_fair(checkpoint, regression)
+    write_trunk(weights, description, network, checkpoint.stem, {"source": source | files})
+
+
+def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
+    """Read an ESM-2 checkpoint of fair-esm.
+
+    Parameters
+    ----------
+    checkpoint
+        `{"cfg": {"model": Namespace}, "model": tensors}` as fair-esm distributes it.
+    regression
+        the file with the weights of its contact regression.
+
+    Raises
+    ------
+    FoldgraftError
+        for anything else, an ESM-1 or ESM-1b checkpoint among it.
+    """
+    content = _load(checkpoint)
+    if isinstance(content, dict) and "args" in content:
+        raise FoldgraftError(f"{checkpoint}: is an ESM-1 or ESM-1b checkpoint; only ESM-2 checkpoints can be a trunk")
+    try:
+        config, tensors = content["cfg"]["model"], content["model"]
+        architecture = Architecture(
+            layers=int(config.encoder_layers),
+            width=int(config.encoder_embed_dim),
+            heads=int(config.encoder_attention_heads),
+            token_dropout=bool(config.token_dropout),
+        )
+        state = {PREFIX.sub("", name): tensor.float() for name, tensor in tensors.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise FoldgraftError(f"{checkpoint}: is no ESM-2 checkpoint of fair-esm") from None
+    # what follows from other tensors is not kept: the rotary frequencies and the head's copy of the embeddings
+    state = {name: tensor for name, tensor in state.items() if not name.endswith("rot_emb.inv_freq")}
+    tied = state.pop("lm_head.weight", None)
+    if tied is not None and not torch.equal(tied, state.get("embed_tokens.weight", torch.empty(0))):
+        raise FoldgraftError(f"{checkpoint}: its language head does not share the embeddings, so it is no ESM-2")
+    if regression:
+        state |= _read_regression(regression)
+    return fill_network(state, architecture, str(checkpoint))
+
+
+def _read_regression(path: Path) -> dict[str, torch.Tensor]:
+    content = _load(path)
+    try:
+        found = {name: content["model"][name].float() for name in REGRESSION}
+    except (AttributeError, KeyError, TypeError):
+        raise FoldgraftError(f"{path}: holds no contact regression of fair-esm") from None
+    return found
+
+
+def _load(path: Path) -> Any:
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what torch raises depends on how the file is foreign
+        problem = " ".join(str(error).split())[:200]
+        raise FoldgraftError(f"{path}: cannot be read as a PyTorch file of tensors alone ({problem})") from None

@@ -1,0 +1,111 @@
+"""Where the trunk comes from: a published ESM-2, a local file, or a pretraining on the run's own sequences."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from foldgraft.settings import Settings
+
+DEFAULT_MODEL = "esm2_t6_8M_UR50D"
+PUBLISHED = {
+    "esm2_t6_8M_UR50D": 2**26,
+    "esm2_t12_35M_UR50D": 2**28,
+    "esm2_t30_150M_UR50D": 2**30,
+    "esm2_t33_650M_UR50D": 2**32,
+    "esm2_t36_3B_UR50D": 2**34,
+    "esm2_t48_15B_UR50D": 2**37,
+}
+"""The ESM-2 models of fair-esm, and the most bytes that each file may have."""
+
+
+class PretrainSettings(Settings):
+    """Masked-language modelling of a small ESM-2 network on the run's sequences."""
+
+    layers: int = Field(4, ge=1, le=48)
+    """Transformer layers."""
+    width: int = Field(128, ge=8, le=5120)
+    """Width of the representations, in numbers per residue; an even multiple of `heads`."""
+    heads: int = Field(4, ge=1, le=64)
+    """Attention heads of each layer."""
+    minutes: float | None = Field(None, gt=0, le=100_000)
+    """Wall-clock limit in minutes, counted from the first step; 5 if neither this nor `steps` is given."""
+    steps: int | None = Field(None, ge=0, le=100_000_000)
+    """Limit in optimizer steps; with the same seed they give the same trunk. 0 leaves it random, as a baseline."""
+    batch_tokens: int = Field(4096, ge=64, le=4_194_304)
+    """Tokens of a batch, padding included."""
+    crop_length: int = Field(128, ge=16, le=4096)
+    """Residues; from longer sequences a random stretch of this length is taken each time."""
+    learning_rate: float = Field(3e-3, gt=0, le=1)
+    """Peak learning rate of AdamW: linear warm-up, then constant, then linear decay to zero at the limit."""
+    warmup_steps: int = Field(20, ge=0)
+    """Steps of the warm-up."""
+    decay: float = Field(0.4, ge=0, le=1)
+    """Fraction of the time or steps, at the end, over which the learning rate falls to zero."""
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    """Weight decay of AdamW, on matrices only."""
+    valid_sequences: int = Field(200, ge=1)
+    """Sequences held back to measure the perplexity, but never more than a tenth of them all."""
+    valid_every: int = Field(100, ge=1)
+    """Steps between measurements of the perplexity."""
+    test_identity: float = Field(0.5, ge=0, le=1)
+    """Sequences with at least this fraction of identical residues to a protein of the test split are left out ..."""
+    test_coverage: float = Field(0.5, ge=0, le=1)
+    """... if the alignment covers at least this fraction of the shorter of the two."""
+    seed: int = Field(0, ge=0)
+    """Seed of the initial weights, the crops and the masks."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("minutes") is None and given.get("steps") is None:
+            return {**given, "minutes": 5.0}
+        return given
+
+    @model_validator(mode="after")
+    def _shape(self) -> "PretrainSettings":
+        if self.width % self.heads or self.width // self.heads % 2:
+            raise ValueError(f"width {self.width} must be an even multiple of heads {self.heads}")
+        return self
+
+
+class TrunkSettings(Settings):
+    """The language-model trunk: exactly one of `model`, `checkpoint` and `pretrain`."""
+
+    model: str | None = None
+    """Name of an ESM-2 model of fair-esm, downloaded once; esm2_t6_8M_UR50D if none of the three keys is given."""
+    checkpoint: Path | None = None
+    """A fair-esm ESM-2 file (.pt, its -contact-regression.pt beside it if there is one), or the model.safetensors of a
+    trunk of Foldgraft, or the folder that holds it."""
+    pretrain: PretrainSettings | None = None
+    """Pretrain a small trunk on the run's sequences instead."""
+    url: str = Field("https://dl.fbaipublicfiles.com/fair-esm", pattern=r"^https?://")
+    """Where models/<name>.pt and regression/<name>-contact-regression.pt are; change it for a mirror."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default(cls, given: Any) -> Any:
+        if isinstance(given, dict) and all(given.get(key) is None for key in ("model", "checkpoint", "pretrain")):
+            return {**given, "model": DEFAULT_MODEL}
+        return given
+
+    @field_validator("model")
+    @classmethod
+    def _published(cls, name: str | None) -> str | None:
+        if name is not None and name not in PUBLISHED:
+            known = ", ".join(PUBLISHED)
+            hint = "ESM-1 and ESM-1b trunks cannot be used yet" if name.startswith(("esm1", "esm_1")) else "unknown"
+            raise ValueError(f"{hint}; may be one of {known}")
+        return name
+
+    @model_validator(mode="after")
+    def _one(self) -> "TrunkSettings":
+        given = [key for key in ("model", "checkpoint", "pretrain") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"only one of model, checkpoint and pretrain may be given, not {' and '.join(given)}")
+        return self
+
+    @property
+    def source(self) -> Literal["model", "checkpoint", "pretrain"]:
+        """Which of the three ways is taken."""
+        return "model" if self.model else "checkpoint" if self.checkpoint else "pretrain"

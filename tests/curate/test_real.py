@@ -1,0 +1,109 @@
+"""Agreement with Biopython, an independent reader, on real files; the folder is named by FOLDGRAFT_DATA."""
+
+import gzip
+import os
+import warnings
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from Bio.PDB import MMCIFParser, PDBParser
+
+from foldgraft.curate.chains import protein_chains
+from foldgraft.curate.entry import Polymer
+from foldgraft.curate.letters import SELENIUM
+from foldgraft.curate.shard import read_entry
+from foldgraft.records.chains import Chain
+from foldgraft.residues import ATOM_INDEX, ATOMS, THREE_TO_ONE
+
+DATA = Path(os.environ.get("FOLDGRAFT_DATA", "absent")) / "structures"
+MMCIF = sorted((DATA / "mmcif").glob("*.cif.gz"))
+PDB = sorted([*(DATA / "bm5_chains").glob("*.pdb.gz"), *(DATA / "casp14_natives").glob("*.pdb.gz")])
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not MMCIF, reason="FOLDGRAFT_DATA does not name a folder with structures"),
+]
+
+
+def chains_of(path: Path) -> dict[str, Chain]:
+    found = protein_chains("entry", read_entry(path.read_bytes(), 10**9), "files")
+    return {chain.label_asym_id: chain for chain in found if isinstance(chain, Chain)}
+
+
+def best_conformer(residues: list) -> dict[str, np.ndarray]:
+    """Atom positions by plain loops over Biopython's residues that share one place."""
+
+    def unpacked(residue):
+        return [atom for atom in residue.get_unpacked_list() if atom.occupancy is None or atom.occupancy > 0]
+
+    residues = [residue for residue in residues if unpacked(residue)]
+    if not residues:
+        return {}
+    # max() keeps the first of equals, and SEQRES names the first
+    chosen = max(residues, key=lambda r: round(np.mean([a.occupancy for a in unpacked(r)]), 4))
+    total = defaultdict(float)
+    for atom in unpacked(chosen):
+        if atom.altloc != " ":
+            total[atom.altloc] += atom.occupancy
+    label = min(total, key=lambda key: (-round(total[key], 4), key)) if total else " "
+    return {atom.name: atom.coord for atom in unpacked(chosen) if atom.altloc in (" ", label)}
+
+
+def same_coordinates(chain: Chain, expected: dict[int, dict[str, np.ndarray]], parents: dict[int, str]) -> None:
+    table = np.full((len(chain), len(ATOMS), 3), np.nan, dtype=np.float32)
+    for index, atoms in expected.items():
+        for name, position in atoms.items():
+            if name in ATOM_INDEX:
+                table[index, ATOM_INDEX[name]] = position
+            elif name == "SE" and chain.sequence[index] in SELENIUM:
+                table[index, SELENIUM[chain.sequence[index]]] = position
+    mine = np.isfinite(chain.coordinates[..., 0])
+    # what is placed is where Biopython has it; what is left out is what the parent does not have
+    np.testing.assert_allclose(chain.coordinates[mine], table[mine], atol=2e-3)
+    standard = np.array([parents.get(i) in THREE_TO_ONE for i in range(len(chain))])
+    np.testing.assert_array_equal(mine[standard], np.isfinite(table[..., 0])[standard])
+    np.testing.assert_array_equal(chain.resolved, np.isfinite(table[:, ATOM_INDEX["CA"], 0]))
+
+
+@pytest.mark.parametrize("path", MMCIF, ids=lambda path: path.name.split(".")[0])
+def test_mmcif_coordinates_are_those_that_biopython_reads(path: Path) -> None:
+    if path.name == "7qpd.cif.gz":
+        pytest.skip("Biopython needs _atom_site.group_PDB, which this file lacks")
+    parser = MMCIFParser(QUIET=True, auth_chains=False, auth_residues=False)
+    with gzip.open(path, "rt") as handle, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = parser.get_structure("entry", handle)[0]
+    mine = chains_of(path)
+    numbers = {asym: polymer.numbers for asym, polymer in polymers_of(path).items()}
+    for asym, chain in mine.items():
+        places = {number: index for index, number in enumerate(numbers[asym].tolist())}
+        residues = defaultdict(list)
+        for residue in model.child_dict.get(asym, ()):
+            found = residue.child_dict.values() if residue.is_disordered() == 2 else [residue]
+            residues[places.get(residue.id[1], -1)].extend(found)
+        expected = {index: best_conformer(found) for index, found in residues.items() if index >= 0}
+        names = {index: found[0].resname for index, found in residues.items() if len(found) == 1}
+        same_coordinates(chain, expected, names)
+
+
+def polymers_of(path: Path) -> dict[str, Polymer]:
+    return {polymer.label_asym_id: polymer for polymer in read_entry(path.read_bytes(), 10**9).polymers}
+
+
+@pytest.mark.parametrize("path", PDB, ids=lambda path: path.name.split(".")[0])
+def test_pdb_residues_are_those_that_biopython_reads(path: Path) -> None:
+    with gzip.open(path, "rt") as handle, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = PDBParser(QUIET=True).get_structure("entry", handle)[0]
+    (theirs,) = model
+    (mine,) = chains_of(path).values()
+    residues = [(residue, best_conformer([residue])) for residue in theirs]
+    residues = [(residue, atoms) for residue, atoms in residues if "CA" in atoms]
+    places = np.flatnonzero(mine.resolved)
+    # residues of no occupancy are unresolved here; those of an unknown kind have no letter
+    assert [mine.auth_seq_id[i] for i in places] == [f"{r.id[1]}{r.id[2].strip()}" for r, _ in residues]
+    assert [mine.sequence[i] for i in places] == [THREE_TO_ONE.get(r.resname, "X") for r, _ in residues]
+    expected = {int(i): atoms for i, (_, atoms) in zip(places, residues, strict=True)}
+    same_coordinates(mine, expected, {int(i): r.resname for i, (r, _) in zip(places, residues, strict=True)})

@@ -1,0 +1,242 @@
+"""A shard of good and bad files: each ends as chains or as rejects with a reason."""
+
+import gzip
+import hashlib
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foldgraft.curate.settings import CurateSettings
+from foldgraft.curate.shard import curate_file, curate_shard
+from foldgraft.curate.summary import summarise
+from foldgraft.errors import FoldgraftError
+from foldgraft.records import index as index_records
+from foldgraft.records import lock as lock_records
+from foldgraft.records.chains import Chain, read_chains
+from foldgraft.records.lock import store_path
+from foldgraft.records.rejects import read_rejects
+from foldgraft.records.tables import read_frame, write_frame
+from foldgraft.residues import ONE_TO_THREE
+
+SEQUENCE = "MKVLAAGIVGMKVLAAGIVGWW"
+SEQRES = {"1": [ONE_TO_THREE[one] for one in SEQUENCE]}
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Put files into a store; returns the path of their lock."""
+
+    def put(files, name="files-00000"):
+        rows = []
+        for entry, content in files.items():
+            digest = hashlib.sha256(content or b"").hexdigest()
+            row = dict.fromkeys(lock_records.SCHEMA.names) | {"source": "files", "id": entry, "url": entry}
+            if content is None:
+                rows.append(row | {"status": "rejected", "reason": "HTTP 404"})
+                continue
+            path = store_path(tmp_path / "store", digest)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            rows.append(row | {"status": "stored", "sha256": digest, "bytes": len(content)})
+        lock = tmp_path / f"{name}.lock.parquet"
+        write_frame(lock, pd.DataFrame(rows, columns=lock_records.SCHEMA.names), lock_records.SCHEMA)
+        return lock
+
+    return put
+
+
+@pytest.fixture
+def curate(tmp_path, stored):
+    def run(files, **settings):
+        out = tmp_path / "chains.parquet", tmp_path / "rejects.csv"
+        curate_shard(stored(files), tmp_path / "store", *out, CurateSettings.model_validate(settings))
+        rejects = {row.id: (row.rule, row.value, row.reason) for row in read_rejects(out[1]).itertuples()}
+        return {chain.id: chain for chain in read_chains(out[0])}, rejects
+
+    return run
+
+
+def test_every_file_ends_as_chains_or_rejects(make, curate):
+    good = make.mmcif(make.chain(SEQUENCE), SEQRES)
+    chains, rejects = curate(
+        {
+            "good": good,
+            "packed": gzip.compress(good),
+            "legacy": make.pdb(make.chain(SEQUENCE)),
+            "cut": gzip.compress(good)[:-20],
+            "torn": good[: len(good) // 2],
+            "page": b"<html>Service Unavailable</html>",
+            "empty": b"",
+            "dna": make.mmcif([make.atom("P", "DA", 1)], {"1": ["DA"]}, types={"1": "polydeoxyribonucleotide"}),
+            "missing": None,
+            "unknown": make.mmcif([a for k in range(1, 31) for a in make.backbone("UNK", k)], {"1": ["UNK"] * 30}),
+        }
+    )
+    assert set(chains) == {"good_A", "packed_A", "legacy_A"}
+    assert {entry: rule for entry, (rule, _, _) in rejects.items()} == {
+        "cut": "gzip",
+        "torn": "syntax",
+        "page": "not_a_structure",
+        "empty": "empty",
+        "dna": "no_protein",
+        "missing": "fetch",
+        "unknown_A": "unknown",
+    }
+    assert rejects["missing"][2] == "HTTP 404"
+    np.testing.assert_array_equal(chains["good_A"].coordinates, chains["packed_A"].coordinates)
+
+
+def test_a_damaged_or_missing_store_file_is_a_reject(make, stored, tmp_path):
+    good = make.mmcif(make.chain(SEQUENCE), SEQRES)
+    stored({"a": good})
+    digest = hashlib.sha256(good).hexdigest()
+    path = store_path(tmp_path / "store", digest)
+    row = {"id": "a", "source": "files", "sha256": digest}
+    path.write_bytes(good + b" ")
+    assert [result[1] for result in curate_file(path, row, CurateSettings())] == ["store"]
+    path.unlink()
+    assert [result[1] for result in curate_file(path, row, CurateSettings())] == ["store"]
+
+
+def test_a_gzip_bomb_is_a_reject(curate):
+    bomb = gzip.compress(b"data_x\n" + b"#" * 3_000_000)
+    _, rejects = curate({"bomb": bomb}, max_decompressed_mb=1)
+    assert rejects["bomb"][:2] == ("too_large", ">1000000")
+
+
+EXTRA = """_exptl.method 'SOLUTION NMR'
+_pdbx_audit_revision_history.ordinal 1
+_pdbx_audit_revision_history.revision_date 2015-06-01
+#"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "reject"),
+    [
+        ({}, None),
+        ({"methods": ["solution nmr"]}, None),
+        ({"methods": ["X-RAY DIFFRACTION"]}, ("x", "methods", "SOLUTION NMR")),
+        ({"max_resolution": 2.0}, ("x", "max_resolution", "")),
+        ({"released_before": "2015-06-02"}, None),
+        ({"released_before": "2015-06-01"}, ("x", "released_before", "2015-06-01")),
+        ({"released_after": "2015-06-01"}, None),
+        ({"released_after": "2015-06-02"}, ("x", "released_after", "2015-06-01")),
+        ({"min_length": 22}, None),
+        ({"min_length": 23}, ("x_A", "min_length", "22")),
+        ({"min_length": 1, "max_length": 21}, ("x_A", "max_length", "22")),
+        ({"min_resolved": 0.5}, None),
+        ({"min_resolved": 0.51}, ("x_A", "min_resolved", "0.500")),
+        ({"min_plddt": 99}, None),
+    ],
+)
+def test_each_filter_drops_with_its_rule_and_value(make, curate, settings, reject):
+    atoms = [a for a in make.chain(SEQUENCE) if a.seq <= 11]
+    chains, rejects = curate({"x": make.mmcif(atoms, SEQRES, extra=EXTRA)}, **settings)
+    if reject is None:
+        assert (list(chains), rejects) == (["x_A"], {})
+    else:
+        name, rule, value = reject
+        assert not chains
+        assert rejects[name][:2] == (rule, value)
+
+
+def test_predicted_models_are_filtered_by_plddt(make, curate):
+    content = make.mmcif(make.chain(SEQUENCE, b=60.0), SEQRES, extra="_ma_model_list.model_id 1\n#")
+    assert not curate({"x": content}, min_plddt=60)[1]
+    assert curate({"x": content}, min_plddt=61)[1]["x_A"][:2] == ("min_plddt", "60.0")
+
+
+def test_a_chain_whose_name_cannot_be_an_id_is_a_reject(make, curate):
+    content = make.mmcif(make.chain(SEQUENCE, asym="<b>"), SEQRES)
+    assert curate({"x": content})[1]["x"][0] == "chain_name"
+
+
+def test_the_summary_gathers_the_shards(make, stored, tmp_path):
+    good = make.mmcif([*make.chain(SEQUENCE), *make.chain(SEQUENCE, asym="B")], SEQRES)
+    chains, rejects = [], []
+    for shard, files in (("files-00000", {"b": good, "bad": b"x"}), ("files-00001", {"a": good})):
+        chains.append(tmp_path / f"{shard}.parquet")
+        rejects.append(tmp_path / f"{shard}.csv")
+        curate_shard(stored(files, shard), tmp_path / "store", chains[-1], rejects[-1], CurateSettings())
+    summarise(chains, rejects, tmp_path / "index.parquet", tmp_path / "rejects.csv")
+    index = read_frame(tmp_path / "index.parquet", index_records.SCHEMA)
+    assert index[["id", "shard"]].values.tolist() == [
+        ["b_A", "files-00000"],
+        ["b_B", "files-00000"],
+        ["a_A", "files-00001"],
+        ["a_B", "files-00001"],
+    ]
+    assert (index["length"] == len(SEQUENCE)).all()
+    assert (index["resolved_fraction"] == 1).all()
+    assert read_rejects(tmp_path / "rejects.csv")["id"].tolist() == ["bad"]
+
+
+def test_a_run_without_a_chain_says_why(make, stored, tmp_path):
+    lock = stored({"a": b"x", "b": b"y", "c": b""})
+    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
+    curate_shard(lock, tmp_path / "store", *paths, CurateSettings())
+    with pytest.raises(FoldgraftError, match=r"no protein chain is left: 2 x not_a_structure .*, 1 x empty"):
+        summarise([paths[0]], [paths[1]], tmp_path / "index.parquet", tmp_path / "rejects.csv")
+    assert len(read_rejects(tmp_path / "rejects.csv")) == 3
+
+
+def test_two_inputs_of_one_chain_are_an_error(make, stored, tmp_path):
+    good = make.mmcif(make.chain(SEQUENCE), SEQRES)
+    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
+    curate_shard(stored({"a": good}), tmp_path / "store", *paths, CurateSettings())
+    with pytest.raises(FoldgraftError, match="chain a_A comes from two inputs"):
+        summarise([paths[0]] * 2, [paths[1]] * 2, tmp_path / "index.parquet", tmp_path / "rejects.csv")
+
+
+def mutated(content, random_):
+    """The file with one thing wrong."""
+    kind = random_.randrange(7)
+    lines = content.split(b"\n")
+    at = random_.randrange(len(lines))
+    if kind == 0:
+        spots = random_.sample(range(len(content)), 5)
+        return bytes(random_.randrange(256) if k in spots else byte for k, byte in enumerate(content))
+    if kind == 1:
+        return content[: random_.randrange(len(content))]
+    if kind == 2:
+        return b"\n".join(lines[:at] + lines[at + random_.randrange(1, 4) :])
+    if kind == 3:
+        fields = lines[at].split(b" ")
+        random_.shuffle(fields)
+        return b"\n".join([*lines[:at], b" ".join(fields), *lines[at + 1 :]])
+    if kind == 4:
+        return content.replace(
+            random_.choice([b"1.3", b" 3.8", b"7.6"]), random_.choice([b"nan", b"9e99", b"1e999", b"-0"])
+        )
+    if kind == 5:
+        return content.replace(b" 2 ", random_.choice([b" 99999999999 ", b" -7 ", b" . ", b" 1.5 "]))
+    return b"\n".join([*lines[:at], lines[at], lines[at], *lines[at + 1 :]])
+
+
+@pytest.mark.parametrize("kind", ["mmcif", "unaligned", "pdb", "seqres"])
+def test_mutated_files_end_as_chains_or_rejects(make, tmp_path, kind):
+    atoms = [*make.chain(SEQUENCE), *make.chain(SEQUENCE, asym="B"), make.atom("O5'", "DA", 1, asym="C", entity="2")]
+    content = {
+        "mmcif": lambda: make.mmcif(atoms, SEQRES),
+        "unaligned": lambda: make.mmcif(atoms, SEQRES, aligned=False),
+        "pdb": lambda: make.pdb(atoms),
+        "seqres": lambda: make.pdb(atoms, {"A": SEQRES["1"], "B": SEQRES["1"]}),
+    }[kind]()
+    random_ = random.Random(kind)
+    for number in range(100):
+        bad = mutated(content, random_)
+        path = tmp_path / str(number)
+        path.write_bytes(bad)
+        row = {"id": "x", "source": "files", "sha256": hashlib.sha256(bad).hexdigest()}
+        results = list(curate_file(path, row, CurateSettings(min_length=1)))
+        assert results
+        for result in results:
+            if isinstance(result, Chain):
+                length = len(result)
+                assert len(result.auth_seq_id) == len(result.resolved) == len(result.coordinates) == length
+                assert not (np.abs(result.coordinates) > 9999).any()
+            else:
+                assert len(result) == 4
+                assert all(isinstance(text, str) for text in result)

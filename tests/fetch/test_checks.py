@@ -1,0 +1,140 @@
+"""Bad input stops before any job runs, each with one clear line."""
+
+import pytest
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.fetch.checks import check
+from foldgraft.fetch.settings import SequencesSettings, SolubilitySettings, StructuresSettings
+
+
+def check_structures(data, **values):
+    check(StructuresSettings.model_validate(values), None, None, data)
+
+
+def check_fasta(data, text):
+    (data / "s.fasta").write_text(text)
+    check(None, SequencesSettings(files=["s.fasta"]), None, data)
+
+
+def check_table(data, text, **columns):
+    (data / "t.csv").write_text(text)
+    check(None, None, SolubilitySettings.model_validate({"table": "t.csv", "columns": columns}), data)
+
+
+def test_good_input_passes(tmp_path):
+    (tmp_path / "a.cif").touch()
+    (tmp_path / "s.fasta").write_text(">a\nMKV*\n>b x\nmkv\n>a\nMKV\n")
+    (tmp_path / "t.csv").write_text("id,sequence,label\np1,MKVUXBZO,0.25\np2,mkv*,1\n")
+    check(
+        StructuresSettings.model_validate({"files": ["*.cif"], "rcsb": {"ids": ["1ubq"]}}),
+        SequencesSettings(files=["*.fasta"]),
+        SolubilitySettings(table="t.csv"),
+        tmp_path,
+    )
+
+
+def test_two_files_of_one_entry(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1ubq.cif").touch()
+    with pytest.raises(FoldgraftError, match=r"x/1ubq\.cif and .*y/1ubq\.cif are both entry 1ubq"):
+        check_structures(tmp_path, files=["*/*.cif"])
+
+
+def test_one_entry_in_two_spellings(tmp_path):
+    with pytest.raises(FoldgraftError, match="both entry 1ubq"):
+        check_structures(tmp_path, rcsb={"ids": ["1UBQ", "pdb_00001ubq"]})
+
+
+def test_one_entry_as_a_file_and_by_id(tmp_path):
+    (tmp_path / "1UBQ.cif").touch()
+    with pytest.raises(FoldgraftError, match="both entry 1ubq"):
+        check_structures(tmp_path, files=["*.cif"], rcsb={"ids": ["1ubq"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rcsb": {"ids": ["ubiquitin"]}}, r"structures\.rcsb\.ids: 'ubiquitin' is no PDB id"),
+        ({"alphafold": {"accessions": ["P53_HUMAN"]}}, r"alphafold\.accessions: 'P53_HUMAN' is no UniProt accession"),
+        ({"files": ["nothing/*.cif"]}, "matches no file"),
+    ],
+)
+def test_bad_structures(tmp_path, values, message):
+    with pytest.raises(FoldgraftError, match=message):
+        check_structures(tmp_path, **values)
+
+
+def test_a_file_name_that_cannot_be_an_id(tmp_path):
+    (tmp_path / "my protein.cif").touch()
+    with pytest.raises(FoldgraftError, match="'my protein' cannot be an id"):
+        check_structures(tmp_path, files=["*.cif"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (">a\nMKV\n>b\n>c\nMKV\n", r"record 2 \(b\): the sequence is empty"),
+        (">a\nMKV\n>a\nMKL\n", "'a' stands for two different sequences"),
+        (">a\nMK-V\n", r"\(a\): the sequence holds '-'"),
+        (">a\nMK*V\n", r"\(a\): the sequence holds '\*'"),
+        (">a\n*\n", r"\(a\): the sequence is empty"),
+        ("MKV\n", "not FASTA"),
+        ("", "no FASTA record"),
+    ],
+)
+def test_bad_fasta(tmp_path, text, message):
+    with pytest.raises(FoldgraftError, match=message):
+        check_fasta(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("sid,fasta,y\na,MKV,1\n", {}, r"solubility\.columns\.id: .* no column 'id'; it has: sid, fasta, y"),
+        ("id,sequence,label\na,MKV,yes\n", {}, r"row 2 \(a\): the label 'yes' is neither"),
+        ("id,sequence,label\na,MKV,1\nb,MKV,1.5\n", {}, r"row 3 \(b\): the label '1\.5'"),
+        ("id,sequence,label\na,MKV,nan\n", {}, "the label 'nan'"),
+        ("id,sequence,label\na,MKV,\n", {}, "the label ''"),
+        ("id,sequence,label\na,MKV,-999\n", {}, "the label '-999'"),
+        ("id,sequence,label\na,M1V,1\n", {}, r"row 2 \(a\): the sequence holds '1'"),
+        ("id,sequence,label\na,,1\n", {}, "the sequence is empty"),
+        ("id,sequence,label\na,MKV,1\na,MKV,1\n", {}, "row 3: the id 'a' has come before"),
+        ("id,sequence,label\na,MKV,1\na,MKV,0\n", {}, "row 3: the id 'a' has come before"),
+        ("id,sequence,label\n<b>,MKV,1\n", {}, "'<b>' cannot be an id"),
+        ("id,sequence,label\na,MKV\n", {}, "2 fields, fewer than the header"),
+        ("id,sequence,label,f\na,MKV,1,x\n", {"fold": "f"}, "the fold 'x' is no whole number"),
+        ("id,sequence,label\n", {}, "the table has no rows"),
+        ("", {}, "it has: none"),
+    ],
+)
+def test_bad_tables(tmp_path, text, columns, message):
+    with pytest.raises(FoldgraftError, match=message):
+        check_table(tmp_path, text, **columns)
+
+
+def test_a_missing_table(tmp_path):
+    with pytest.raises(FoldgraftError, match=r"solubility\.table: there is no file"):
+        check(None, None, SolubilitySettings(table="t.csv"), tmp_path)
+
+
+def test_a_table_that_is_no_text(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"\x1f\x8bnot gzip at all")
+    with pytest.raises(FoldgraftError, match=r"t\.csv: cannot be read as a table"):
+        check(None, None, SolubilitySettings(table="t.csv"), tmp_path)
+
+
+def test_every_problem_is_told_at_once(tmp_path):
+    with pytest.raises(FoldgraftError) as error:
+        check(
+            StructuresSettings(files=["*.cif"]),
+            SequencesSettings.model_validate({"uniprot": {"accessions": ["P69905", "p69905"]}}),
+            SolubilitySettings(table="t.csv"),
+            tmp_path,
+        )
+    lines = str(error.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "structures.files",
+        "sequences.uniprot.accessions",
+        "solubility.table",
+    ]

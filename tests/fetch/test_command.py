@@ -1,0 +1,96 @@
+"""The commands, run as the workflow runs them."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import foldgraft
+from foldgraft.records import labels as label_records
+from foldgraft.records import lock as lock_records
+from foldgraft.records.lock import store_path
+from foldgraft.records.tables import read_frame, read_rows
+
+SOURCE = {"PYTHONPATH": str(Path(foldgraft.__file__).parents[1])}
+
+
+@pytest.fixture
+def fetch(tmp_path):
+    def run(*arguments):
+        command = [sys.executable, "-m", "foldgraft", "fetch", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | SOURCE)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
+
+
+def test_local_structures_become_a_lock(tmp_path, fetch):
+    (tmp_path / "in").mkdir()
+    bodies = {"a": gzip.compress(b"data_a\n", mtime=0), "b": b"data_b\n", "c": b"x" * 1_000_001}
+    for name, body in bodies.items():
+        (tmp_path / "in" / f"{name}.cif").write_bytes(body)
+    settings = json.dumps({"shard_size": 2, "max_file_mb": 1})
+    for shard in ("files-00000", "files-00001"):
+        done = fetch(
+            *("structures", "--shard", shard, "--structures", '{"files": ["*.cif"]}', "--data", "in"),
+            *("--store", "store", "--lock", f"{shard}.parquet", "--settings", settings),
+        )
+        assert done.returncode == 0, done.stderr
+    pieces = ("--piece", "files-00000.parquet", "--piece", "files-00001.parquet")
+    assert fetch("lock", *pieces, "--lock", "all.parquet").returncode == 0
+    rows = list(read_rows(tmp_path / "all.parquet", lock_records.SCHEMA))
+    assert [(row["source"], row["id"], row["url"], row["status"]) for row in rows] == [
+        ("files", "a", "a.cif", "stored"),
+        ("files", "b", "b.cif", "stored"),
+        ("files", "c", "c.cif", "rejected"),
+    ]
+    assert "larger than" in rows[2]["reason"]
+    for row in rows[:2]:
+        assert store_path(tmp_path / "store", row["sha256"]).read_bytes() == bodies[row["id"]]
+
+
+def test_a_search_shard_takes_its_part_of_the_ids(tmp_path, fetch, httpserver, cif, settings_for):
+    for entry in ("1abc", "2abc", "3abc"):
+        httpserver.expect_request(f"/download/{entry}.cif.gz").respond_with_data(cif(entry.upper()))
+    (tmp_path / "ids.txt").write_text("1abc\n2abc\n3abc\n")
+    settings = settings_for(httpserver.url_for("").rstrip("/"), shard_size=2)
+    for number, expected in enumerate((["1abc", "2abc"], ["3abc"], [])):
+        done = fetch(
+            *("structures", "--shard", f"query-{number:05d}", "--search", "ids.txt"),
+            *("--structures", '{"rcsb": {"query": {"max_entries": 6}}}', "--store", "store", "--lock", "l.parquet"),
+            *("--settings", settings.model_dump_json()),
+        )
+        assert done.returncode == 0, done.stderr
+        rows = read_frame(tmp_path / "l.parquet", lock_records.SCHEMA)
+        assert rows["id"].tolist() == expected
+        assert (rows["status"] == "stored").all()
+
+
+def test_labels_are_cut_into_shards(tmp_path, fetch):
+    lines = ["id,sequence,label,fold", *(f"p{k},MK{'V' * (k + 1)},{k % 2},{k % 3}" for k in range(5))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    solubility = json.dumps({"table": "t.csv", "columns": {"fold": "fold"}})
+    found = []
+    for shard in ("labels-00000", "labels-00001"):
+        done = fetch(
+            *("labels", "--shard", shard, "--solubility", solubility, "--labels", "l.parquet"),
+            *("--settings", '{"label_shard_size": 3}'),
+        )
+        assert done.returncode == 0, done.stderr
+        found += read_frame(tmp_path / "l.parquet", label_records.SCHEMA)[["id", "label", "fold"]].values.tolist()
+    assert found == [["p0", 0, 0], ["p1", 1, 1], ["p2", 0, 2], ["p3", 1, 0], ["p4", 0, 1]]
+
+
+def test_an_unknown_shard_is_one_line(tmp_path, fetch):
+    (tmp_path / "a.cif").touch()
+    done = fetch(
+        *("structures", "--shard", "files-00009", "--structures", '{"files": ["*.cif"]}'),
+        *("--store", "store", "--lock", "l.parquet"),
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: --shard: the configuration has no shard 'files-00009'"

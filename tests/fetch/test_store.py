@@ -1,0 +1,57 @@
+"""The content-addressed store."""
+
+import gzip
+import hashlib
+import threading
+
+import pytest
+
+from foldgraft.fetch.store import decompressed
+from foldgraft.records.lock import store_path
+
+
+def test_bytes_lie_under_their_sha256_and_nothing_else_is_left(store):
+    sha256, size = store.add([b"one ", b"two"])
+    assert sha256 == hashlib.sha256(b"one two").hexdigest()
+    assert size == 7
+    assert store_path(store.root, sha256).read_bytes() == b"one two"
+    assert [path for path in store.root.rglob("*") if path.is_file()] == [store_path(store.root, sha256)]
+
+
+def test_what_breaks_off_leaves_nothing(store):
+    def broken():
+        yield b"one"
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        store.add(broken())
+    assert not [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_many_may_store_the_same_at_once(store):
+    threads = [threading.Thread(target=store.add, args=([b"x" * 100_000] * 20,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (path,) = [path for path in store.root.rglob("*") if path.is_file()]
+    assert store.holds(path.name)
+
+
+def test_a_memory_of_bytes_that_are_gone_is_none(store):
+    sha256, _ = store.add([b"one"])
+    row = {"source": "rcsb", "id": "1ubq", "sha256": sha256}
+    store.remember(row)
+    assert store.remembered("rcsb", "1ubq") == row
+    assert store.remembered("rcsb", "4hhb") is None
+    store_path(store.root, sha256).unlink()
+    assert store.remembered("rcsb", "1ubq") is None
+
+
+def test_content_is_read_through_several_gzip_pieces(tmp_path):
+    body = bytes(range(256)) * 20_000
+    for name, raw in (("plain", body), ("packed", gzip.compress(body))):
+        (tmp_path / name).write_bytes(raw)
+        assert b"".join(decompressed(tmp_path / name, len(body))) == body
+        with pytest.raises(ValueError, match="more than"):
+            list(decompressed(tmp_path / name, len(body) - 1))

@@ -1,0 +1,120 @@
+"""Database, search and coevolution, one after the other, as the rules call them."""
+
+import pytest
+from typer.testing import CliRunner
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.msa.a3m import INSERTION, parse_a3m
+from foldgraft.msa.command import app
+from foldgraft.msa.settings import AlignmentFiles, CoevolutionSettings, MsaSettings
+from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
+from foldgraft.records.fasta import write_fasta
+from foldgraft.records.files import read_json
+from foldgraft.records.tables import read_rows
+
+
+def call(*arguments):
+    CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def run(tmp_path, family, write_chains):
+    """Runs the three commands on chains, and returns the rows of both tables by id."""
+    ancestor, members = family
+    write_fasta(tmp_path / "sequences.fasta.gz", [("itself", ancestor), *((f"m{k}", m) for k, m in enumerate(members))])
+
+    def go(chains: dict[str, str], settings: MsaSettings):
+        database, tables = tmp_path / "db" / "sequences", (tmp_path / "a.parquet", tmp_path / "c.parquet")
+        made = ("--database", database, "--done", tmp_path / "done.json")
+        call("database", "--sequences", tmp_path / "sequences.fasta.gz", *made)
+        given = ("--settings", settings.model_dump_json())
+        inputs = ("--chains", write_chains(chains), "--database", database, "--data", tmp_path)
+        call("search", *inputs, "--alignments", tables[0], *given)
+        call("coevolution", "--alignments", tables[0], "--coevolution", tables[1], *given)
+        return [
+            {row["id"]: row for row in read_rows(path, schema)}
+            for path, schema in zip(tables, (ALIGNMENTS, COEVOLUTION), strict=True)
+        ]
+
+    return go
+
+
+def test_homologs_are_found_and_the_query_comes_once(run, family, tmp_path):
+    ancestor, members = family
+    alignments, coevolution = run({"a": ancestor, "b": ancestor, "peptide": "ACDEF", "alone": "W" * 30}, MsaSettings())
+    assert set(alignments) == set(coevolution) == {"a", "b", "peptide", "alone"}
+    row = alignments["a"]
+    rows = parse_a3m(row["a3m"])
+    assert rows[0].text == ancestor
+    assert {r.name for r in rows} == {"query", *(f"m{k}" for k in range(len(members)))}
+    assert row["depth"] == len(rows) == len(members) + 1
+    assert 1 < row["neff"] <= row["depth"]
+    assert all(len(r.text.translate(INSERTION)) == len(ancestor) for r in rows)
+    assert all(r.text.replace("-", "").upper() in members[int(r.name[1:])] for r in rows[1:])
+    assert any(r.text != r.text.upper() for r in rows)
+    assert alignments["b"]["a3m"] == row["a3m"] and row["source"] == "search"
+    assert len(coevolution["a"]["scores"]) == 150 * 149 // 2 and any(coevolution["a"]["scores"])
+    for name, length in (("peptide", 5), ("alone", 30)):
+        assert alignments[name]["depth"] == 1 and alignments[name]["neff"] == 1
+        assert coevolution[name]["scores"] == [0] * (length * (length - 1) // 2)
+    assert read_json(tmp_path / "done.json")["mmseqs"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_rows_and_their_number_are_bounded(run, family):
+    ancestor, _ = family
+    alignments, _ = run({"a": ancestor}, MsaSettings(max_sequences=7))
+    assert alignments["a"]["depth"] == 7
+    alignments, _ = run({"a": ancestor + "".join(reversed(ancestor)) * 2}, MsaSettings(min_coverage=0.9))
+    assert alignments["a"]["depth"] == 1
+
+
+def test_a_fitting_alignment_replaces_the_search(run, family, tmp_path, capsys):
+    ancestor, _ = family
+    middle = ancestor[10:20]
+    (tmp_path / "fits.a3m").write_text(f">q\n{middle}\n>other/1-10\nW{middle[1:]}\n>inserted\n{middle[:9]}ggg-\n")
+    (tmp_path / "unfit.a3m").write_text(">q\nWWWWWWWWWW\n")
+    settings = MsaSettings(alignments=AlignmentFiles(files=["*.a3m"]))
+    alignments, coevolution = run({"a": ancestor, "other": "K" * 40}, settings)
+    assert alignments["a"]["source"] == "fits.a3m" and alignments["other"]["source"] == "search"
+    rows = parse_a3m(alignments["a"]["a3m"])
+    assert [row.name for row in rows] == ["query", "other_1-10", "inserted"]
+    assert [row.text for row in rows[1:]] == [
+        "-" * 10 + "W" + middle[1:] + "-" * 130,
+        "-" * 10 + middle[:9] + "ggg-" + "-" * 130,
+    ]
+    assert any(coevolution["a"]["scores"])
+
+
+def test_too_long_an_alignment_is_not_scored(run, family):
+    _, coevolution = run({"a": family[0]}, MsaSettings(coevolution=CoevolutionSettings(max_length=100)))
+    assert not any(coevolution["a"]["scores"])
+
+
+def test_no_sequences_to_search_leave_the_given_alignments(tmp_path, write_chains):
+    (tmp_path / "sequences.fasta.gz").write_bytes(b"")
+    database = tmp_path / "sequences"
+    call("database", "--sequences", tmp_path / "sequences.fasta.gz", "--database", database, "--done", tmp_path / "d")
+    call(
+        "search",
+        "--chains",
+        write_chains({"a": "ACDEFGHIKLMNPQRST"}),
+        "--database",
+        database,
+        "--alignments",
+        tmp_path / "a",
+    )
+    assert next(read_rows(tmp_path / "a", ALIGNMENTS))["depth"] == 1
+
+
+def test_a_missing_database_is_named(tmp_path, write_chains):
+    with pytest.raises(FoldgraftError, match="foldgraft msa database"):
+        call(
+            "search",
+            "--chains",
+            write_chains({"a": "AC"}),
+            "--database",
+            tmp_path / "no",
+            "--alignments",
+            tmp_path / "a",
+        )

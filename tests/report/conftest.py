@@ -1,0 +1,28 @@
+"""Runs to make a report of."""
+
+from pathlib import Path
+from types import ModuleType
+
+import made_up_run
+import pytest
+
+
+@pytest.fixture(scope="session")
+def made_up() -> ModuleType:
+    """What makes up runs: `make_run`, `make_chain`, `make_targets`, `fold`, and `HOSTILE`."""
+    return made_up_run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory) -> Path:
+    """A run with both tasks."""
+    return made_up_run.make_run(tmp_path_factory.mktemp("both"))
+
+
+@pytest.fixture(scope="session")
+def viewer(root) -> Path:
+    """The file of 3Dmol.js, where there is one."""
+    path = root / "resources/3Dmol-min.js"
+    if not path.exists():
+        pytest.skip("resources/3Dmol-min.js is missing; `make test` brings it")
+    return path

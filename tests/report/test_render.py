@@ -1,0 +1,162 @@
+"""The whole page: what it says, what it never does, and what is left of it when stages did not run."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.report.settings import ReportSettings
+from foldgraft.report.whole import page
+
+VOID = {"meta", "link", "img", "br", "image", "path", "use", "rect"}
+
+
+class Outline(HTMLParser):
+    """Elements, attributes and balance of a page."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def found(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def still(run_folder) -> str:
+    """The page without 3Dmol.js."""
+    return page(run_folder, None, ReportSettings())
+
+
+def test_the_page_is_whole_and_has_every_chapter(still):
+    outline = Outline(still)
+    assert not outline.open
+    names = ["summary", "data", "trunk", "training", "solubility", "contacts", "structures", "methods"]
+    assert [section["id"] for section in outline.found("section")] == names
+    assert "nan" not in re.sub(r"<svg.*?</svg>", "", still, flags=re.DOTALL).lower().split()
+
+
+def test_nothing_is_asked_for_from_outside(still):
+    for tag, attributes in Outline(still).tags:
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            value = attributes.get(name) or ""
+            assert value.startswith(("#", "data:")) or not value, (tag, value)
+    assert "@import" not in still
+    assert not re.search(r"url\(\s*['\"]?(?!#)", still)
+    assert "default-src 'none'" in still
+
+
+def test_ids_from_outside_do_no_harm(still, made_up):
+    assert made_up.HOSTILE not in still
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in still
+    assert not Outline(still).found("script")
+
+
+def test_a_hostile_title_is_escaped(run_folder, made_up):
+    assert made_up.HOSTILE not in page(run_folder, None, ReportSettings(title=f'"{made_up.HOSTILE}'))
+
+
+def test_every_figure_has_words_for_those_who_do_not_see_it(still):
+    outline = Outline(still)
+    pictures = [one for one in outline.found("div") if one.get("role") == "img"]
+    assert len(pictures) == len(outline.found("figure")) == len(outline.found("figcaption")) >= 10
+    assert all(len(one["aria-label"]) > 40 for one in pictures)
+    assert still.count("<b>Remarkable.</b>") == len(pictures)
+
+
+def test_ids_on_the_page_are_unique(still):
+    ids = re.findall(r'\sid="([^"]*)"', still)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_run_gives_the_same_page(run_folder, still):
+    assert page(run_folder, None, ReportSettings()) == still
+
+
+def test_verdicts_are_said_in_words(still, run_folder):
+    comparison = pd.read_csv(run_folder / "evaluate/comparison.csv")
+    rows = comparison.query("metric == 'roc_auc' and split == 'test' and baseline == 'baseline_composition'")
+    for row in rows.itertuples():
+        said = "beats its strongest baseline" if row.verdict == "better" else "does NOT beat its strongest baseline"
+        assert f"{row.experiment} {said}" in still
+    assert "does NOT beat" in still
+    assert "hardly more than letter frequencies" in still
+    assert "The split is clean" in still
+
+
+def test_a_leak_is_said_in_red(tmp_path, made_up):
+    text = page(made_up.make_run(tmp_path, structures=False, leaks=True), None, ReportSettings())
+    assert re.search(r'<li class="bad">THE SPLIT LEAKS \(labels\)', text)
+    assert re.search(r'<p class="text bad">THE SPLIT LEAKS', text)
+
+
+def test_rejects_are_counted_by_rule(still):
+    assert re.search(r"<td>length</td><td>2</td><td>shorter than 20</td><td>9xyz_A, 9xyz_B</td>", still)
+
+
+def test_solubility_alone(tmp_path, made_up):
+    text = page(made_up.make_run(tmp_path, structures=False), None, ReportSettings())
+    assert "No structures in this run" in text
+    assert "This run has no contact experiment" in text
+    assert "This run has no structure targets" in text
+    assert not Outline(text).open
+
+
+def test_contacts_alone_and_without_alignments(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, solubility=False)
+    for path in [*run.glob("msa/*/*.parquet")]:
+        path.unlink()
+    text = page(run, None, ReportSettings(examples=1))
+    assert "This run has no solubility experiment" in text
+    assert "No alignments in this run" in text
+    assert "no alignment, no coevolution" in text
+    assert not Outline(text).open
+
+
+def test_a_bare_run_still_makes_a_page(tmp_path):
+    (tmp_path / "bare").mkdir()
+    text = page(tmp_path / "bare", None, ReportSettings())
+    assert "This run trained no head" in text
+    assert "This run has no trunk" in text
+    assert not Outline(text).open
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FoldgraftError, match=r"nowhere: there is no such folder"):
+        page(tmp_path / "nowhere", None, ReportSettings())
+
+
+def test_without_the_viewer_a_still_picture_and_a_way_to_it(still, tmp_path, run_folder):
+    assert "resources/3Dmol-min.js" in still
+    assert page(run_folder, tmp_path / "missing.js", ReportSettings()) == still
+
+
+def test_the_viewer_is_inlined_without_its_loader(run_folder, viewer):
+    text = page(run_folder, viewer, ReportSettings())
+    assert "jsdelivr" not in text
+    assert "loadScriptAsync('" not in text
+    assert text.count("</script>") == 2
+    assert "foldgraft" in re.search(r'<div id="(3dmolviewer_\w+)"', text).group(1)
+
+
+def test_a_script_that_would_end_its_element_is_defused(run_folder, tmp_path):
+    path = Path(tmp_path) / "viewer.js"
+    path.write_text("var a = '</script><b>';")
+    assert "</script><b>" not in page(run_folder, path, ReportSettings())

@@ -1,0 +1,139 @@
+"""Checkpoints of fair-esm become trunks that compute the same; whatever else is refused in a sentence."""
+
+import argparse
+
+import esm
+import numpy as np
+import pytest
+import torch
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.records.files import file_sha256, read_json
+from foldgraft.trunk.checkpoint import convert, read_fair, write_trunk
+
+SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    return tmp_path / "trunk" / "model.safetensors", tmp_path / "trunk" / "trunk.json"
+
+
+def test_converted_trunk_computes_what_fair_esm_computes(fair_files, outputs):
+    convert(fair_files[0], *outputs)
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        model, letters = esm.pretrained.load_model_and_alphabet_local(fair_files[0])
+    _, _, tokens = letters.get_batch_converter()([("", SEQUENCE)])
+    with torch.no_grad():
+        expected = model.eval()(tokens, repr_layers=[2], return_contacts=True)
+    trunk = Trunk.load(*outputs)
+    (found,) = trunk.embed([SEQUENCE])
+    np.testing.assert_allclose(found, expected["representations"][2][0, 1:-1].numpy(), atol=1e-4)
+    contacts = expected["contacts"][0].numpy()[np.triu_indices(len(SEQUENCE), k=1)]
+    np.testing.assert_allclose(trunk.contacts(SEQUENCE), contacts, atol=1e-4)
+
+
+def test_description_says_where_it_comes_from(fair_files, outputs, fair_model):
+    convert(fair_files[0], *outputs)
+    about = read_json(outputs[1])
+    assert about["name"] == "esm2_t6_8M_UR50D" and about["contact_regression"]
+    assert about["sha256"] == file_sha256(outputs[0])
+    assert about["source"]["sha256"] == file_sha256(fair_files[0])
+    assert about["source"]["regression_sha256"] == file_sha256(fair_files[1])
+    assert about["architecture"] == {"layers": 2, "width": 24, "heads": 4, "token_dropout": True, "alphabet": "ESM-1b"}
+    assert about["parameters"] == sum(parameter.numel() for parameter in fair_model.parameters())
+
+
+def test_regression_is_optional(fair_files, outputs, tmp_path):
+    alone = tmp_path / "mine.pt"
+    alone.write_bytes(fair_files[0].read_bytes())
+    convert(alone, *outputs)
+    assert not read_json(outputs[1])["contact_regression"]
+    with pytest.raises(FoldgraftError, match="no contact regression"):
+        Trunk.load(*outputs).contacts(SEQUENCE)
+
+
+@pytest.mark.parametrize("form", ["folder", "file"])
+def test_own_trunks_are_taken_as_they_are(fair_files, outputs, tmp_path, form):
+    convert(fair_files[0], *outputs)
+    again = tmp_path / "again" / "model.safetensors", tmp_path / "again" / "trunk.json"
+    convert(outputs[0].parent if form == "folder" else outputs[0], *again)
+    assert Trunk.load(*again).state_sha256() == Trunk.load(*outputs).state_sha256()
+    assert read_json(again[1])["name"] == "esm2_t6_8M_UR50D"
+
+
+def test_own_trunks_load_into_fair_esm(outputs):
+    network = Network(Architecture(2, 24, 4))
+    write_trunk(*outputs, network, "small", {})
+    model = esm.ESM2(2, 24, 4)
+    missing, unexpected = model.load_state_dict(network.state_dict(), strict=False)
+    assert not unexpected
+    assert all(name.endswith(("inv_freq", "lm_head.weight")) or "contact_head" in name for name in missing)
+
+
+def test_writing_is_reproducible(outputs, fair_files):
+    convert(fair_files[0], *outputs)
+    first = outputs[0].read_bytes()
+    convert(fair_files[0], *outputs)
+    assert outputs[0].read_bytes() == first
+
+
+def save(path, content):
+    torch.save(content, path)
+    return path
+
+
+def test_missing_file(tmp_path, outputs):
+    with pytest.raises(FoldgraftError, match="no such file"):
+        convert(tmp_path / "absent.pt", *outputs)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"PK\x03\x04 half of a file"])
+def test_not_a_checkpoint(tmp_path, content):
+    path = tmp_path / "x.pt"
+    path.write_bytes(content)
+    with pytest.raises(FoldgraftError, match=r"x\.pt: cannot be read"):
+        read_fair(path)
+
+
+class Harmful:
+    """Unpickles by calling a function."""
+
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
+    path = save(tmp_path / "x.pt", {"cfg": Harmful(), "model": {}})
+    with pytest.raises(FoldgraftError, match="cannot be read"):
+        read_fair(path)
+    assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [], {"cfg": {"model": argparse.Namespace()}, "model": {}}, {"cfg": 1, "model": 2}]
+)
+def test_other_content(tmp_path, content):
+    with pytest.raises(FoldgraftError, match="no ESM-2 checkpoint"):
+        read_fair(save(tmp_path / "x.pt", content))
+
+
+def test_esm_1b_is_refused_by_name(tmp_path):
+    path = save(tmp_path / "x.pt", {"args": argparse.Namespace(arch="roberta_large"), "model": {}})
+    with pytest.raises(FoldgraftError, match="ESM-1b"):
+        read_fair(path)
+
+
+def test_tensors_of_another_architecture(tmp_path, fair_files):
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        content = torch.load(fair_files[0], weights_only=True)
+    content["cfg"]["model"].encoder_layers = 3
+    with pytest.raises(FoldgraftError, match=r"layers\.2"):
+        read_fair(save(tmp_path / "x.pt", content))
+
+
+def test_foreign_regression(fair_files):
+    with pytest.raises(FoldgraftError, match="no contact regression of fair-esm"):
+        read_fair(fair_files[0], fair_files[0])

@@ -1,0 +1,48 @@
+"""Running Snakemake as a user would, and reading what it says."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+SMALL = {
+    "run": "small",
+    "synth": {"families": 8, "structures_per_family": 2, "homologs_per_family": 60, "labels": 240, "constructs": 4},
+    "fetch": {"shard_size": 10, "label_shard_size": 150},
+    "trunk": {"pretrain": {"layers": 2, "width": 40, "heads": 4, "steps": 30}},
+    "experiments": {
+        "solubility": {"task": "solubility", "head": "mlp", "epochs": 5, "members": 2},
+        "contacts": {"task": "contact", "head": "logistic", "features": ["attention", "coevolution", "separation"]},
+    },
+    "evaluate": {"resamples": 100},
+    "predict": {"sequences": {"constructs": "results/small/synth/constructs.fasta"}},
+}
+
+
+def snakemake(
+    folder: Path, *arguments: str, snakefile: str | Path | None = None, **options: str
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in a folder, as a user would; `options` become environment variables."""
+    command = [sys.executable, "-m", "snakemake", *(["--snakefile", str(snakefile)] if snakefile else []), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, **options})
+
+
+def copy_checkout(folder: Path) -> Path:
+    """A copy of what a clone holds and a run needs."""
+    for name in ("src", "workflow", "config", "envs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def planned(output: str) -> dict[str, int]:
+    """Job counts by rule, out of a dry run's table."""
+    counts = {}
+    for line in output.splitlines():
+        words = line.split()
+        if len(words) == 2 and words[1].isdigit() and words[0] != "count":
+            counts[words[0]] = int(words[1])
+    return counts

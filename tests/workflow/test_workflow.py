@@ -1,0 +1,149 @@
+"""The workflow as a user runs it: plans, a real small run, reruns."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+from running import ROOT, SMALL, planned, snakemake
+
+QUIET = ("--cores", "2", "--quiet", "rules")
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_both_entry_points_plan_the_embedded_default(tmp_path, snakefile):
+    done = snakemake(tmp_path, "--dry-run", snakefile=ROOT / snakefile)
+    assert done.returncode == 0, done.stderr
+    counts = planned(done.stdout + done.stderr)
+    assert counts["report_render"] == 1 and counts["predict_sequences"] >= 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_real_run_leaves_every_table(small_run):
+    results = small_run / "results/small"
+    for name in (
+        "fetch/lock.parquet",
+        "curate/rejects.csv",
+        "cluster/split.parquet",
+        "cluster/leakage.parquet",
+        "trunk/trunk.json",
+        "train/solubility/head.safetensors",
+        "train/contacts/checks.json",
+        "evaluate/metrics.csv",
+        "report/index.html",
+        "predict/constructs.csv",
+        "provenance.json",
+    ):
+        assert (results / name).stat().st_size > 0, name
+
+
+def test_metrics_name_the_baselines_beside_the_experiments(small_run):
+    metrics = pd.read_csv(small_run / "results/small/evaluate/metrics.csv")
+    assert list(metrics.columns) == ["task", "experiment", "split", "metric", "value", "ci_low", "ci_high", "n"]
+    solubility = set(metrics[metrics.task == "solubility"].experiment)
+    contact = set(metrics[metrics.task == "contact"].experiment)
+    assert {"solubility", "baseline_composition"} <= solubility
+    assert {"contacts", "baseline_coevolution", "baseline_separation"} <= contact
+    known = metrics.dropna(subset=["value", "ci_low", "ci_high"])
+    assert len(known) > 20
+    assert (known.ci_low <= known.value + 1e-9).all() and (known.value <= known.ci_high + 1e-9).all()
+
+
+def test_coevolution_finds_the_planted_contacts(small_run):
+    metrics = pd.read_csv(small_run / "results/small/evaluate/metrics.csv").set_index(["experiment", "metric"])
+    found = metrics.loc["baseline_coevolution"].filter(regex="P@L/5", axis=0).value.max()
+    by_chance = metrics.loc["baseline_separation"].filter(regex="P@L/5", axis=0).value.max()
+    assert found > by_chance
+
+
+def test_an_entry_without_protein_is_a_reject_and_the_run_goes_on(small_run):
+    rejects = pd.read_csv(small_run / "results/small/curate/rejects.csv")
+    assert len(rejects) >= 1 and rejects.reason.notna().all()
+
+
+def test_the_trunk_is_proved_frozen(small_run):
+    for experiment in SMALL["experiments"]:
+        checks = json.loads((small_run / f"results/small/train/{experiment}/checks.json").read_text())
+        text = json.dumps(checks)
+        assert "frozen" in text
+
+
+def test_nothing_is_left_to_do_after_a_run(small_run, small_config):
+    done = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_one_stage_reruns_and_touches_nothing_else(small_run, small_config):
+    results = small_run / "results/small"
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+    target = ("targets", "--forcerun", "targets_shard", "--configfile", str(small_config))
+    done = snakemake(small_run, *target, *QUIET)
+    assert done.returncode == 0, done.stderr
+    changed = {path.relative_to(results).parts[0] for path, then in before.items() if path.stat().st_mtime_ns != then}
+    assert changed <= {"targets", "logs", "benchmarks"} and "targets" in changed
+    # The targets came out the same, so that nothing that stands on them is stale.
+    after = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
+    assert "train_solubility" not in planned(after.stdout + after.stderr)
+
+
+def test_an_edit_of_the_report_retrains_nothing(small_run, small_config):
+    source = small_run / "src/foldgraft/report/command.py"
+    text = source.read_text()
+    source.write_text(text + "\n# edited\n")
+    try:
+        done = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
+    finally:
+        source.write_text(text)
+    counts = planned(done.stdout + done.stderr)
+    assert counts.pop("report_render") == 1
+    assert set(counts) <= {"all", "default", "total"}
+
+
+def test_an_edit_of_a_ground_floor_module_reruns_the_stages_that_use_it(small_run, small_config):
+    source = small_run / "src/foldgraft/geometry.py"
+    text = source.read_text()
+    source.write_text(text + "\n# edited\n")
+    try:
+        done = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
+    finally:
+        source.write_text(text)
+    counts = planned(done.stdout + done.stderr)
+    assert "targets_shard" in counts and "msa_search" not in counts
+
+
+def test_a_changed_experiment_retrains_it_alone(small_run, tmp_path):
+    changed = yaml.safe_load(yaml.safe_dump(SMALL))
+    changed["experiments"]["solubility"]["epochs"] = 6
+    path = tmp_path / "changed.yaml"
+    path.write_text(yaml.safe_dump(changed))
+    done = snakemake(small_run, "--dry-run", "--configfile", str(path))
+    counts = planned(done.stdout + done.stderr)
+    assert counts["train_solubility"] == 1
+    assert not {"train_contact", "embed_shard", "trunk_pretrain", "curate_shard", "msa_search"} & set(counts)
+
+
+def test_jobs_grow_with_shards_not_with_proteins(tmp_path):
+    """Ten thousand structure files plan as many jobs per stage as there are shards."""
+    folder = tmp_path / "structures"
+    folder.mkdir()
+    for number in range(10_000):
+        (folder / f"e{number:05d}.cif").touch()
+    config = {"run": "many", "structures": {"files": [str(folder / "*.cif")]}, "fetch": {"shard_size": 256}}
+    (tmp_path / "many.yaml").write_text(yaml.safe_dump(config))
+    arguments = ("embed", "targets", "--dry-run", "--configfile", "many.yaml")
+    done = snakemake(tmp_path, *arguments, snakefile=ROOT / "Snakefile")
+    counts = planned(done.stdout + done.stderr)
+    assert counts["curate_shard"] == counts["targets_shard"] == counts["embed_shard"] == 40
+    assert counts["total"] < 200
+
+
+def test_profiles_name_only_rules_that_exist():
+    rules = {
+        name
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for name in re.findall(r"^\s*rule (\w+):", path.read_text(), re.M)
+    }
+    for path in (ROOT / "workflow/profiles").glob("*/profile.yaml"):
+        profile = yaml.safe_load(path.read_text())
+        assert set(profile.get("set-resources", {})) | set(profile.get("set-threads", {})) <= rules
