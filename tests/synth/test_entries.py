@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import subprocess
 import warnings
 
 import gemmi
@@ -98,3 +99,24 @@ def test_structures_keep_the_contacts_of_their_family(proteome):
                     places[residue.label_seq - 1 - first] = atom.pos.tolist()
             near = [np.linalg.norm(places[i] - places[j]) for i, j in family["contacts"]]
             assert np.nanmedian(near) < 7.5 and np.nanmean(np.array(near) < 10.0) > 0.8 * np.mean(~np.isnan(near))
+
+
+def test_mkdssp_reads_the_entries_and_sees_the_elements_built(proteome, program, tmp_path):
+    """An independent program finds every residue, and most of the helices and strands that the truth names."""
+    mkdssp = program("mkdssp")
+    built, seen = "", ""
+    whole = {entry for entry, quirk in proteome.truth["quirks"].items() if quirk in ("plain", "ligand", "insertion")}
+    cases = [(family, name) for family in proteome.truth["families"] for name in family["entries"] if name in whole]
+    assert len(cases) >= 3
+    for family, name in cases:
+        packed = (proteome.folder / "structures" / f"{name}.cif.gz").read_bytes()
+        (tmp_path / "entry.cif").write_bytes(gzip.decompress(packed))
+        command = [mkdssp, "--output-format", "dssp", tmp_path / "entry.cif", tmp_path / "entry.dssp"]
+        subprocess.run(command, check=True, capture_output=True)
+        table = (tmp_path / "entry.dssp").read_text().split("  #  RESIDUE")[1].splitlines()[1:]
+        states = "".join("H" if row[16] in "HGI" else "E" if row[16] in "EB" else "C" for row in table)
+        assert len(states) == family["length"]
+        built, seen = built + family["secondary_structure"], seen + states
+    for state in "HE":
+        places = [i for i, letter in enumerate(built) if letter == state]
+        assert np.mean([seen[i] == state for i in places]) > 0.7

@@ -54,17 +54,21 @@ def deposited(rng: np.random.Generator, structure: gemmi.Structure, resolution: 
 
 def _scheme(structure: gemmi.Structure) -> dict[str, list]:
     """The deposited sequence of each polymer chain against the authors' numbers, `None` where nothing is resolved."""
-    keys = "asym_id entity_id seq_id mon_id ndb_seq_num auth_seq_num auth_mon_id pdb_strand_id pdb_ins_code hetero"
+    keys = "asym_id entity_id seq_id mon_id ndb_seq_num pdb_seq_num auth_seq_num pdb_mon_id auth_mon_id "
+    keys += "pdb_strand_id pdb_ins_code hetero"
     scheme: dict[str, list] = {key: [] for key in keys.split()}
     entity = structure.entities[0]
     for chain in structure[0]:
         resolved = {r.label_seq: r for r in chain if r.entity_type == gemmi.EntityType.Polymer}
-        subchain = next(iter(resolved.values())).subchain
+        first = next(iter(resolved.values()))
+        subchain, shift = first.subchain, first.seqid.num - first.label_seq
         for number, name in enumerate(entity.full_sequence, start=1):
             residue = resolved.get(number)
-            seen = (str(residue.seqid.num), residue.name) if residue else (None, None)
-            icode = residue.seqid.icode.strip() if residue else ""
-            row = (subchain, entity.name, str(number), name, str(number), *seen, chain.name, icode or False, "n")
+            author, name_seen = (str(residue.seqid.num), residue.name) if residue else (None, None)
+            icode = (residue.seqid.icode.strip() if residue else "") or False
+            place = author or str(number + shift)  # unresolved residues have a place but no author's number
+            row = (subchain, entity.name, str(number), name, str(number), place, author, name_seen, name_seen)
+            row += (chain.name, icode, "n")
             for key, value in zip(scheme, row, strict=True):
                 scheme[key].append(value)
     return scheme

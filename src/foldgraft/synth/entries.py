@@ -110,9 +110,9 @@ def _model(rng: np.random.Generator, entry: Entry, number: int, first_number: in
 
 def _mate_shift(surface: Array) -> float:
     """How far (angstrom, along x) a copy turned by half about z goes until the two are `INTERFACE` apart."""
-    turned = surface * (-1.0, -1.0, 1.0)
+    turned, step = surface * (-1.0, -1.0, 1.0), np.array([1.0, 0.0, 0.0])
     shift = 2.0 * float(np.abs(surface[:, 0]).max()) + INTERFACE
-    while distances_between(surface, turned + (shift - 0.25, 0.0, 0.0)).min() > INTERFACE:
+    while distances_between(surface, turned + (shift - 0.25) * step).min() > INTERFACE:
         shift -= 0.25
     return shift
 

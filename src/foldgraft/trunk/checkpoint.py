@@ -21,6 +21,7 @@ def write_trunk(weights: Path, description: Path, network: Network, name: str, a
     """Write `model.safetensors` and `trunk.json`; `about` says where the tensors come from."""
     with atomic(weights) as temporary:
         save_file({key: tensor.contiguous() for key, tensor in network.state_dict().items()}, temporary)
+        temporary.chmod(0o644)  # safetensors makes files that only their owner may read
     write_json(
         description,
         {
