@@ -1,30 +1,14 @@
 """First and last chapter: what was found, in plain words, and how it was made."""
 
-import platform
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import yaml
 
-from foldgraft import __version__, mmseqs
-from foldgraft.errors import FoldgraftError
 from foldgraft.report import contacts, solubility, trunk
 from foldgraft.report.drawing import count
 from foldgraft.report.page import Block, Bullets, Section, Source, Table, Text, Tiles
 from foldgraft.report.run import Run
-
-PACKAGES = (
-    "torch",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scikit-learn",
-    "gemmi",
-    "fair-esm",
-    "matplotlib",
-    "py3Dmol",
-    "snakemake",
-)
 
 
 def opening(run: Run) -> Section:
@@ -72,9 +56,7 @@ def _numbers(run: Run) -> list[tuple[str, str]]:
 
 def methods(run: Run) -> Section:
     """Versions, seeds and settings."""
-    rows = [("foldgraft", __version__), ("Python", platform.python_version()), ("mmseqs", _mmseqs())]
-    rows += [(name, _version(name)) for name in PACKAGES]
-    rows += [(key, str(value)) for key, value in sorted(run.provenance.items()) if not isinstance(value, (dict, list))]
+    rows = list(_origins(run.provenance))
     seeds = [(f"seed of {experiment.name}", str(experiment.settings.get("seed", ""))) for experiment in run.experiments]
     blocks: list[Block] = [
         Text(
@@ -88,21 +70,20 @@ def methods(run: Run) -> Section:
         ),
         Table(("what", "version or value"), [*rows, *seeds], "With these the report was made."),
     ]
+    if run.provenance:
+        text = yaml.safe_dump(run.provenance["config"], sort_keys=False, allow_unicode=True)
+        blocks.append(Source("Configuration, all keys resolved", text))
     for experiment in run.experiments:
         text = yaml.safe_dump(experiment.settings, sort_keys=False, allow_unicode=True)
         blocks.append(Source(f"Settings of {experiment.name}", text))
     return Section("methods", "Methods and provenance", blocks)
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _mmseqs() -> str:
-    try:
-        return mmseqs.version()
-    except FoldgraftError:
-        return "not found"
+def _origins(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Versions and inputs, out of provenance.json."""
+    for key in ("foldgraft", "python", "platform", "mmseqs"):
+        if key in record:
+            yield key, record[key]
+    yield from record.get("packages", {}).items()
+    if "inputs" in record:
+        yield "inputs", f"{record['inputs']['count']:,} items, sha256 {record['inputs']['sha256'][:16]}"
