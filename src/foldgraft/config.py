@@ -84,6 +84,15 @@ class Config(Settings):
         unknown = [name for name in self.predict.experiments if name not in self.experiments]
         if unknown:
             raise ValueError(f"predict.experiments: {unknown[0]!r} is none of {', '.join(self.experiments) or 'none'}")
+        if self.predict.sequences and not self.predicting:
+            raise ValueError("predict.sequences: no solubility experiment; name others in predict.experiments")
+        for name in self.predicting:
+            experiment = self.experiments[name]
+            if isinstance(experiment, ContactExperiment) and "coevolution" in experiment.features:
+                raise ValueError(
+                    f"predict.experiments: {name} has the feature coevolution, which needs an alignment; choose one "
+                    "whose features leave it out"
+                )
         if self.trunk.pretrain is not None and not (self.synth or self.sequences):
             raise ValueError("trunk.pretrain: it needs the section sequences, to learn from")
         return self
@@ -103,6 +112,11 @@ class Config(Settings):
     def results(self) -> Path:
         """Folder of the run's results."""
         return Path("results") / self.run
+
+    @property
+    def predicting(self) -> list[str]:
+        """Names of the experiments that predict for new sequences."""
+        return list(self.predict.experiments) or self.of_task("solubility")
 
     def of_task(self, task: str) -> list[str]:
         """Names of the experiments of a task, in the order given."""

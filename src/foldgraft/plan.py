@@ -26,7 +26,8 @@ class Plan:
 
     structures: dict[str, str]
     labels: list[str]
-    inputs: str
+    table: str
+    sequences: str
     alignments: str
     predict: dict[str, str]
 
@@ -52,9 +53,11 @@ def check_inputs(config: Config) -> None:
         raise FoldgraftError(f"data: {config.data!r} is not a folder")
     if not config.synth:
         checks.check(config.structures, config.sequences, config.solubility, data)
-        for name, fasta in config.predict.sequences.items():
-            if not (data / fasta).is_file():
-                raise FoldgraftError(f"predict.sequences.{name}: {data / fasta} does not exist")
+    made = config.results / "synth/constructs.fasta" if config.synth else None
+    for name, fasta in config.predict.sequences.items():
+        if fasta != made and not (data / fasta).is_file():
+            hint = f"; this run's constructs will be {made}" if made else ""
+            raise FoldgraftError(f"predict.sequences.{name}: {data / fasta} does not exist{hint}")
     msa_inputs.check(config.msa, data)
     if config.trunk.checkpoint and not (data / config.trunk.checkpoint).exists():
         raise FoldgraftError(f"trunk.checkpoint: {data / config.trunk.checkpoint} does not exist")
@@ -66,16 +69,13 @@ def make(config: Config) -> Plan:
     if config.synth:
         return _synthetic(config)
     structures = inputs.structure_shards(config.structures, config.fetch, data) if config.structures else {}
-    labels = inputs.label_shards(config.solubility, config.fetch, data) if config.solubility else []
-    table = [data / config.solubility.table] if config.solubility else []
-    sequences = [path for pattern in config.sequences.files for path in data.glob(pattern)] if config.sequences else []
-    patterns = [*config.msa.alignments.files, *config.msa.alignments.queries]
     return Plan(
         structures={shard: inputs.shard_digest(items) for shard, items in structures.items()},
-        labels=labels,
-        inputs=digest([*table, *sequences]),
-        alignments=digest(path for pattern in patterns for path in data.glob(pattern)),
-        predict={name: digest([data / fasta]) for name, fasta in config.predict.sequences.items()},
+        labels=inputs.label_shards(config.solubility, config.fetch, data) if config.solubility else [],
+        table=digest([data / config.solubility.table] if config.solubility else []),
+        sequences=digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
+        alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
+        predict=_new_sequences(config),
     )
 
 
@@ -86,10 +86,18 @@ def _synthetic(config: Config) -> Plan:
     return Plan(
         structures={f"files-{number:05d}": made for number in range(files)},
         labels=[f"labels-{number:05d}" for number in range(tables)],
-        inputs=made,
-        alignments=digest([]),
-        predict=dict.fromkeys(config.predict.sequences, made),
+        table=made,
+        sequences=made,
+        alignments=digest(msa_inputs.paths(config.msa.alignments, Path(config.data))),
+        predict=_new_sequences(config),
     )
+
+
+def _new_sequences(config: Config) -> dict[str, str]:
+    """Digests of the files to predict for; one that the run itself makes is known to Snakemake as such."""
+    paths = {name: Path(config.data) / fasta for name, fasta in config.predict.sequences.items()}
+    made = config.results / "synth" if config.synth else None
+    return {name: digest([] if path.parent == made else [path]) for name, path in paths.items()}
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -101,10 +109,11 @@ def digest(paths: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def section(config: Config, name: str) -> str:
-    """A section of the configuration as JSON, in an order that does not change."""
+def section(config: Config, name: str, **parts: Any) -> str:
+    """A section of the configuration as JSON, in an order that does not change; of its keys, those that pydantic's
+    `include` and `exclude` leave."""
     value = getattr(config, name)
-    return TypeAdapter(type(value)).dump_json(value).decode()
+    return TypeAdapter(type(value)).dump_json(value, **parts).decode()
 
 
 def in_conda(workflow: Any) -> bool:

@@ -1,5 +1,6 @@
 """What all settings share: strict pydantic models, and the way a command takes one as JSON."""
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -22,23 +23,29 @@ def explain(error: ValidationError, section: str = "") -> str:
     lines = []
     for problem in error.errors():
         key = ".".join([section, *map(str, problem["loc"])] if section else map(str, problem["loc"]))
-        given = "" if problem["type"] in ("missing", "extra_forbidden") else f" (given: {problem['input']!r})"
+        untold = problem["type"] in ("missing", "extra_forbidden") or not problem["loc"]  # or all would be shown
+        given = "" if untold else f" (given: {problem['input']!r})"
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = "no such key"
-        lines.append(f"{key}: {message}{given}")
+        lines.append(f"{key}: {message}{given}" if key else f"{message}{given}")
     return "\n".join(lines)
 
 
 def option(model: type[S]) -> Any:
-    """A `--settings` option that takes the section as JSON, as the workflow passes it."""
+    """A `--settings` option that takes the section as JSON, as the workflow passes it.
+
+    `@FILE` reads it from a file: a list of many thousand ids is longer than an argument may be.
+    """
 
     def parse(text: str | S) -> S:
         if isinstance(text, model):  # the default goes through the parser too
             return text
         try:
-            return model.model_validate_json(text)
+            return model.model_validate_json(Path(text[1:]).read_bytes() if text.startswith("@") else text)
+        except OSError as error:
+            raise FoldgraftError(f"--settings: {text[1:]} cannot be read ({error.strerror})") from None
         except ValidationError as error:
             raise FoldgraftError(f"--settings: {explain(error)}") from None
 
-    return typer.Option(parser=parse, metavar="JSON", help=f"{model.__name__} as JSON; all keys have defaults.")
+    return typer.Option(parser=parse, metavar="JSON", help=f"{model.__name__} as JSON, or @FILE that holds it.")

@@ -9,6 +9,8 @@ out  cluster/clusters.parquet         the group of related sequences that each s
      cluster/verdict.json             clean or leaking, per set
 """
 
+AUDIT_KEYS = {"sensitivity", "evalue", "leak_identity", "leak_coverage", "max_leak", "on_leak"}
+
 
 rule cluster_group:
     input:
@@ -28,7 +30,7 @@ rule cluster_group:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
     params:
-        settings=settings("cluster"),
+        settings=settings("cluster", include={"min_identity", "coverage", "link", "sensitivity", "evalue"}),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
@@ -62,7 +64,7 @@ rule cluster_split:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        settings=settings("cluster"),
+        settings=settings("cluster", include={"folds", "use_published_folds", "seed"}),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
@@ -97,7 +99,7 @@ rule cluster_audit:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
     params:
-        settings=settings("cluster"),
+        settings=settings("cluster", include=AUDIT_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:

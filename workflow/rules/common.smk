@@ -40,11 +40,12 @@ LABEL_SHARDS = list(PLAN.labels)
 SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
 CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
 DIGESTS = PLAN.structures
-INPUT_DIGEST = PLAN.inputs
+TABLE_DIGEST = PLAN.table
+SEQUENCES_DIGEST = PLAN.sequences
 ALIGNMENT_DIGEST = PLAN.alignments
 PREDICT_DIGEST = PLAN.predict
 SYNTH = CONFIG.synth is not None
-VIEWER = [str(path) for path in [Path("resources/3Dmol-min.js")] if path.exists()]
+VIEWER = [str(path) for path in (Path("resources/3Dmol-min.js"), ROOT / "resources/3Dmol-min.js") if path.exists()][:1]
 
 
 wildcard_constraints:
@@ -63,12 +64,18 @@ def code(stage):
     return [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in stage_sources(stage)]
 
 
-def settings(section):
-    """A section of the configuration as JSON, as the stage's command takes it."""
-    return plan.section(CONFIG, section)
+def settings(section, **parts):
+    """A section of the configuration as JSON, as the stage's command takes it.
+
+    A rule whose results depend on some keys only names them (`include`, `exclude`): the others then rerun nothing.
+    """
+    return plan.section(CONFIG, section, **parts)
 
 
+# Neither of the two is a parameter: a longer list must rerun the shards whose digest changed, not all of them, and
+# more patience with a server nothing.
 STRUCTURES = settings("structures")
+FETCH = settings("fetch")
 
 
 def experiment_settings(wildcards):

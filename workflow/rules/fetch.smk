@@ -35,17 +35,18 @@ rule fetch_search:
         mem_mb=1000,
         runtime=60,
     params:
-        structures=settings("structures"),
-        settings=settings("fetch"),
+        query=settings("structures", include={"rcsb"}),
+        services=settings("fetch", include={"services"}),
         data=DATA,
+        known=[DIGESTS[shard] for shard in STRUCTURE_SHARDS if shard.startswith("files-")],
     shell:
         """
         python -m foldgraft fetch search \
-            --structures {params.structures:q} \
+            --structures @/dev/stdin \
             --data {params.data:q} \
             --ids {output.ids:q} \
-            --settings {params.settings:q} \
-            2>{log:q}
+            --settings {FETCH:q} \
+            2>{log:q} <<<{STRUCTURES:q}
         """
 
 
@@ -66,9 +67,8 @@ rule fetch_structures:
     resources:
         mem_mb=1000,
         runtime=240,
-    # STRUCTURES is no parameter: a longer list must rerun the shards whose digest changed, not all of them.
     params:
-        settings=settings("fetch"),
+        bounds=settings("fetch", include={"shard_size", "max_file_mb", "max_decompressed_mb", "services"}),
         data=DATA,
         store=STORE,
         source="synth" if SYNTH else "files",
@@ -78,14 +78,14 @@ rule fetch_structures:
         """
         python -m foldgraft fetch structures \
             --shard {wildcards.shard} \
-            --structures {STRUCTURES:q} \
+            --structures @/dev/stdin \
             --data {params.data:q} \
             --source {params.source} \
             {params.search:q} \
             --store {params.store:q} \
             --lock {output.lock:q} \
-            --settings {params.settings:q} \
-            2>{log:q}
+            --settings {FETCH:q} \
+            2>{log:q} <<<{STRUCTURES:q}
         """
 
 
@@ -108,20 +108,20 @@ rule fetch_sequences:
         runtime=240,
     params:
         sequences=settings("sequences"),
-        settings=settings("fetch"),
+        bounds=settings("fetch", include={"max_file_mb", "services"}),
         data=DATA,
         store=STORE,
-        digest=INPUT_DIGEST,
+        digest=SEQUENCES_DIGEST,
     shell:
         """
         python -m foldgraft fetch sequences \
-            --sequences {params.sequences:q} \
+            --sequences @/dev/stdin \
             --data {params.data:q} \
             --store {params.store:q} \
             --fasta {output.fasta:q} \
             --lock {output.lock:q} \
-            --settings {params.settings:q} \
-            2>{log:q}
+            --settings {FETCH:q} \
+            2>{log:q} <<<{params.sequences:q}
         """
 
 
@@ -143,9 +143,9 @@ rule fetch_labels:
         runtime=30,
     params:
         solubility=settings("solubility"),
-        settings=settings("fetch"),
+        settings=settings("fetch", include={"label_shard_size"}),
         data=DATA,
-        digest=INPUT_DIGEST,
+        digest=TABLE_DIGEST,
     shell:
         """
         python -m foldgraft fetch labels \

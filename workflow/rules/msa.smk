@@ -1,7 +1,7 @@
 """
 Msa: every chain is aligned with its homologs, and pairs of residues are scored by how they change together.
 
-in   fetch/sequences.fasta.gz             the sequences that are searched
+in   fetch/sequences.fasta.gz             the sequences that are searched, if the run has any
      curate/chains/<shard>.parquet        the chains (schema: foldgraft.records.chains)
      alignments that the configuration names, for the chains that hold their queries
 out  msa/database/sequences*              the MMseqs2 database
@@ -12,7 +12,7 @@ out  msa/database/sequences*              the MMseqs2 database
 
 rule msa_database:
     input:
-        sequences="<results>/fetch/sequences.fasta.gz",
+        sequences=["<results>/fetch/sequences.fasta.gz"] if CONFIG.sequences else [],
         code=code("msa"),
     output:
         database="<results>/msa/database/sequences",
@@ -27,10 +27,12 @@ rule msa_database:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=120,
+    params:
+        sequences=lambda wildcards, input: flags("--sequences", input.sequences),
     shell:
         """
         python -m foldgraft msa database \
-            --sequences {input.sequences:q} \
+            {params.sequences:q} \
             --database {output.database:q} \
             --done {output.done:q} \
             2>{log:q}
@@ -56,7 +58,7 @@ rule msa_search:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
     params:
-        settings=settings("msa"),
+        settings=settings("msa", exclude={"coevolution": {"method", "pseudocount", "max_length"}}),
         data=DATA,
         digest=ALIGNMENT_DIGEST,
         memory=lambda wildcards, resources: resources.mem_mb // 2,
@@ -91,7 +93,7 @@ rule msa_coevolution:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
     params:
-        settings=settings("msa"),
+        settings=settings("msa", include={"coevolution"}),
     shell:
         """
         python -m foldgraft msa coevolution \

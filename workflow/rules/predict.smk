@@ -8,9 +8,12 @@ out  predict/<name>.csv                     id, length, <task>, <task>_low, <tas
      predict/<name>.contacts.rejects.csv    id, rule, value, reason
 """
 
-_chosen = CONFIG.predict.experiments or SOLUBILITY_EXPERIMENTS
 _predict_heads = {
-    task: [f"<results>/train/{name}/head.safetensors" for name in _chosen if CONFIG.experiments[name].task == task]
+    task: [
+        f"<results>/train/{name}/head.safetensors"
+        for name in CONFIG.predicting
+        if CONFIG.experiments[name].task == task
+    ]
     for task in ("solubility", "contact")
 }
 PREDICT_TARGETS = [

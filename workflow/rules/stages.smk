@@ -51,7 +51,7 @@ rule train:
 rule evaluate:
     input:
         "<results>/evaluate/metrics.csv",
-        "<results>/evaluate/diagnosis.csv",
+        ["<results>/evaluate/diagnosis.csv"] if CONFIG.experiments else [],
 
 
 rule report:

@@ -5,6 +5,7 @@ import hashlib
 import heapq
 import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,7 @@ def _rows(path: Path) -> Iterator[Iterator[list[str]]]:
     try:
         with open_text(path) as handle:
             yield csv.reader(handle, delimiter="\t" if ".tsv" in path.name.lower() else ",")
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise FoldgraftError(f"{path}: cannot be read as a table ({error})") from None
 
 

@@ -1,6 +1,7 @@
 """Alignments as text: reading A3M and aligned FASTA, and bringing their rows onto a chain."""
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -59,7 +60,7 @@ def read_alignment(path: Path) -> Iterator[Row]:
                     if name is None:
                         raise FoldgraftError(f"{path}: not an alignment in FASTA or A3M, it does not begin with '>'")
                     parts.append(line)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise FoldgraftError(f"{path}: cannot be read as an alignment ({error})") from None
     if name is None:
         raise FoldgraftError(f"{path}: holds no sequence")

@@ -29,13 +29,15 @@ def msa() -> None:
 
 @app.command()
 def database(
-    sequences: Annotated[Path, typer.Option(help="fetch/sequences.fasta.gz: what is searched.")],
     database: Annotated[Path, typer.Option(help="mmseqs database to write; its files share this path as their stem.")],
     done: Annotated[Path, typer.Option(help="JSON to write when the database is complete.")],
+    sequences: Annotated[
+        Path | None, typer.Option(help="fetch/sequences.fasta.gz: what is searched; without it, nothing is.")
+    ] = None,
 ) -> None:
     """Make the database that is searched."""
     make_database(sequences, database)
-    write_json(done, {"sequences": file_sha256(sequences), "mmseqs": mmseqs.version()})
+    write_json(done, {"sequences": file_sha256(sequences) if sequences else None, "mmseqs": mmseqs.version()})
 
 
 @app.command()

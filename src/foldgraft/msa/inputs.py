@@ -47,6 +47,12 @@ def matching(patterns: list[str], data: Path, key: str) -> list[Path]:
     return sorted(found)
 
 
+def paths(settings: AlignmentFiles, data: Path) -> list[Path]:
+    """All files that the settings name, sorted pattern by pattern."""
+    files = matching(settings.files, data, "msa.alignments.files")
+    return files + matching(settings.queries, data, "msa.alignments.queries")
+
+
 def find(settings: AlignmentFiles, data: Path) -> list[Precomputed]:
     """The alignments of the settings, their queries read, sorted by path.
 

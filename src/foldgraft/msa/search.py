@@ -101,16 +101,19 @@ class Found:
             yield Row(header[1:], text)
 
 
-def make_database(sequences: Path, database: Path) -> None:
+def make_database(sequences: Path | None, database: Path) -> None:
     """Make the database that is searched; an empty file stands for no sequences, which mmseqs would not take."""
     database.parent.mkdir(parents=True, exist_ok=True)
-    with open_text(sequences) as handle:
-        empty = not handle.read(1)
-    if empty:
-        print(f"{sequences}: no sequences; only precomputed alignments will be used", file=sys.stderr)
+    if sequences is None or _holds_nothing(sequences):
+        print("no sequences to search; only precomputed alignments will be used", file=sys.stderr)
         database.write_bytes(b"")
     else:
         mmseqs.run("createdb", sequences, database, "--dbtype", 1, "--shuffle", 0)
+
+
+def _holds_nothing(path: Path) -> bool:
+    with open_text(path) as handle:
+        return not handle.read(1)
 
 
 def is_empty(database: Path) -> bool:

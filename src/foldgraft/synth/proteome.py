@@ -100,7 +100,7 @@ def write_homologs(settings: SynthSettings, families: list[Family], path: Path) 
 
 def write_labels(settings: SynthSettings, families: list[Family], path: Path) -> dict[str, dict[str, float]]:
     """The labelled table, and how well its labels can be known: by composition, and by the true probability."""
-    values = np.concatenate([solubility.features(f.fold, f.land, f.labelled) for f in families])
+    values = np.concatenate([solubility.features(f.land, f.labelled) for f in families])
     number = np.repeat([f.number for f in families], [len(f.labelled) for f in families])
     rows = [row for f in families for row in f.labelled]
     chance = solubility.probabilities(values, number)
