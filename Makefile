@@ -25,7 +25,9 @@ format: .venv/developer.stamp
 
 docs: .venv/developer.stamp
 	$(BIN)/foldgraft config write
-	$(BIN)/snakemake --rulegraph dot --configfile config/demo.yaml > resources/dag.dot
+	@mkdir -p resources
+	$(BIN)/snakemake --rulegraph dot --configfile config/demo.yaml | $(BIN)/python docs/draw_dag.py > resources/dag.dot
+	dot -Tsvg resources/dag.dot -o docs/dag.svg
 
 .venv/base.stamp: constraints.txt
 	$(PYTHON) -m venv .venv

@@ -11,6 +11,10 @@ from foldgraft.config import load
 from foldgraft.errors import FoldgraftError
 
 INPUT = {"structures": {"files": ["*.cif"]}}
+ALIGNED = {
+    "sequences": {"files": ["*.fasta"]},
+    "experiments": {"c": {"task": "contact", "features": ["attention", "coevolution"]}},
+}
 
 
 @pytest.mark.parametrize("name", ["demo", "real_files", "config"])
@@ -43,6 +47,8 @@ def test_every_key_has_a_sentence(root):
         ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),
         ({**INPUT, "synth": {}}, ["synth"]),
         ({**INPUT, "predict": {"experiments": ["nothing"]}}, ["predict", "nothing"]),
+        ({**INPUT, "predict": {"sequences": {"new": "new.fasta"}}}, ["predict.sequences", "predict.experiments"]),
+        ({**INPUT, **ALIGNED, "predict": {"experiments": ["c"]}}, ["predict.experiments: c", "coevolution"]),
         ({**INPUT, "trunk": {"pretrain": {}}}, ["trunk.pretrain", "sequences"]),
         ({**INPUT, "trunk": {"model": "esm3"}}, ["trunk", "esm3", "esm2_t6_8M_UR50D"]),
     ],
@@ -51,6 +57,13 @@ def test_what_does_not_fit_together_is_refused_by_name(values, words):
     with pytest.raises(FoldgraftError) as error:
         load(values)
     assert all(word in str(error.value) for word in words), error.value
+
+
+def test_what_is_wrong_with_the_whole_is_said_without_showing_the_whole():
+    with pytest.raises(FoldgraftError) as error:
+        load({"run": "x", "solubility": None})
+    assert str(error.value).splitlines()[1].startswith("no input: ")
+    assert "given:" not in str(error.value)
 
 
 def test_a_synthetic_proteome_fills_in_its_inputs():

@@ -8,6 +8,9 @@ from foldgraft import plan
 from foldgraft.errors import FoldgraftError
 
 
+EXPERIMENT = {"experiments": {"s": {"task": "solubility"}}}
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "s").mkdir()
@@ -59,7 +62,7 @@ def test_a_synthetic_proteome_is_planned_before_it_is_made():
     ("more", "words"),
     [
         ({"data": "/no/such/folder"}, "data"),
-        ({"predict": {"sequences": {"new": "new.fasta"}}}, "predict.sequences.new"),
+        ({**EXPERIMENT, "predict": {"sequences": {"new": "new.fasta"}}}, "predict.sequences.new"),
         ({"trunk": {"checkpoint": "esm2.pt"}}, "trunk.checkpoint"),
         ({"msa": {"alignments": {"files": ["*.a3m"]}}}, "a3m"),
     ],
@@ -67,3 +70,42 @@ def test_a_synthetic_proteome_is_planned_before_it_is_made():
 def test_what_is_missing_is_named(folder, more, words):
     with pytest.raises(FoldgraftError, match=words):
         configured(folder, **more)
+
+
+def test_a_changed_table_of_labels_leaves_the_sequences_alone_and_the_reverse(folder):
+    (folder / "s.fasta").write_text(">a\nMKV\n")
+    config = configured(folder, sequences={"files": ["*.fasta"]})
+    before = plan.make(config)
+    os.utime(folder / "labels.csv", ns=(1, 1))
+    after = plan.make(config)
+    assert before.table != after.table and before.sequences == after.sequences
+    os.utime(folder / "s.fasta", ns=(1, 1))
+    assert plan.make(config).sequences != after.sequences and plan.make(config).table == after.table
+
+
+def test_sequences_may_be_named_by_an_absolute_pattern(folder):
+    (folder / "deep/er").mkdir(parents=True)
+    (folder / "deep/er/s.fasta").write_text(">a\nMKV\n")
+    made = [plan.make(configured(folder, sequences={"files": [f"{folder}/{end}"]})) for end in ("deep/**", "deep/*/*")]
+    assert made[0].sequences == made[1].sequences != plan.digest([])
+
+
+def test_a_synthetic_run_predicts_for_its_own_constructs_or_for_a_file_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {"run": "mine", "synth": {}, **EXPERIMENT}
+    own = {**values, "predict": {"sequences": {"c": "results/mine/synth/constructs.fasta"}}}
+    assert plan.make(plan.configure(own, check=True)).predict.keys() == {"c"}
+    other = {**values, "predict": {"sequences": {"c": "results/demo/synth/constructs.fasta"}}}
+    with pytest.raises(FoldgraftError, match="predict.sequences.c.*results/mine/synth/constructs.fasta"):
+        plan.configure(other, check=True)
+    (tmp_path / "new.fasta").write_text(">a\nMKV\n")
+    config = plan.configure({**values, "predict": {"sequences": {"c": "new.fasta"}}}, check=True)
+    before = plan.make(config).predict
+    os.utime(tmp_path / "new.fasta", ns=(1, 1))
+    assert plan.make(config).predict != before
+
+
+def test_a_section_may_be_given_in_part(folder):
+    config = configured(folder)
+    assert plan.section(config, "fetch", include={"shard_size"}) == '{"shard_size":2}'
+    assert plan.section(config, "sequences", include={"files"}) == "null"

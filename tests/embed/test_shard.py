@@ -73,8 +73,8 @@ def test_command_takes_any_table_with_the_columns(trunk, tmp_path):
     weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
     write_trunk(weights, description, trunk.network, "small", {})
     path = table(tmp_path / "t.parquet", [("a", "MKTAYIAK" * 10)])
-    command(weights, description, path, tmp_path / "e", tmp_path / "r.csv", EmbedSettings(max_window=16))
-    (expected,) = Trunk.load(weights, description, max_window=16).embed(["MKTAYIAK" * 10])
+    command(weights, description, path, tmp_path / "e", tmp_path / "r.csv", EmbedSettings())
+    (expected,) = Trunk.load(weights, description).embed(["MKTAYIAK" * 10])
     found = Embeddings([tmp_path / "e"]).residue(sequence_sha256("MKTAYIAK" * 10))
     np.testing.assert_allclose(found, expected, atol=2e-3)
 

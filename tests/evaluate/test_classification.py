@@ -78,6 +78,14 @@ def test_fractions_add_spearman_and_r_squared():
     assert "spearman" not in own.solubility_metrics(scored(label.round(), score), weights)
 
 
+def test_a_fraction_predicted_exactly_is_calibrated():
+    label = np.random.default_rng(5).uniform(0.3, 0.7, 200)
+    found = own.solubility_metrics(scored(label, label), np.ones((1, 200)))
+    assert found["brier"][0] == found["ece"][0] == 0
+    off = own.solubility_metrics(scored(label, label + 0.1), np.ones((1, 200)))
+    assert (off["brier"][0], off["ece"][0]) == pytest.approx((0.01, 0.1))
+
+
 @pytest.mark.parametrize("truth", [0.0, 1.0])
 def test_a_single_class_is_undefined_not_an_error(truth):
     label, score = np.full(6, truth), np.linspace(0.1, 0.9, 6)

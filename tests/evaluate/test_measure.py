@@ -181,6 +181,9 @@ def test_contact_metrics_and_comparison(tmp_path, split, chains):
     assert value(found["metrics"], "baseline_separation", "P@L/5 all") == pytest.approx(mean, abs=1e-5)
     row = found["comparison"].query("metric == 'P@L all' and split == 'test'").iloc[0]
     assert row["verdict"] == "better"
+    sizes = found["metrics"].query("experiment == 'pair'").set_index("metric")["n"]
+    compared = found["comparison"].set_index("metric")["n"]
+    assert compared.to_dict() == sizes.to_dict()
     assert found["notes"]["note"].str.contains("no valid protein").any()
 
 

@@ -42,16 +42,30 @@ def test_local_structures_become_a_lock(tmp_path, fetch):
         )
         assert done.returncode == 0, done.stderr
     pieces = ("--piece", "files-00000.parquet", "--piece", "files-00001.parquet")
-    assert fetch("lock", *pieces, "--lock", "all.parquet").returncode == 0
+    (tmp_path / "in/labels.csv").write_text("id,sequence,label\n")
+    table = ("--table", "in/labels.csv", "--data", "in", "--store", "store")
+    assert fetch("lock", *pieces, *table, "--lock", "all.parquet").returncode == 0
     rows = list(read_rows(tmp_path / "all.parquet", lock_records.SCHEMA))
     assert [(row["source"], row["id"], row["url"], row["status"]) for row in rows] == [
         ("files", "a", "a.cif", "stored"),
         ("files", "b", "b.cif", "stored"),
         ("files", "c", "c.cif", "rejected"),
+        ("files", "labels.csv", "labels.csv", "stored"),
     ]
+    assert store_path(tmp_path / "store", rows[3]["sha256"]).read_bytes() == b"id,sequence,label\n"
     assert "larger than" in rows[2]["reason"]
     for row in rows[:2]:
         assert store_path(tmp_path / "store", row["sha256"]).read_bytes() == bodies[row["id"]]
+
+
+def test_a_long_list_of_ids_comes_in_a_file(tmp_path, fetch):
+    names = [f"{number}{letters}" for number in range(1, 10) for letters in ("abc", "abd", "abe")] * 1500
+    (tmp_path / "structures.json").write_text(json.dumps({"rcsb": {"ids": names, "query": {"max_entries": 1}}}))
+    (tmp_path / "ids.txt").write_text("")
+    options = ("--shard", "query-00000", "--search", "ids.txt", "--store", "store", "--lock", "l.parquet")
+    assert fetch("structures", "--structures", "@structures.json", *options).returncode == 0
+    done = fetch("structures", "--structures", "@nowhere.json", *options)
+    assert done.returncode == 2 and "nowhere.json cannot be read" in done.stderr
 
 
 def test_a_search_shard_takes_its_part_of_the_ids(tmp_path, fetch, httpserver, cif, settings_for):

@@ -46,3 +46,11 @@ def test_a_subsample_keeps_order_and_grows_by_addition(count, limit, seed):
 def test_the_seed_decides_the_subsample():
     items = [(f"p{k}",) for k in range(100)]
     assert subsample(items, 10, 1) == subsample(items, 10, 1) != subsample(items, 10, 2)
+
+
+def test_damaged_gzip_is_told_of(tmp_path):
+    raw = bytearray(gzip.compress(b"id,sequence,label\n" + b"".join(b"p%d,MKV,1\n" % n for n in range(999))))
+    raw[40:60] = b"\xff" * 20
+    (tmp_path / "t.csv.gz").write_bytes(raw)
+    with pytest.raises(FoldgraftError, match=r"t\.csv\.gz: cannot be read as a table"):
+        count_rows(tmp_path / "t.csv.gz")

@@ -118,3 +118,16 @@ def test_a_missing_database_is_named(tmp_path, write_chains):
             "--alignments",
             tmp_path / "a",
         )
+
+
+def test_a_run_without_sequences_has_its_own_alignments_only(tmp_path, write_chains):
+    (tmp_path / "one.a3m").write_text(">q\nACDEFGHIKLMNPQRST\n>h\nACDEFGHIKLMNPQRSV\n")
+    database = tmp_path / "db" / "sequences"
+    call("database", "--database", database, "--done", tmp_path / "done.json")
+    assert read_json(tmp_path / "done.json")["sequences"] is None
+    chains = write_chains({"a": "ACDEFGHIKLMNPQRST", "b": "W" * 30})
+    settings = MsaSettings(alignments=AlignmentFiles(files=["*.a3m"])).model_dump_json()
+    inputs = ("--chains", chains, "--database", database, "--data", tmp_path, "--settings", settings)
+    call("search", *inputs, "--alignments", tmp_path / "a.parquet")
+    found = {row["id"]: (row["depth"], row["source"]) for row in read_rows(tmp_path / "a.parquet", ALIGNMENTS)}
+    assert found == {"a": (2, "one.a3m"), "b": (1, "search")}

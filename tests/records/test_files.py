@@ -1,6 +1,7 @@
 """Whole files, digests, ids."""
 
 import hashlib
+import os
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,18 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_decides_who_may_read(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        with atomic(tmp_path / "x.txt") as temporary:
+            temporary.touch(mode=0o600)  # as safetensors makes its files
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x.txt").stat().st_mode & 0o777 == mode
 
 
 def test_a_block_that_writes_nothing_is_an_error(tmp_path):

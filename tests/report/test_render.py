@@ -1,6 +1,7 @@
 """The whole page: what it says, what it never does, and what is left of it when stages did not run."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import write_json
+from foldgraft.records.rejects import write_rejects
 from foldgraft.report.settings import ReportSettings
 from foldgraft.report.whole import page
 
@@ -136,6 +139,27 @@ def test_a_bare_run_still_makes_a_page(tmp_path):
     assert "This run trained no head" in text
     assert "This run has no trunk" in text
     assert not Outline(text).open
+
+
+def test_what_an_earlier_configuration_left_behind_does_not_count(tmp_path, made_up):
+    run = made_up.make_run(tmp_path)
+    write_json(run / "provenance.json", {"config": {"experiments": {"attention": {}, "linear": {}, "contacts": {}}}})
+    fresh = page(run, None, ReportSettings())
+    labels = run / "fetch/labels/labels-00000.parquet"
+    (labels.parent / "labels-00001.parquet").write_bytes(labels.read_bytes())
+    alignments = run / "msa/alignments/files-00001.parquet"
+    (alignments.parent / "files-00002.parquet").write_bytes(alignments.read_bytes())
+    shutil.copytree(run / "train/linear", run / "train/given_up")
+    assert page(run, None, ReportSettings()) == fresh
+
+
+def test_what_the_trunk_cannot_read_is_counted(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, structures=False)
+    rows = [("lab0003", "too_long", "12000", "longer than 10000 residues"), ("gone", "too_long", "12000", "longer")]
+    write_rejects(run / "embed/rejects/labels-00000.csv", rows)
+    text = page(run, None, ReportSettings())
+    assert "<td>too_long</td><td>1</td><td>longer than 10000 residues</td><td>lab0003</td>" in text
+    assert "attention and linear: cross-validated" in text
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -40,6 +40,13 @@ def test_scale_and_shift_are_those_of_a_logistic_regression():
     assert shift == pytest.approx(reference.intercept_.item(), abs=1e-3)
 
 
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_a_single_class_calibrates_nothing(label):
+    logits = sample(50)[0][None]
+    assert fit_temperature(logits, np.full(50, label)) == 1.0
+    assert fit_scale_shift(logits, np.full(50, label)) == (1.0, 0.0)
+
+
 @pytest.mark.filterwarnings("ignore:A single label")
 @settings(deadline=None, max_examples=60)
 @given(

@@ -156,3 +156,9 @@ def test_losses_of_fractions():
         assert loss(name, best + 1, labels) > floor(name, labels)
     assert loss("mse", torch.zeros(3), labels).item() == pytest.approx(np.mean([0.09, 0.04, 0.25]))
     assert logit(0.5) == 0 and logit(0.0) == pytest.approx(np.log(1e-4 / (1 - 1e-4)))
+
+
+def test_a_score_that_is_never_a_number_is_named():
+    evaluate = scripted([float("nan")] * 3, [])
+    with pytest.raises(FoldgraftError, match="set monitor: loss"):
+        fit(Line(), [batch()], evaluate, plan(epochs=3), CPU)

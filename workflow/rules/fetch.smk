@@ -7,7 +7,7 @@ out  fetch/structures/<shard>.parquet     what became of each structure of the s
      fetch/sequences.parquet              where they came from (schema: foldgraft.records.lock)
      fetch/labels/<shard>.parquet         labelled sequences (schema: foldgraft.records.labels)
      fetch/search.txt                     entries that a query found, one id on a line
-     fetch/lock.parquet                   all pieces of the lock
+     fetch/lock.parquet                   all pieces of the lock, and the labelled table
      the store                            the files themselves, each under the sha256 of its bytes
 
 The only stage, beside trunk, that needs the network; local files need none.
@@ -162,6 +162,7 @@ rule fetch_lock:
     input:
         pieces=expand("<results>/fetch/structures/{shard}.parquet", shard=STRUCTURE_SHARDS)
         + (["<results>/fetch/sequences.parquet"] if CONFIG.sequences else []),
+        synth=synth_inputs("labels.csv"),
         code=code("fetch"),
     output:
         lock="<results>/fetch/lock.parquet",
@@ -177,10 +178,17 @@ rule fetch_lock:
         runtime=30,
     params:
         pieces=lambda wildcards, input: flags("--piece", input.pieces),
+        table=flags("--table", [Path(DATA) / CONFIG.solubility.table] if CONFIG.solubility else []),
+        data=DATA,
+        store=STORE,
+        digest=TABLE_DIGEST,
     shell:
         """
         python -m foldgraft fetch lock \
             {params.pieces:q} \
+            {params.table:q} \
+            --data {params.data:q} \
+            --store {params.store:q} \
             --lock {output.lock:q} \
             2>{log:q}
         """

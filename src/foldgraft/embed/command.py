@@ -28,5 +28,5 @@ def shard(
     settings: Annotated[EmbedSettings, option(EmbedSettings)] = EmbedSettings(),
 ) -> None:
     """Embed the unique sequences of one shard, pooled and per residue."""
-    loaded = Trunk.load(trunk, description, max_window=settings.max_window, batch_tokens=settings.batch_tokens)
+    loaded = Trunk.load(trunk, description, batch_tokens=settings.batch_tokens)
     embed_shard(sequences, loaded, embeddings, rejects, settings)

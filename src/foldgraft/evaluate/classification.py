@@ -10,7 +10,8 @@ import numpy as np
 
 LOWER_IS_BETTER = {"brier", "ece"}
 CUT = 0.5
-"""A fraction of at least this counts as soluble wherever a metric needs two classes."""
+"""A fraction of at least this counts as soluble wherever a metric needs two classes; Brier score and calibration need
+none, and take the fraction itself."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ def solubility_metrics(scored: Scored, weights: np.ndarray) -> dict[str, np.ndar
     """
     result = ranking(scored.truth, scored.score, weights) | decisions(scored.truth, scored.called, weights)
     total = weights.sum(axis=1)
-    truth = scored.truth.astype(np.float64)
-    result["brier"] = weights @ (scored.score - truth) ** 2 / total
+    result["brier"] = weights @ (scored.score - scored.label) ** 2 / total
     result["ece"] = calibration_error(scored, weights)
     if scored.fractional:
         result["spearman"] = spearman(scored.label, scored.score, weights)
@@ -93,9 +93,9 @@ def decisions(truth: np.ndarray, called: np.ndarray, weights: np.ndarray) -> dic
 
 
 def calibration_error(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    """Expected calibration error: the mean over bins, by weight, of |fraction soluble - mean score|."""
+    """Expected calibration error: the mean over bins, by weight, of |mean label - mean score|."""
     bins = np.eye(scored.bin.max() + 1)[scored.bin]  # (n, bins)
-    gap = np.abs(weights @ (bins * (scored.truth - scored.score)[:, None]))
+    gap = np.abs(weights @ (bins * (scored.label - scored.score)[:, None]))
     return gap.sum(axis=1) / weights.sum(axis=1)
 
 

@@ -65,7 +65,7 @@ def precision_table(predictions: Mapping[str, Path], truth: Truth, results: Resu
 
 
 def _protein_rows(name: str, path: Path, truth: Truth, results: Results) -> Iterator[tuple]:
-    missing = 0
+    missing = undefined = 0
     for row in progress(read_arrays(path, CONTACT), f"{name}, proteins"):
         found = truth.get(row["id"], row["sequence_sha256"])
         if found is None:
@@ -73,8 +73,11 @@ def _protein_rows(name: str, path: Path, truth: Truth, results: Results) -> Iter
             continue
         if row["scores"].shape != found[0].shape:
             raise FoldgraftError(f"{path}: {row['id']!r} has {len(row['scores'])} scores, not one per residue pair")
+        undefined += not np.isfinite(row["scores"]).all()
         precision = contact_precision(row["scores"], *found, row["length"])
         yield (name, row["split"], row["fold"], row["id"], row["length"], *(precision[metric] for metric in METRICS))
+    if undefined:
+        results.note(TASK, name, f"{undefined} proteins have scores that are no numbers, which rank last")
     if missing:
         results.note(TASK, name, f"{missing} predicted proteins have no structure target and are left out")
 
@@ -93,7 +96,7 @@ def summarise(table: pd.DataFrame, settings: EvaluateSettings, results: Results)
                 ours, theirs = ours[ours["id"].isin(theirs["id"])], theirs[theirs["id"].isin(ours["id"])]
                 if len(ours):
                     pair = (_measure(ours, settings, name), _measure(theirs, settings, baseline))
-                    results.compared(TASK, (name, baseline), split, *pair, len(ours))
+                    results.compared(TASK, (name, baseline), split, *pair, _counts(ours))
 
 
 def _record(name: str, split: str, rows: pd.DataFrame, settings: EvaluateSettings, results: Results) -> None:
@@ -104,8 +107,12 @@ def _record(name: str, split: str, rows: pd.DataFrame, settings: EvaluateSetting
     undefined = [metric for metric, found in value.items() if not np.isfinite(found[0])]
     if undefined:
         results.note(TASK, name, f"{split}: {', '.join(undefined)} undefined, no protein has such pairs")
-    counts = {metric: int(rows[metric].notna().sum()) for metric in METRICS}
-    results.measured(TASK, name, split, value, resampled, counts)
+    results.measured(TASK, name, split, value, resampled, _counts(rows))
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, int]:
+    """How many proteins define each metric."""
+    return {metric: int(rows[metric].notna().sum()) for metric in METRICS}
 
 
 def _measure(rows: pd.DataFrame, settings: EvaluateSettings, what: str) -> tuple[Metrics, Metrics]:

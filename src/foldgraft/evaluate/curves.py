@@ -37,11 +37,11 @@ def roc_and_pr(name: str, scored: Scored) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def reliability(name: str, scored: Scored) -> pd.DataFrame:
-    """Mean score and fraction soluble of each bin, with Wilson's 95 % interval of the fraction."""
+    """Mean score and mean label of each bin, with Wilson's 95 % interval of the latter (too wide for fractions)."""
     rows = []
     for index in np.unique(scored.bin):
         inside = scored.bin == index
-        n, fraction = int(inside.sum()), float(scored.truth[inside].mean())
+        n, fraction = int(inside.sum()), float(scored.label[inside].mean())
         rows.append((name, int(index), float(scored.score[inside].mean()), fraction, *wilson(fraction, n), n))
     return pd.DataFrame(rows, columns=RELIABILITY)
 

@@ -92,7 +92,8 @@ def _course(epoch: np.ndarray, train: np.ndarray, valid: np.ndarray) -> Finding:
         return Finding(
             "overfitting",
             f"Validation was best at epoch {epoch[best]:.0f} (loss {valid[best]:.3g}) and rose to {valid[-1]:.3g} "
-            "after it while training went on falling: overfitting. The weights of the best epoch are the ones kept.",
+            "after it while training went on falling: overfitting. The weights kept are those of the epoch that early "
+            "stopping liked best.",
         )
     quarter = max(2, len(valid) // 4)
     if valid[-quarter] - valid[-1] > FALL * scale and best >= len(valid) - 2:
@@ -125,8 +126,10 @@ def _below(train: np.ndarray, valid: np.ndarray) -> list[Finding]:
         return []
     text = (
         f"Validation loss ({valid[-1]:.3g}) lies below training loss ({train[-1]:.3g}). That is no fault by itself: "
-        "dropout and smoothing weigh on the training loss alone, and it is averaged while the weights improve. Should "
-        "the gap be wide, the validation proteins may be the easier ones, or resemble the training proteins."
+        "dropout and smoothing weigh on the training loss alone, and it is averaged while the weights improve; and a "
+        "contact head learns from pairs among which contacts are drawn more often, so its two losses are not of one "
+        "scale. Else, should the gap be wide, the validation proteins may be the easier ones, or resemble the training "
+        "proteins."
     )
     return [Finding("validation below training", text)]
 

@@ -46,14 +46,15 @@ class Results:
         split: str,
         ours: tuple[Metrics, Metrics],
         theirs: tuple[Metrics, Metrics],
-        n: int,
+        n: int | dict[str, int],
     ) -> None:
         """Add the paired differences of an experiment from a baseline: values and resamples of both."""
         for metric in ours[0]:
             value, other = float(ours[0][metric][0]), float(theirs[0][metric][0])
             low, high = interval(ours[1][metric] - theirs[1][metric])
             said = verdict(low, high, metric in LOWER_IS_BETTER)
-            self.comparison.append((task, *names, split, metric, value, other, value - other, low, high, n, said))
+            count = n[metric] if isinstance(n, dict) else n
+            self.comparison.append((task, *names, split, metric, value, other, value - other, low, high, count, said))
 
     def note(self, task: str, experiment: str, text: str) -> None:
         """Say why a number is missing or other than expected."""

@@ -79,7 +79,10 @@ def labels(
 @app.command()
 def lock(
     lock: Annotated[Path, typer.Option(help="The whole lock to write.")],
+    store: Store,
     piece: Annotated[list[Path] | None, typer.Option(help="A piece of the lock; repeat for each.")] = None,
+    table: Annotated[list[Path] | None, typer.Option(help="A labelled table, to be stored and locked; repeat.")] = None,
+    data: Data = Path(),
 ) -> None:
-    """Merge the pieces of the lock."""
-    structure_files.merge_lock(piece or [], lock)
+    """Merge the pieces of the lock, and add the labelled tables."""
+    structure_files.merge_lock(piece or [], lock, table or [], data, store)

@@ -13,7 +13,8 @@ from foldgraft.fetch.downloads import Row, lock_row
 from foldgraft.fetch.identifiers import accession
 from foldgraft.fetch.inputs import Item, accessions, sequence_paths
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings
-from foldgraft.fetch.store import Store, read_chunks
+from foldgraft.fetch.store import Store
+from foldgraft.fetch.structures import file_row
 from foldgraft.fetch.tables import Sequence, letters, merged, read_sequences, subsample
 from foldgraft.progress import progress
 from foldgraft.records import lock as lock_records
@@ -55,7 +56,7 @@ def _all(
     sequences: SequencesSettings, data: Path, store: Store, client: Client, fetch: FetchSettings, rows: list[Row]
 ) -> Iterator[Sequence]:
     paths = sequence_paths(sequences, data)
-    rows += [_local(path, data, store) for path in paths]
+    rows += [file_row(path, data, store) for path in paths]
     yield from read_sequences(paths)
     base = fetch.services.uniprot.rstrip("/")
     names = accessions(sequences.uniprot.accessions, "sequences.uniprot.accessions")
@@ -63,12 +64,6 @@ def _all(
         yield from _batch(names[start : start + BATCH], base, client, store, rows)
     if sequences.uniprot.query:
         yield from _query(sequences.uniprot.query, sequences.limit, base, client, store, rows)
-
-
-def _local(path: Path, data: Path, store: Store) -> Row:
-    shown = str(path.relative_to(data) if path.is_relative_to(data) else path)
-    sha256, size = store.add(read_chunks(path))
-    return lock_row(Item("files", path.name, shown), shown, "stored", sha256=sha256, bytes=size)
 
 
 def _batch(names: list[str], base: str, client: Client, store: Store, rows: list[Row]) -> Iterator[Sequence]:

@@ -94,6 +94,16 @@ def _pieces(path: Path, bound: int) -> Iterator[bytes]:
         raise FinalError(f"the file cannot be read ({error.strerror})") from None
 
 
-def merge_lock(pieces: Iterable[Path], lock: Path) -> None:
-    """Write the pieces of the lock as one table, in the order given."""
-    write_frame(lock, read_frames(pieces, lock_records.SCHEMA), lock_records.SCHEMA)
+def merge_lock(pieces: Iterable[Path], lock: Path, tables: Iterable[Path], data: Path, store: Path) -> None:
+    """Write the pieces of the lock as one table, in the order given, and after them labelled tables, stored whole."""
+    rows = [file_row(table, data, Store(store)) for table in tables]
+    named = pd.DataFrame(rows, columns=lock_records.SCHEMA.names)
+    parts = [part for part in (read_frames(pieces, lock_records.SCHEMA), named) if len(part)]
+    write_frame(lock, pd.concat(parts, ignore_index=True) if parts else named, lock_records.SCHEMA)
+
+
+def file_row(path: Path, data: Path, store: Store) -> Row:
+    """Store a local file that must be there; its row of the lock."""
+    shown = str(path.relative_to(data) if path.is_relative_to(data) else path)
+    sha256, size = store.add(read_chunks(path))
+    return lock_row(Item("files", path.name, shown), shown, "stored", sha256=sha256, bytes=size)

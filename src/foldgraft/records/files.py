@@ -16,15 +16,25 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|~:+-]{0,127}")
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not."""
+    """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
+
+    The file gets the permissions that the umask gives, also where a library makes files for their owner alone.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # it can only be read by setting it
+    os.umask(mask)
+    return mask
 
 
 def write_json(path: Path, value: Any) -> None:

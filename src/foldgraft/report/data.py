@@ -40,15 +40,22 @@ def _rejects(run: Run) -> list[Block]:
         blocks.append(
             Table(("source", "reason", "items", "for example"), rows, "What could not be fetched, by reason.")
         )
+    if len(run.unread):
+        caption = "What the trunk could not embed, by rule; heads that read embeddings go without it."
+        blocks.append(_by_rule(run.unread, caption))
     if run.rejects.empty:
         return [*blocks, Text("Curation rejected nothing.")]
-    grouped = run.rejects.groupby("rule")
+    caption = "What curation rejected, by rule; the rest of the run went on without it."
+    return [*blocks, _by_rule(run.rejects, caption)]
+
+
+def _by_rule(rejects: pd.DataFrame, caption: str) -> Table:
+    grouped = rejects.groupby("rule")
     rows = [
         (str(rule), count(len(part)), str(part["reason"].iloc[0]), ", ".join(part["id"].head(3)))
         for rule, part in sorted(grouped, key=lambda item: -len(item[1]))
     ]
-    head = ("rule", "rejected", "reason, of the first", "for example")
-    return [*blocks, Table(head, rows, "What curation rejected, by rule; the rest of the run went on without it.")]
+    return Table(("rule", "rejected", "reason, of the first", "for example"), rows, caption)
 
 
 def _lengths(run: Run) -> list[Block]:

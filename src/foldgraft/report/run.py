@@ -15,9 +15,13 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.records import alignments, index, labels, lock, predictions, split
 from foldgraft.records.chains import Chain, read_chains
 from foldgraft.records.files import read_json
+from foldgraft.records.rejects import COLUMNS as REJECTS
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_arrays, read_frame, read_frames
 from foldgraft.records.targets import Targets, read_targets
+
+TEXTS = {"experiment": str, "baseline": str, "id": str}
+"""Columns that are names: one like `NA` or `true` is no missing or logical value."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Run:
     @cached_property
     def rejects(self) -> pd.DataFrame:
         path = self.folder / "curate/rejects.csv"
-        return read_rejects(path) if path.exists() else pd.DataFrame(columns=["id", "rule", "value", "reason"])
+        return read_rejects(path) if path.exists() else pd.DataFrame(columns=REJECTS)
 
     @cached_property
     def index(self) -> pd.DataFrame:
@@ -62,10 +66,21 @@ class Run:
 
     @cached_property
     def labels(self) -> pd.DataFrame:
-        """Labelled sequences with their length in place of the letters."""
+        """Labelled sequences with their length in place of the letters.
+
+        A shard that an earlier configuration left behind does not count: the split knows who takes part.
+        """
         paths = sorted((self.folder / "fetch/labels").glob("*.parquet"))
         table = read_frames(paths, labels.SCHEMA, ["id", "sequence", "sequence_sha256", "label"])
+        table = self._taking_part(table, "labels")
         return table.assign(length=table["sequence"].str.len()).drop(columns="sequence")
+
+    @cached_property
+    def unread(self) -> pd.DataFrame:
+        """Labelled sequences and chains that the trunk could not embed, with the reason."""
+        parts = [read_rejects(path) for path in sorted((self.folder / "embed/rejects").glob("*.csv"))]
+        table = pd.concat([pd.DataFrame(columns=REJECTS), *parts], ignore_index=True).drop_duplicates()
+        return table[table["id"].isin(self.split["id"])]
 
     @cached_property
     def split(self) -> pd.DataFrame:
@@ -83,7 +98,8 @@ class Run:
     @cached_property
     def alignments(self) -> pd.DataFrame:
         """Depth and effective depth of every alignment, without the alignments."""
-        paths = sorted((self.folder / "msa/alignments").glob("*.parquet"))
+        folder = self.folder / "msa/alignments"
+        paths = [path for path in sorted(folder.glob("*.parquet")) if path.stem in set(self.index["shard"])]
         return read_frames(paths, alignments.ALIGNMENTS, ["id", "length", "depth", "neff", "source"])
 
     @cached_property
@@ -92,13 +108,20 @@ class Run:
 
     @cached_property
     def pretraining(self) -> pd.DataFrame:
-        return self._csv("trunk/history.csv")
+        """The trunk's history; empty if it came from elsewhere, whatever an earlier trunk left behind."""
+        own = (self.trunk.get("source") or {}).get("kind") == "pretrain"
+        return self._csv("trunk/history.csv") if own else pd.DataFrame()
 
     @cached_property
     def experiments(self) -> list[Experiment]:
+        """Those of the run's configuration; all that there are if it is not known."""
         found = []
+        wanted = self.provenance.get("config", {}).get("experiments")
         for path in sorted((self.folder / "train").glob("*/experiment.yaml")):
-            folder, name = path.parent, path.parent.name
+            name = path.parent.name
+            folder = Path("train", name)
+            if wanted is not None and name not in wanted:
+                continue
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
             history = self._csv(folder / "history.csv")
             found.append(Experiment(name, content.get(name, content), history, self._json(folder / "checks.json")))
@@ -145,6 +168,13 @@ class Run:
         rows = read_arrays(path, predictions.CONTACT, ["id", "split", "scores"])
         return {row["id"]: row["scores"].copy() for row in rows if row["id"] in wanted and row["split"] == "test"}
 
+    def _taking_part(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
+        """The rows of a set of proteins that the split knows, each id once; all rows if there is no split."""
+        if self.split.empty:
+            return table
+        known = self.split.loc[self.split["set"] == name, "id"]
+        return table[table["id"].isin(known)].drop_duplicates("id").reset_index(drop=True)
+
     def _table(self, name: str, schema: pa.Schema) -> pd.DataFrame:
         path = self.folder / name
         return read_frame(path, schema) if path.exists() else schema.empty_table().to_pandas()
@@ -154,7 +184,7 @@ class Run:
         if not path.exists():
             return pd.DataFrame()
         try:
-            return pd.read_csv(path)
+            return pd.read_csv(path, dtype=TEXTS, keep_default_na=False, na_values=[""])
         except pd.errors.ParserError as error:
             raise FoldgraftError(f"{path}: cannot be read as a table ({error})") from None
         except pd.errors.EmptyDataError:

@@ -47,7 +47,19 @@ def section(run: Run) -> Section:
             "mean that the interval leaves out zero.",
         ),
     ]
-    return Section(TASK, "Solubility", [*blocks, *_curves(run, metrics), *notes_list(run.evaluation("notes"), TASK)])
+    notes = notes_list(run.evaluation("notes"), TASK)
+    return Section(TASK, "Solubility", [*blocks, *_folds(run), *_curves(run, metrics), *notes])
+
+
+def _folds(run: Run) -> list[Block]:
+    names = [one.name for one in run.of_task(TASK) if one.settings.get("cross_validate")]
+    if not names:
+        return []
+    said = f"{' and '.join(names)}: cross-validated, so that every fold is tested once, by a member that did not learn "
+    said += "from it. The search for leaks looked at the test fold of the split alone"
+    if run.trunk.get("pretraining"):
+        said += ", and the trunk's pretraining kept away from the relatives of that fold alone (it sees no labels)"
+    return [Text(f"{said}.", "note")]
 
 
 def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
@@ -76,7 +88,7 @@ def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
             )
     left.plot([0, 1], [0, 1], color="#c5ccd3", lw=0.8)
     right.plot([0, 1], [0, 1], color="#c5ccd3", lw=0.8)
-    base = _prevalence(bins)
+    base = _prevalence(pr)
     middle.axhline(base, color="#c5ccd3", lw=0.8)
     left.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01))
     middle.set(title="Precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
@@ -104,9 +116,10 @@ def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
     ]
 
 
-def _prevalence(bins: pd.DataFrame) -> float:
-    first = bins[bins["experiment"] == bins["experiment"].iloc[0]]
-    return float(np.average(first["fraction"], weights=first["n"]))
+def _prevalence(pr: pd.DataFrame) -> float:
+    """The precision of calling every protein soluble."""
+    first = pr[pr["experiment"] == pr["experiment"].iloc[0]]
+    return float(first.loc[first["recall"].idxmax(), "precision"])
 
 
 def _values(metrics: pd.DataFrame, metric: str) -> dict[str, float]:

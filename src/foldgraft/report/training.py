@@ -54,11 +54,23 @@ def _curves(experiment: Experiment) -> Figure:
         f"{number(float(np.nanmin(least)))}.",
         f"Training and validation loss of {experiment.name} ({experiment.head}, {lines}) after each epoch.",
         "The training loss is the mean over an epoch, with dropout at work; the validation loss is measured after it, "
-        "without. The weights of the best epoch are kept.",
+        f"without. {_scale(experiment)}The weights of the epoch with {_kept(experiment)} are kept.",
         f"The least validation loss is {number(float(np.nanmin(least)))}"
         + (f" to {number(float(np.nanmax(least)))} among members" if len(members) > 1 else "")
         + f"; training took {min(epochs)}{f' to {max(epochs)}' if max(epochs) > min(epochs) else ''} epochs.",
     )
+
+
+def _scale(experiment: Experiment) -> str:
+    if experiment.task != "contact":
+        return ""
+    return "Contacts are drawn more often than other pairs in training only, so the two are not of one scale. "
+
+
+def _kept(experiment: Experiment) -> str:
+    monitored = experiment.settings.get("monitor", "loss")
+    named = {"auc": "the best validation ROC-AUC", "precision": "the best validation precision"}
+    return named.get(monitored, "the least validation loss")
 
 
 def _diagnosis(experiment: Experiment, diagnosis: pd.DataFrame) -> Bullets:

@@ -27,9 +27,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Returns
     -------
-    between 0.05 and 20; 1 if there are no labels.
+    between 0.05 and 20; 1 if there are no labels, or if all are 0 or all 1: the surest would be the best of them.
     """
-    if not len(labels):
+    if _of_one_class(labels):
         return 1.0
     low, high = COLDEST, HOTTEST
     for _ in range(2):  # the second grid lies between the neighbours of the first one's best: steps of 1.2 %
@@ -41,7 +41,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def fit_scale_shift(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Temperature and shift (Platt 1999) at which the members' mean of sigmoid(logit / temperature + shift) has the
-    least cross-entropy; shapes as for `fit_temperature`."""
+    least cross-entropy; shapes as for `fit_temperature`, 1 and 0 where that gives 1."""
+    if _of_one_class(labels):
+        return 1.0, 0.0
     z, y = torch.from_numpy(logits), torch.from_numpy(labels.astype(np.float64))
     parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)  # log scale, shift
     optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
@@ -57,6 +59,10 @@ def fit_scale_shift(logits: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     optimizer.step(closure)
     log_scale, shift = parameters.detach().tolist()
     return float(np.clip(np.exp(-log_scale), COLDEST, HOTTEST)), shift
+
+
+def _of_one_class(labels: np.ndarray) -> bool:
+    return bool((labels == 0).all() or (labels == 1).all())
 
 
 def _cross_entropy(probability: np.ndarray, labels: np.ndarray) -> float:

@@ -212,9 +212,11 @@ def predict(
 ) -> None:
     """Write the maps of validation and test chains, one at a time."""
     places = table.set_index("id")[["split", "fold"]]
+    left_out = 0
     with row_writer(outputs.predictions, CONTACT) as writer:
         for chain, coevolution in chains:
             if embeddings is not None and chain.sequence_sha256 not in embeddings:
+                left_out += 1
                 continue
             residue = residues(embeddings, chain)
             writer.write(
@@ -227,6 +229,8 @@ def predict(
                     "scores": contact_map(trained, layout, trunk, chain.sequence, coevolution, residue),
                 }
             )
+    if left_out:
+        print(f"contacts: {left_out} chains not predicted, without embedding", file=sys.stderr)
 
 
 def head_info(

@@ -33,7 +33,7 @@ def choose_chains(shards: Sequence[Path], split: Path, experiment: ContactExperi
     Returns
     -------
     columns id, sequence_sha256, split, fold, and as what the chain serves: `fit` (training, or early stopping) and
-    `predicted`; in the order of the shards. Chains for fitting are of different sequence.
+    `predicted`; in the order of the shards. Of chains with one sequence one serves, so that no protein counts twice.
 
     Raises
     ------
@@ -52,10 +52,10 @@ def choose_chains(shards: Sequence[Path], split: Path, experiment: ContactExperi
     order = rng.permutation(len(table.index))
     table["fit"] = table["predicted"] = False
     for name, most in (("train", experiment.max_chains), ("valid", experiment.valid_chains), ("test", 0)):
-        mine = table.iloc[order][lambda rows, name=name: rows["split"] == name]
+        mine = table.iloc[order][lambda rows, name=name: rows["split"] == name].drop_duplicates("sequence_sha256")
         if mine.empty:
             raise FoldgraftError(f"{split}: no chain with targets in the {name} set; give more structures")
-        table.loc[mine.drop_duplicates("sequence_sha256").index[:most], "fit"] = True
+        table.loc[mine.index[:most], "fit"] = True
         if name != "train":
             table.loc[mine.index[: experiment.max_predicted], "predicted"] = True
     return table

@@ -85,7 +85,7 @@ def fit(
     Raises
     ------
     FoldgraftError
-        if the loss is no number before any epoch was worth keeping.
+        if the loss or the monitored score is no number before any epoch was worth keeping.
     """
     optimizer = build_optimizer(head, plan.optimizer)
     warmup = build_warmup(optimizer, plan.optimizer.warmup_steps)
@@ -110,13 +110,20 @@ def fit(
         if not math.isfinite(train_loss) or epoch - result.best_epoch >= plan.patience:
             break
     if weights is None:
-        raise FoldgraftError(
-            f"training: the loss was no number after {len(result.history)} epochs; lower the optimizer's lr"
-        )
+        raise FoldgraftError(_nothing_kept(result.history))
     head.load_state_dict(weights)
     head.eval()
     print(f"best epoch {result.best_epoch} of {len(result.history)}, score {abs(best[0]):.4f}", file=sys.stderr)
     return result
+
+
+def _nothing_kept(history: list[dict[str, Any]]) -> str:
+    if all(math.isfinite(row["train_loss"]) and math.isfinite(row["valid_loss"]) for row in history):
+        return (
+            "training: the score that early stopping watches is undefined for these validation proteins; set monitor: "
+            "loss, or give more of them"
+        )
+    return f"training: the loss was no number after {len(history)} epochs; lower the optimizer's lr"
 
 
 def _epoch(

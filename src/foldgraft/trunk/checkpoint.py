@@ -21,7 +21,6 @@ def write_trunk(weights: Path, description: Path, network: Network, name: str, a
     """Write `model.safetensors` and `trunk.json`; `about` says where the tensors come from."""
     with atomic(weights) as temporary:
         save_file({key: tensor.contiguous() for key, tensor in network.state_dict().items()}, temporary)
-        temporary.chmod(0o644)  # safetensors makes files that only their owner may read
     write_json(
         description,
         {
@@ -61,6 +60,8 @@ def convert(checkpoint: Path, weights: Path, description: Path) -> None:
         raise FoldgraftError(f"{checkpoint}: there is no such file; trunk.checkpoint must name a trunk")
     if checkpoint.suffix == ".safetensors":
         about = read_json(checkpoint.with_name("trunk.json"))
+        if not isinstance(about, dict):
+            raise FoldgraftError(f"{checkpoint.with_name('trunk.json')}: is no description of a trunk")
         architecture = Architecture.read(about.get("architecture"), str(checkpoint.with_name("trunk.json")))
         network = read_network(checkpoint, architecture)
         name, extra = str(about.get("name", checkpoint.stem)), {k: about[k] for k in ("pretraining",) if k in about}

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
+import torch
 import typer
 
 from foldgraft.errors import FoldgraftError
@@ -70,7 +71,7 @@ def pretrain(
     plan = settings.pretrain
     text = read_unique(sequences)
     test = test_sequences(split, index or [], labels or [])
-    dropped = near(text, test, plan.test_identity, plan.test_coverage)
+    dropped = near(text, test, plan.test_identity, plan.test_coverage, torch.get_num_threads())
     kept = {name: sequence for name, sequence in text.items() if name not in dropped}
     network, rows, summary = train(*divide(kept, plan.valid_sequences), plan, pick())
     summary |= {"sequences": len(text), "test_proteins": len(test), "left_out_near_test": len(dropped)}

@@ -75,7 +75,7 @@ def test_sequences(split_table: Path, chains: Iterable[Path], label_tables: Iter
     return set(found["sequence"])
 
 
-def near(sequences: dict[str, str], test: set[str], identity: float, coverage: float) -> set[str]:
+def near(sequences: dict[str, str], test: set[str], identity: float, coverage: float, threads: int = 1) -> set[str]:
     """Names of the sequences that are near a test protein.
 
     Parameters
@@ -101,7 +101,7 @@ def near(sequences: dict[str, str], test: set[str], identity: float, coverage: f
         write_fasta(queries, ((name, sequence) for name, sequence in sequences.items() if name not in same))
         write_fasta(targets, ((f"test{number}", sequence) for number, sequence in enumerate(sorted(test))))
         columns = "query,fident,qcov,tcov"
-        limits = ("--min-seq-id", identity, "-e", EVALUE, "--format-output", columns)
+        limits = ("--min-seq-id", identity, "-e", EVALUE, "--format-output", columns, "--threads", threads)
         mmseqs.run("easy-search", queries, targets, hits, Path(folder) / "work", *limits)
         table = pd.read_csv(hits, sep="\t", header=None, names=columns.split(","))
     # the aligned part is a larger fraction of the shorter sequence than of the longer one

@@ -1,0 +1,47 @@
+"""What is planned for runs that lack a kind of input, and what a change of one key replans."""
+
+import pytest
+import yaml
+from running import ROOT, planned, snakemake
+
+STRUCTURES = {"structures": {"files": ["*.cif"]}}
+LABELS = {"solubility": {"table": "l.csv"}, "experiments": {"s": {"task": "solubility"}}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder whose name needs quotes, with one input of each kind."""
+    folder = tmp_path / "o'ne \"two"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"e{number}.cif").write_text("data_e\n")
+    (folder / "l.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
+    (folder / "a.a3m").write_text(">a\nMKV\n>b\nMRV\n")
+    return folder
+
+
+def plan(folder, values, *arguments):
+    path = folder / "given.yaml"
+    path.write_text(yaml.safe_dump({"run": "r", "data": str(folder), **values}))
+    done = snakemake(folder, "--dry-run", *arguments, "--configfile", str(path), snakefile=ROOT / "Snakefile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return planned(done.stdout + done.stderr)
+
+
+def test_structures_alone(folder):
+    counts = plan(folder, STRUCTURES)
+    assert counts["targets_shard"] == counts["report_render"] == 1
+    assert not {"fetch_labels", "fetch_sequences", "msa_search", "train_contact"} & set(counts)
+    assert "evaluate_diagnose" not in plan(folder, STRUCTURES, "evaluate")
+
+
+def test_labels_alone(folder):
+    counts = plan(folder, LABELS)
+    assert counts["train_solubility"] == counts["report_render"] == 1
+    assert not {"fetch_structures", "curate_summary", "targets_shard", "msa_search"} & set(counts)
+
+
+def test_alignments_alone_need_no_sequences(folder):
+    counts = plan(folder, {**STRUCTURES, "msa": {"alignments": {"files": ["*.a3m"]}}}, "msa")
+    assert counts["msa_search"] == counts["msa_database"] == counts["msa_coevolution"] == 1
+    assert "fetch_sequences" not in counts
