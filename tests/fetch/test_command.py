@@ -68,6 +68,18 @@ def test_a_long_list_of_ids_comes_in_a_file(tmp_path, fetch):
     assert done.returncode == 2 and "nowhere.json cannot be read" in done.stderr
 
 
+def test_a_network_that_is_down_is_an_error_and_no_reject(tmp_path, fetch, settings_for):
+    settings = settings_for("http://localhost:9", retries=0).model_dump_json()
+    options = ("--store", "store", "--lock", "l.parquet", "--settings", settings)
+    done = fetch("structures", "--shard", "rcsb-00000", "--structures", '{"rcsb": {"ids": ["1abc", "2abc"]}}', *options)
+    assert done.returncode == 2 and "no server answered" in done.stderr
+    (tmp_path / "s.fasta").write_text(">a\nMKV\n")
+    sequences = '{"files": ["s.fasta"], "uniprot": {"accessions": ["P69905"]}}'
+    done = fetch("sequences", "--sequences", sequences, "--fasta", "f.fasta.gz", *options)
+    assert done.returncode == 2 and "no server answered" in done.stderr
+    assert not (tmp_path / "l.parquet").exists()
+
+
 def test_a_search_shard_takes_its_part_of_the_ids(tmp_path, fetch, httpserver, cif, settings_for):
     for entry in ("1abc", "2abc", "3abc"):
         httpserver.expect_request(f"/download/{entry}.cif.gz").respond_with_data(cif(entry.upper()))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.settings import ColumnsSettings
-from foldgraft.fetch.tables import Label, letters, merged, read_labels, subsample
+from foldgraft.fetch.tables import Label, count_rows, letters, merged, read_labels, subsample
 
 
 def test_a_table_under_its_own_names(tmp_path):

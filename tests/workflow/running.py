@@ -1,6 +1,7 @@
 """Running Snakemake as a user would, and reading what it says."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,10 +40,6 @@ def copy_checkout(folder: Path) -> Path:
 
 
 def planned(output: str) -> dict[str, int]:
-    """Job counts by rule, out of a dry run's table."""
-    counts = {}
-    for line in output.splitlines():
-        words = line.split()
-        if len(words) == 2 and words[1].isdigit() and words[0] != "count":
-            counts[words[0]] = int(words[1])
-    return counts
+    """Job counts by rule, out of a dry run's table; empty if nothing is to be done."""
+    table = output.partition("Job stats:")[2].partition("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}

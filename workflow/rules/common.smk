@@ -6,8 +6,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
@@ -24,7 +22,7 @@ try:
     CONFIG = plan.configure(config, check=workflow.is_main_process)
     PLAN = plan.make(CONFIG)
 except FoldgraftError as error:
-    raise WorkflowError(str(error))
+    sys.exit(f"error: {error}")
 
 
 pathvars:

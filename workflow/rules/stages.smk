@@ -1,5 +1,5 @@
 """
-Stages: one target per stage, named like it, and `all`.
+Stages: one target per stage, named like it.
 """
 
 
@@ -61,11 +61,4 @@ rule report:
 
 rule predict:
     input:
-        PREDICT_TARGETS,
-
-
-rule all:
-    default_target: True
-    input:
-        "<results>/report/index.html",
         PREDICT_TARGETS,

@@ -1,6 +1,6 @@
 """Everything about the inputs that must stop a run before any job does."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
@@ -14,7 +14,7 @@ from foldgraft.fetch.inputs import (
     table_path,
 )
 from foldgraft.fetch.settings import SequencesSettings, SolubilitySettings, StructuresSettings
-from foldgraft.fetch.tables import merged, read_labels, read_sequences
+from foldgraft.fetch.tables import Sequence, merged, read_labels, read_sequences
 from foldgraft.records.files import checked_id
 
 
@@ -60,7 +60,14 @@ def check_structures(structures: StructuresSettings, data: Path) -> None:
 def check_sequences(sequences: SequencesSettings, data: Path) -> None:
     """The FASTA files can be read whole, and an id stands for one sequence."""
     _unique(accessions(sequences.uniprot.accessions, "sequences.uniprot.accessions"), "sequences.uniprot.accessions")
-    for _ in merged(read_sequences(sequence_paths(sequences, data))):
+    reading = Path()
+
+    def records() -> Iterator[Sequence]:
+        nonlocal reading
+        for reading in sequence_paths(sequences, data):
+            yield from read_sequences([reading])
+
+    for _ in merged(records(), lambda: reading):
         pass
 
 

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ class Client:
 
     def __init__(self, settings: FetchSettings):
         contact = f"; {settings.contact}" if settings.contact else ""
+        self.answered = False
         self._settings = settings
         self._bound = settings.max_file_mb * 10**6
         self._http = httpx.Client(
@@ -84,6 +85,7 @@ class Client:
         """One attempt at a response of status 2xx, its body not yet read."""
         try:
             with self._http.stream(method, url, **request) as response:
+                self.answered = True
                 _judge(response)
                 yield response
         except httpx.TooManyRedirects:
@@ -92,6 +94,15 @@ class Client:
             raise PassingError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from None
         except httpx.HTTPError as error:
             raise FinalError(f"{type(error).__name__}: {error}") from None
+
+    def check_answered(self, reasons: Iterable[str]) -> None:
+        """Raise a `FoldgraftError` if there are reasons of failure and no server ever answered.
+
+        To reject every item for a network that is down would stay in the lock when it is up again.
+        """
+        reason = next(iter(reasons), None)
+        if reason is not None and not self.answered:
+            raise FoldgraftError(f"no server answered ({reason}); check the network and run again")
 
     def chunks(self, response: httpx.Response) -> Iterator[bytes]:
         """The body piece by piece, not more of it than the settings allow."""

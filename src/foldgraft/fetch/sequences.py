@@ -34,6 +34,7 @@ def fetch_sequences(
     with Client(fetch) as client:
         found = _all(sequences, data, Store(store), client, fetch, rows)
         write_merged(found, sequences.limit, fasta)
+        client.check_answered(row["reason"] for row in rows if row["status"] == "rejected")
     write_frame(lock, pd.DataFrame(rows, columns=lock_records.SCHEMA.names), lock_records.SCHEMA)
 
 

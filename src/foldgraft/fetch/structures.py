@@ -71,7 +71,11 @@ def _rows(items: list[Item], data: Path, store: Store, fetch: FetchSettings) -> 
         return
     check_services(fetch)
     with Client(fetch) as client, ThreadPoolExecutor(fetch.connections) as pool:
-        yield from pool.map(lambda item: download(item, client, store, fetch), items)
+        rows = []
+        for row in pool.map(lambda item: download(item, client, store, fetch), items):
+            rows.append(row)
+            yield row
+        client.check_answered(row["reason"] for row in rows if row["status"] == "rejected")
 
 
 def copy(item: Item, data: Path, store: Store, fetch: FetchSettings) -> Row:

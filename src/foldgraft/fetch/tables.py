@@ -6,7 +6,7 @@ import heapq
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -137,8 +137,8 @@ def read_sequences(paths: Iterable[Path]) -> Iterator[Sequence]:
             yield record.id, letters(record.sequence, f"{path} ({record.id})")
 
 
-def merged(records: Iterable[Sequence]) -> Iterator[Sequence]:
-    """The records without those that repeat an earlier id and sequence.
+def merged(records: Iterable[Sequence], where: Callable[[], object] = lambda: "sequences") -> Iterator[Sequence]:
+    """The records without those that repeat an earlier id and sequence; `where` says what is being read, for errors.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def merged(records: Iterable[Sequence]) -> Iterator[Sequence]:
         digest = hashlib.sha256(sequence.encode()).digest()[:16]
         earlier = seen.setdefault(sys.intern(name), digest)
         if earlier != digest:
-            raise FoldgraftError(f"sequences: the id {name!r} stands for two different sequences; rename one")
+            raise FoldgraftError(f"{where()}: the id {name!r} stands for two different sequences; rename one")
         if earlier is digest:
             yield name, sequence
 
