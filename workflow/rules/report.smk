@@ -34,9 +34,9 @@ rule report_provenance:
         """
         python -m foldgraft report provenance \
             --lock {input.lock:q} \
-            --config {params.config:q} \
+            --config - \
             --out {output:q} \
-            2>{log:q}
+            2>{log:q} <<<{params.config:q}
         """
 
 

@@ -23,11 +23,11 @@ def report() -> None:
 @app.command()
 def provenance(
     lock: Annotated[Path, typer.Option(help="fetch/lock.parquet")],
-    config: Annotated[str, typer.Option(help="the whole configuration as JSON", metavar="JSON")],
+    config: Annotated[typer.FileText, typer.Option(help="the whole configuration, a JSON file; - reads it from a pipe")],
     out: Annotated[Path, typer.Option(help="written: provenance.json")],
 ) -> None:
     """Record what the run's numbers depend on."""
-    write_json(out, origins.provenance(lock, json.loads(config)))
+    write_json(out, origins.provenance(lock, json.load(config)))
 
 
 @app.command()
