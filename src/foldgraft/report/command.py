@@ -23,7 +23,7 @@ def report() -> None:
 @app.command()
 def provenance(
     lock: Annotated[Path, typer.Option(help="fetch/lock.parquet")],
-    config: Annotated[typer.FileText, typer.Option(help="the whole configuration, a JSON file; - reads it from a pipe")],
+    config: Annotated[typer.FileText, typer.Option(help="the whole configuration as JSON; - reads it from a pipe")],
     out: Annotated[Path, typer.Option(help="written: provenance.json")],
 ) -> None:
     """Record what the run's numbers depend on."""
