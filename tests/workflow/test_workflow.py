@@ -87,28 +87,25 @@ def test_one_stage_reruns_and_touches_nothing_else(small_run, small_config):
     assert "train_solubility" not in planned(after.stdout + after.stderr)
 
 
-def test_an_edit_of_the_report_retrains_nothing(small_run, small_config):
-    source = small_run / "src/foldgraft/report/command.py"
+def planned_after_edit(run, config, module):
+    """What a dry run plans when a source file of the checkout has one more line."""
+    source = run / "src/foldgraft" / module
     text = source.read_text()
     source.write_text(text + "\n# edited\n")
     try:
-        done = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
+        done = snakemake(run, "--dry-run", "--configfile", str(config))
     finally:
         source.write_text(text)
-    counts = planned(done.stdout + done.stderr)
-    assert counts["report_render"] == 1
+    return planned(done.stdout + done.stderr)
+
+
+def test_an_edit_of_the_report_retrains_nothing(small_run, small_config):
+    counts = planned_after_edit(small_run, small_config, "report/command.py")
     assert set(counts) == {"report_render", "report_provenance", "default", "total"}
 
 
 def test_an_edit_of_a_ground_floor_module_reruns_the_stages_that_use_it(small_run, small_config):
-    source = small_run / "src/foldgraft/mmseqs.py"
-    text = source.read_text()
-    source.write_text(text + "\n# edited\n")
-    try:
-        done = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
-    finally:
-        source.write_text(text)
-    counts = planned(done.stdout + done.stderr)
+    counts = planned_after_edit(small_run, small_config, "mmseqs.py")
     assert {"cluster_group", "msa_search"} <= set(counts)
     assert not {"synth_proteome", "fetch_structures", "curate_shard", "targets_shard"} & set(counts)
 

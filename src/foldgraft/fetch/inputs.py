@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.identifiers import accession, alphafold_entry, file_entry, pdb_id
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
 from foldgraft.fetch.tables import count_rows
+from foldgraft.records.files import matches
 
 
 class Item(NamedTuple):
@@ -101,23 +101,6 @@ def accessions(given: list[str], key: str) -> list[str]:
     if None in found:
         raise FoldgraftError(f"{key}: {given[found.index(None)]!r} is no UniProt accession; write P69905 or A0A024R1R8")
     return [name for name in found if name]
-
-
-def matches(patterns: list[str], data: Path, key: str) -> list[str]:
-    """Files that the patterns match, once each and sorted, relative to `data` where the pattern is.
-
-    Raises
-    ------
-    FoldgraftError
-        if a pattern matches no file.
-    """
-    paths: set[str] = set()
-    for pattern in patterns:
-        found = [path for path in glob(pattern, root_dir=data, recursive=True) if (data / path).is_file()]  # noqa: PTH207
-        if not found:
-            raise FoldgraftError(f"{key}: {pattern!r} matches no file below {data}")
-        paths.update(found)
-    return sorted(paths)
 
 
 def sequence_paths(sequences: SequencesSettings, data: Path) -> list[Path]:

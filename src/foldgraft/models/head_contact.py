@@ -1,5 +1,6 @@
 """Contact heads: from the features of a residue pair to one logit."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from foldgraft.models.heads import Standardise, last_layer
 
 
-class ContactHead(nn.Module):
+class ContactHead(nn.Module, ABC):
     """What both heads share: a first linear layer that can be applied to some columns of the features at a time.
 
     `forward(features, left, right)` takes features of shape (B, width), and the embeddings of the two residues of each
@@ -30,9 +31,9 @@ class ContactHead(nn.Module):
         scale = self.first.weight[:, start:stop] / self.normalise.std[start:stop]  # (hidden, columns)
         return (scale @ (values - self.normalise.mean[start:stop, None])).T
 
+    @abstractmethod
     def finish(self, hidden: Tensor, left: Tensor, right: Tensor) -> Tensor:
         """From the first layer's sums, shape (B, hidden), and what `residues` gives of each pair, to logits, (B,)."""
-        raise NotImplementedError
 
     def residues(self, embedding: Tensor) -> Tensor:
         """What `finish` needs of a residue; (..., D) to (..., any width)."""

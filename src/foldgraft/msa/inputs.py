@@ -7,6 +7,7 @@ from pathlib import Path
 from foldgraft.errors import FoldgraftError
 from foldgraft.msa.a3m import Row, first_rows, onto_query, read_alignment
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
+from foldgraft.records.files import matches
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,8 @@ class Precomputed:
 
 
 def matching(patterns: list[str], data: Path, key: str) -> list[Path]:
-    """The files that patterns match, sorted.
-
-    Raises
-    ------
-    FoldgraftError
-        for a pattern that matches nothing.
-    """
-    found: set[Path] = set()
-    for pattern in patterns:
-        try:
-            files = {path for path in Path(data).glob(pattern) if path.is_file()}
-        except (NotImplementedError, ValueError):
-            raise FoldgraftError(f"{key}: {pattern!r} is no pattern relative to the data folder {data}") from None
-        if not files:
-            raise FoldgraftError(f"{key}: {pattern!r} matches no file in {data}")
-        found |= files
-    return sorted(found)
+    """The files that patterns match, sorted; `FoldgraftError` for a pattern that matches nothing."""
+    return [data / path for path in matches(patterns, data, key)]
 
 
 def paths(settings: AlignmentFiles, data: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,20 @@ def checked_id(text: str, where: str) -> str:
             "beginning with a letter or a digit"
         )
     return text
+
+
+def matches(patterns: list[str], data: Path, key: str) -> list[str]:
+    """Files that the patterns match, once each and sorted, relative to `data` where the pattern is.
+
+    Raises
+    ------
+    FoldgraftError
+        if a pattern matches no file.
+    """
+    paths: set[str] = set()
+    for pattern in patterns:
+        found = [path for path in glob(pattern, root_dir=data, recursive=True) if (data / path).is_file()]  # noqa: PTH207
+        if not found:
+            raise FoldgraftError(f"{key}: {pattern!r} matches no file below {data}")
+        paths.update(found)
+    return sorted(paths)
