@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from foldgraft import manual
-from foldgraft.config import load
+from foldgraft.config import Config, load
 from foldgraft.errors import FoldgraftError
 
 INPUT = {"structures": {"files": ["*.cif"]}}
@@ -30,6 +30,12 @@ def test_the_manual_and_the_schema_are_in_step_with_the_settings(root):
     assert (root / "config/schema.json").read_text() == manual.schema_text()
 
 
+def test_every_section_of_the_configuration_has_its_chapter():
+    sections = {name for name, field in Config.model_fields.items() if "foldgraft." in str(field.annotation)}
+    chapters = {line.split()[1] for line in manual.manual().splitlines() if line.startswith("## ")}
+    assert sections == chapters - {"Top"}
+
+
 def test_every_key_has_a_sentence(root):
     for line in manual.manual().splitlines():
         if line.startswith("| `") and ".yaml" not in line:
@@ -45,6 +51,9 @@ def test_every_key_has_a_sentence(root):
         ({**INPUT, "experiments": {"baseline_x": {"task": "contact"}}}, ["baseline_"]),
         ({**INPUT, "experiments": {"s": {"task": "solubility"}}}, ["experiments.s", "solubility"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),
+        ({**INPUT, "experiments": {"c": {"task": "contact", "haed": 1}}}, ["experiments.c.haed: no such key"]),
+        ({**INPUT, "experiments": {"c": {"task": "contact", "head": "x"}}}, ["experiments.c.head: ", "'logistic'"]),
+        ({**INPUT, "experiments": {"c": {"task": "contcat"}}}, ["experiments.c", "contcat", "'solubility'"]),
         ({**INPUT, "synth": {}}, ["synth"]),
         ({**INPUT, "predict": {"experiments": ["nothing"]}}, ["predict", "nothing"]),
         ({**INPUT, "predict": {"sequences": {"new": "new.fasta"}}}, ["predict.sequences", "predict.experiments"]),

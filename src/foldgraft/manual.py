@@ -52,9 +52,7 @@ def _section(model: dict[str, Any], schema: dict[str, Any], prefix: str) -> str:
 
 def _models(field: dict[str, Any], schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The object models that a field may hold: itself, a choice of several, or the values of a mapping."""
-    values = field.get("additionalProperties")
-    if isinstance(values, dict):
-        field = values
+    field = _values(field) or field
     choices = field.get("oneOf") or field.get("anyOf") or field.get("allOf") or [field]
     references = [choice["$ref"].rsplit("/", 1)[-1] for choice in choices if "$ref" in choice]
     for name in references:
@@ -62,6 +60,12 @@ def _models(field: dict[str, Any], schema: dict[str, Any]) -> Iterator[tuple[str
         if "properties" in model:
             task = model["properties"].get("task", {}).get("const")
             yield (f"task: {task}" if task else "", model)
+
+
+def _values(field: dict[str, Any]) -> dict[str, Any] | None:
+    """What a mapping holds, be its keys free or bound to a pattern."""
+    held = field.get("additionalProperties")
+    return held if isinstance(held, dict) else next(iter(field.get("patternProperties", {}).values()), None)
 
 
 def _table(model: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> str:
@@ -101,8 +105,8 @@ def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), schema)}"
     if field.get("type") == "object":
-        values = field.get("additionalProperties")
-        return f"name to {_type(values, schema)}" if isinstance(values, dict) else "section"
+        values = _values(field)
+        return f"name to {_type(values, schema)}" if values else "section"
     return field.get("type", "any") + _bounds(field)
 
 

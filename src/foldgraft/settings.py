@@ -18,11 +18,13 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-def explain(error: ValidationError, section: str = "") -> str:
+def explain(error: ValidationError) -> str:
     """One line per problem: the dotted key, what was given, what it may be."""
     lines = []
     for problem in error.errors():
-        key = ".".join([section, *map(str, problem["loc"])] if section else map(str, problem["loc"]))
+        if problem["type"] == "default_factory_not_called":  # follows from another problem, told on its own line
+            continue
+        key = ".".join(map(str, _keys(problem["loc"])))
         untold = problem["type"] in ("missing", "extra_forbidden") or not problem["loc"]  # or all would be shown
         given = "" if untold else f" (given: {problem['input']!r})"
         message = problem["msg"].removeprefix("Value error, ")
@@ -30,6 +32,11 @@ def explain(error: ValidationError, section: str = "") -> str:
             message = "no such key"
         lines.append(f"{key}: {message}{given}" if key else f"{message}{given}")
     return "\n".join(lines)
+
+
+def _keys(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The keys as the user wrote them: pydantic puts the task, which chose the model, behind an experiment's name."""
+    return place[:2] + place[3:] if place[:1] == ("experiments",) else place
 
 
 def option(model: type[S]) -> Any:
