@@ -45,15 +45,18 @@ def test_an_interval_of_nothing_is_undefined():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "lower_is_better", "said"),
+    ("low", "high", "n", "lower_is_better", "said"),
     [
-        (0.01, 0.2, False, "better"),
-        (-0.2, -0.01, False, "worse"),
-        (-0.1, 0.1, False, "no clear difference"),
-        (0.01, 0.2, True, "worse"),
-        (-0.2, -0.01, True, "better"),
-        (np.nan, np.nan, False, "undefined"),
+        (0.01, 0.2, 5, False, "better"),
+        (-0.2, -0.01, 5, False, "worse"),
+        (-0.1, 0.1, 5, False, "no clear difference"),
+        (0.01, 0.2, 5, True, "worse"),
+        (-0.2, -0.01, 5, True, "better"),
+        (np.nan, np.nan, 5, False, "undefined"),
+        (0.01, 0.2, 4, False, "too few to tell"),
+        (-0.2, -0.01, 1, False, "too few to tell"),
+        (np.nan, np.nan, 0, False, "undefined"),
     ],
 )
-def test_verdicts(low, high, lower_is_better, said):
-    assert bootstrap.verdict(low, high, lower_is_better) == said
+def test_verdicts(low, high, n, lower_is_better, said):
+    assert bootstrap.verdict(low, high, n, lower_is_better) == said

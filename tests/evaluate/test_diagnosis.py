@@ -32,6 +32,12 @@ def test_overfitting_names_the_best_epoch():
     assert f"epoch {EPOCHS[np.argmin(valid)]}" in found.text
 
 
+@pytest.mark.parametrize(("rise", "said"), [(0.01, "levelled off"), (0.03, "overfitting")])
+def test_a_rise_of_less_than_two_percent_is_no_overfitting(rise, said):
+    valid = np.concatenate([np.linspace(0.51, 0.5, 20), np.linspace(0.5, 0.5 * (1 + rise), 21)[1:]])
+    assert names(np.exp(-EPOCHS / 8), valid)[0] == said
+
+
 def test_diverging():
     assert names(0.7 * 1.1**EPOCHS, FLAT)[0] == "diverging"
     assert names([0.7, 0.6, np.inf, np.nan, np.nan], [0.7] * 5) == ["diverging"]

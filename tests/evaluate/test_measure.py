@@ -187,6 +187,26 @@ def test_contact_metrics_and_comparison(tmp_path, split, chains):
     assert found["notes"]["note"].str.contains("no valid protein").any()
 
 
+def test_a_verdict_needs_five_proteins(tmp_path, split, chains):
+    targets, truth = chains
+    few = {name: truth[name] for name in sorted(truth)[:4]}
+    paths = [contact(tmp_path, "pair", few, 2.0), contact(tmp_path, "baseline_separation", few, 0.0)]
+    found = measure(tmp_path, split, contact=paths, targets=[targets])["comparison"]
+    row = found.query("metric == 'P@L all' and split == 'test'").iloc[0]
+    assert row["ci_low"] > 0
+    assert (row["n"], row["verdict"]) == (4, "too few to tell")
+
+
+def test_a_constant_needs_no_note_on_threshold_and_ranking(tmp_path, split):
+    path = solubility(tmp_path, "baseline_constant", 0.0, folds=[0, 1])
+    table = pd.read_parquet(path)
+    table["label"] = np.where(table["label"] > 0, 0.75, 0.25)
+    write_frame(path, table.assign(score=0.5), SOLUBILITY)
+    found = measure(tmp_path, split, solubility=[path])
+    assert np.isnan(value(found["metrics"], "baseline_constant", "spearman"))
+    assert found["notes"].empty
+
+
 def test_a_prediction_without_target_is_left_out_and_noted(tmp_path, split, chains):
     targets, truth = chains
     found = measure(tmp_path, split, contact=[contact(tmp_path, "pair", truth, 1.0, "extra")], targets=[targets])

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import write_json
+from foldgraft.records import lock
+from foldgraft.records.files import read_json, write_json
 from foldgraft.records.rejects import write_rejects
+from foldgraft.records.tables import write_frame
 from foldgraft.report.settings import ReportSettings
 from foldgraft.report.whole import page
 
@@ -102,6 +104,41 @@ def test_verdicts_are_said_in_words(still, run_folder):
     assert "does NOT beat" in still
     assert "hardly more than letter frequencies" in still
     assert "The split is clean" in still
+
+
+def test_too_few_test_proteins_are_no_defeat(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, structures=False)
+    path = run / "evaluate/comparison.csv"
+    pd.read_csv(path).assign(n=1, verdict="too few to tell").to_csv(path, index=False)
+    text = page(run, None, ReportSettings())
+    assert re.search(
+        r'<li class="note">attention: too few test proteins \(1\) to tell whether it beats [^<]* on 1 test protein '
+        r"\(cross-validated: every protein was a test protein once\)",
+        text,
+    )
+    assert "does NOT beat" not in text
+
+
+def test_synthetic_proteins_are_called_so(tmp_path, made_up, still):
+    said = "The proteins of this run are synthetic"
+    assert said not in still
+    run = made_up.make_run(tmp_path, structures=False)
+    path = run / "fetch/lock.parquet"
+    write_frame(path, pd.read_parquet(path).assign(source="synth"), lock.SCHEMA)
+    assert re.search(rf'<p class="text note">{said}', page(run, None, ReportSettings()))
+
+
+def test_a_trunk_no_better_than_letter_frequencies_has_learnt_nothing(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, structures=False)
+    trunk = read_json(run / "trunk/trunk.json")
+    trunk["pretraining"]["valid_perplexity"] = trunk["pretraining"]["unigram_perplexity"]
+    write_json(run / "trunk/trunk.json", trunk)
+    assert "nothing beyond letter frequencies" in page(run, None, ReportSettings())
+
+
+def test_guessing_is_worth_the_part_of_soluble_proteins(still, run_folder):
+    label = pd.read_parquet(run_folder / "train/attention/predictions.parquet").query("split == 'test'")["label"]
+    assert f"guessing ({(label >= 0.5).mean():.2f} of the proteins are soluble" in still
 
 
 def test_a_leak_is_said_in_red(tmp_path, made_up):

@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike
 from foldgraft.progress import progress
 
 CELLS = 4_000_000  # weights held at a time: 32 MB as float64
+LEAST_PROTEINS = 5
+"""Proteins that a verdict needs. When all n differences have one sign, so has every resample, and the interval leaves
+out zero; without any true difference that happens with probability 2^(1 - n), 1 in 8 for four proteins."""
 
 Metrics = dict[str, np.ndarray]
 
@@ -59,10 +62,12 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def verdict(low: float, high: float, lower_is_better: bool = False) -> str:
-    """In words, what the interval of a difference (experiment minus baseline) says."""
+def verdict(low: float, high: float, n: int, lower_is_better: bool = False) -> str:
+    """In words, what the interval of a difference (experiment minus baseline) on n proteins says."""
     if not (np.isfinite(low) and np.isfinite(high)):
         return "undefined"
+    if n < LEAST_PROTEINS:
+        return "too few to tell"
     if lower_is_better:
         low, high = -high, -low
     return "better" if low > 0 else "worse" if high < 0 else "no clear difference"

@@ -12,6 +12,7 @@ COLUMNS = ["experiment", "member", "finding", "text"]
 
 JUMP = 0.25  # of the whole fall of the training loss, in one epoch, upwards
 RISE = 0.05  # of the validation loss's fall, from its least value to the end: overfitting
+LEAST_RISE = 0.02  # of the least validation loss itself: a smaller rise is no overfitting
 FALL = 0.02  # of the validation loss's fall, over the last quarter: still learning
 BELOW = 0.98  # validation over training loss
 LEAST_EPOCHS = 4
@@ -88,7 +89,8 @@ def _course(epoch: np.ndarray, train: np.ndarray, valid: np.ndarray) -> Finding:
         return Finding("not learning", text)
     scale = max(fall, 0.01 * abs(valid[best]))
     rise = valid[-1] - valid[best]
-    if best < len(valid) - 1 and rise > RISE * scale and train[-1] < train[best]:
+    grave = rise > RISE * scale and rise >= LEAST_RISE * abs(valid[best])
+    if best < len(valid) - 1 and grave and train[-1] < train[best]:
         return Finding(
             "overfitting",
             f"Validation was best at epoch {epoch[best]:.0f} (loss {valid[best]:.3g}) and rose to {valid[-1]:.3g} "
@@ -102,7 +104,7 @@ def _course(epoch: np.ndarray, train: np.ndarray, valid: np.ndarray) -> Finding:
             f"The validation loss was still falling at the last epoch ({valid[-quarter]:.3g} to {valid[-1]:.3g} over "
             f"the last {quarter}): more epochs would help.",
         )
-    text = f"The curves have levelled off; validation was best at epoch {epoch[best]:.0f} (loss {valid[best]:.3g})."
+    text = f"Validation has levelled off; it was best at epoch {epoch[best]:.0f} (loss {valid[best]:.3g})."
     return Finding("levelled off", text)
 
 

@@ -12,6 +12,8 @@ from foldgraft.records.files import atomic
 from foldgraft.records.metrics import COLUMNS
 
 BASELINE = "baseline_"
+CONSTANT = "baseline_constant"
+"""One score for all proteins of a fold: that it has no threshold and no ranking goes without saying."""
 
 COMPARISON = [
     "task", "experiment", "baseline", "split", "metric", "value", "baseline_value", "difference", "ci_low", "ci_high",
@@ -52,8 +54,8 @@ class Results:
         for metric in ours[0]:
             value, other = float(ours[0][metric][0]), float(theirs[0][metric][0])
             low, high = interval(ours[1][metric] - theirs[1][metric])
-            said = verdict(low, high, metric in LOWER_IS_BETTER)
             count = n[metric] if isinstance(n, dict) else n
+            said = verdict(low, high, count, metric in LOWER_IS_BETTER)
             self.comparison.append((task, *names, split, metric, value, other, value - other, low, high, count, said))
 
     def note(self, task: str, experiment: str, text: str) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.bootstrap import Metrics, evaluate
 from foldgraft.evaluate.classification import CUT, Scored, best_threshold, score_bins, solubility_metrics
-from foldgraft.evaluate.results import Results, is_baseline
+from foldgraft.evaluate.results import CONSTANT, Results, is_baseline
 from foldgraft.evaluate.settings import EvaluateSettings
 
 TASK = "solubility"
@@ -83,7 +83,7 @@ class Solubility:
             for split, fold in zip(frame["split"], frame["fold"], strict=True)
         ]
         missing = sorted(set(served) - set(cuts))
-        if missing:
+        if missing and name != CONSTANT:
             where = ", ".join(map(str, missing))
             self._results.note(
                 TASK, name, f"threshold {CUT}, for want of two classes and scores in validation fold {where}"
@@ -107,6 +107,8 @@ class Solubility:
             return
         value, resampled = self._measure(name, split, rows)
         undefined = [metric for metric, found in value.items() if not np.isfinite(found[0])]
+        if name == CONSTANT:
+            undefined = [metric for metric in undefined if metric != "spearman"]
         if undefined:
             self._results.note(TASK, name, f"{split}: {', '.join(undefined)} undefined: a single class or value")
         self._results.measured(TASK, name, split, value, resampled, len(rows))

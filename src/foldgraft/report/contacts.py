@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from foldgraft.records.pairs import unpack
 from foldgraft.records.targets import Targets
-from foldgraft.report.drawing import BLUE, GREEN, GREY, INK, RED, canvas, count, log_axis, number, share, svg
+from foldgraft.report.drawing import BLUE, GREEN, GREY, INK, RED, canvas, count, log_axis, number, plural, share, svg
 from foldgraft.report.molecule import top_contacts
 from foldgraft.report.page import Block, Figure, Section, Text
 from foldgraft.report.run import Run
@@ -86,7 +86,7 @@ def headline(run: Run) -> list[tuple[str, str]]:
         return []
     metric = headline_metric(run)
     rows = comparison[(comparison["task"] == TASK) & (comparison["split"] == "test")]
-    return verdicts(rows[rows["metric"] == metric], METRICS[metric])
+    return verdicts(rows[rows["metric"] == metric], METRICS[metric], run.cross_validated())
 
 
 def _caution(run: Run) -> list[Block]:
@@ -96,7 +96,8 @@ def _caution(run: Run) -> list[Block]:
     if rows.empty:
         return []
     clusters = rows["cluster"].nunique()
-    said = f"The {count(len(names))} test proteins come from {count(clusters)} clusters of similar sequences"
+    come = f"The {count(len(names))} {plural(len(names), 'test protein comes', 'test proteins come')}"
+    said = f"{come} from {count(clusters)} {plural(clusters, 'cluster')} of similar sequences"
     if clusters < len(names):
         said += "; the intervals take proteins as independent, so they are narrower than they should be"
     if clusters < FEW:
@@ -144,7 +145,7 @@ def _per_protein(run: Run) -> list[Block]:
     return [
         Figure(
             svg(figure, "per-protein"),
-            f"Scatter plots of {len(ours)} test proteins: {said}.",
+            f"Scatter plots of {len(ours)} {plural(len(ours), 'test protein')}: {said}.",
             f"P@L of {name} for each test protein, beside what a baseline reaches and beside how deep its alignment "
             "is.",
             "One point per test protein; pairs 6 and more residues apart.",
@@ -169,14 +170,16 @@ def _maps(run: Run, examples: list[Targets]) -> list[Block]:
         _map(panel, one, scores[one.id], float(found.get(one.id, np.nan)))
     for panel in axes[len(shown) :]:
         panel.set_visible(False)
+    number_shown = f"{len(shown)} {plural(len(shown), 'test protein')}"
     told = ", ".join(f"{one.id} {number(float(found.get(one.id, np.nan)), 2)}" for one in shown)
     return [
         Figure(
             svg(figure, "maps"),
-            f"Contact maps of {len(shown)} test proteins, truth against prediction. P@L: {told}.",
-            f"Contact maps of {len(shown)} test proteins, from the best predicted to the worst by {name}. Below the "
-            "diagonal the true contacts, with unresolved residues in grey; above it the predicted probability, and the "
-            "L likeliest pairs as dots: green where true, red where not.",
+            f"Contact maps of {number_shown}, truth against prediction. P@L: {told}.",
+            f"Contact maps of {number_shown}, from the best predicted to the worst by {name}. Below the "
+            "diagonal the true contacts, with unresolved residues in grey; above it the predicted probability, from 0 "
+            "(white) to the highest of that protein (blue), and the L likeliest pairs as dots: green where true, "
+            "orange where not.",
             "Proteins at evenly spaced ranks of P@L among all test proteins.",
             f"P@L over pairs 6 and more apart: {told}.",
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, log_axis, number, share, svg
+from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, log_axis, number, plural, share, svg
 from foldgraft.report.page import Block, Figure, Section, Table, Text, Tiles
 from foldgraft.report.run import Run
 
@@ -16,14 +16,15 @@ def section(run: Run) -> Section:
 
 def _tiles(run: Run) -> Tiles:
     stored = run.lock[run.lock["status"] == "stored"]
+    entries = run.index["entry"].nunique()
     items = [
-        (count(len(stored)), "files and records fetched"),
+        (count(len(stored)), plural(len(stored), "file or record fetched", "files and records fetched")),
         (count(len(run.lock) - len(stored)), "not fetched"),
-        (count(run.index["entry"].nunique()), "structure entries kept"),
-        (count(len(run.index)), "protein chains curated"),
+        (count(entries), plural(entries, "structure entry kept", "structure entries kept")),
+        (count(len(run.index)), f"{plural(len(run.index), 'protein chain')} curated"),
         (count(len(run.rejects)), "rejected in curation"),
-        (count(len(run.labels)), "labelled sequences"),
-        (count(len(run.alignments)), "alignments"),
+        (count(len(run.labels)), plural(len(run.labels), "labelled sequence")),
+        (count(len(run.alignments)), plural(len(run.alignments), "alignment")),
     ]
     return Tiles(items)
 

@@ -123,6 +123,11 @@ def count(value: float) -> str:
     return f"{int(value):,}"
 
 
+def plural(number: float, one: str, many: str = "") -> str:
+    """The noun that goes with a number: `one`, or `many`, by default `one` with an s."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def share(part: float, whole: float) -> str:
     """A part of a whole in percent."""
     return f"{100 * part / whole:.0f} %" if whole else "0 %"

@@ -139,6 +139,10 @@ class Run:
     def provenance(self) -> dict[str, Any]:
         return self._json("provenance.json")
 
+    def cross_validated(self) -> set[str]:
+        """Names of the experiments in which every protein was a test protein once."""
+        return {experiment.name for experiment in self.experiments if experiment.settings.get("cross_validate")}
+
     def shard_of(self, name: str) -> str:
         """The shard that holds a chain."""
         return str(self.index.loc[self.index["id"] == name, "shard"].iloc[0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from foldgraft.report.drawing import canvas, colours, count, number, svg
+from foldgraft.report.drawing import canvas, colours, count, number, plural, svg
 from foldgraft.report.page import Block, Figure, Section, Text
 from foldgraft.report.run import Run
 from foldgraft.report.tables import comparison_table, metrics_table, notes_list, plain, verdicts
@@ -43,7 +43,7 @@ def section(run: Run) -> Section:
             run.evaluation("comparison"),
             TASK,
             COMPARED,
-            "Each experiment minus each baseline on the same proteins and the same resamples. `better` and `worse` "
+            "Each experiment minus each baseline on the same proteins and the same resamples. ‘better’ and ‘worse’ "
             "mean that the interval leaves out zero.",
         ),
     ]
@@ -89,11 +89,17 @@ def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
     left.plot([0, 1], [0, 1], color="#c5ccd3", lw=0.8)
     right.plot([0, 1], [0, 1], color="#c5ccd3", lw=0.8)
     base = _prevalence(pr)
+    fractional = bool((~run.labels["label"].isin([0, 1])).any())
+    cut = ", their label being 0.5 or more" if fractional else ""
     middle.axhline(base, color="#c5ccd3", lw=0.8)
     left.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01))
     middle.set(title="Precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
     right.set(
-        title="Reliability", xlabel="mean predicted probability", ylabel="fraction soluble", xlim=(0, 1), ylim=(0, 1)
+        title="Reliability",
+        xlabel="mean predicted probability",
+        ylabel="mean label" if fractional else "fraction soluble",
+        xlim=(0, 1),
+        ylim=(0, 1),
     )
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(looks))
     for axes in (left, middle, right):
@@ -101,6 +107,9 @@ def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
     best = _values(metrics, "roc_auc")
     told = "; ".join(f"{plain(name)} {number(value)}" for name, value in best.items())
     gap = bins.assign(gap=(bins["fraction"] - bins["score"]).abs()).sort_values("gap").iloc[-1]
+    inside = f"{count(gap['n'])} {plural(gap['n'], 'protein')}"
+    found = number(gap["fraction"], 2)
+    seen = f"the mean label of its {inside} is {found}" if fractional else f"{found} of its {inside} are soluble"
     return [
         Figure(
             svg(figure, "solubility"),
@@ -108,10 +117,10 @@ def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
             "How well scores rank the test proteins (ROC, precision and recall), and whether a score is a probability "
             "(reliability).",
             "Test proteins only. Reliability groups them into bins of equal size by score; bars are Wilson's 95 % "
-            f"intervals. Thin grey lines: guessing ({number(base, 2)} of the proteins are soluble), and perfect "
-            "calibration.",
+            f"intervals. Thin grey lines: guessing ({number(base, 2)} of the proteins are soluble{cut}), and "
+            "perfect calibration.",
             f"ROC-AUC: {told}. The bin farthest from the diagonal is at {number(gap['score'], 2)} for "
-            f"{plain(gap['experiment'])}: {number(gap['fraction'], 2)} of its {count(gap['n'])} proteins are soluble.",
+            f"{plain(gap['experiment'])}: {seen}.",
         )
     ]
 
@@ -119,7 +128,7 @@ def _curves(run: Run, metrics: pd.DataFrame) -> list[Block]:
 def _prevalence(pr: pd.DataFrame) -> float:
     """The precision of calling every protein soluble."""
     first = pr[pr["experiment"] == pr["experiment"].iloc[0]]
-    return float(first.loc[first["recall"].idxmax(), "precision"])
+    return float(first.loc[first["threshold"].idxmin(), "precision"])
 
 
 def _values(metrics: pd.DataFrame, metric: str) -> dict[str, float]:
@@ -133,4 +142,4 @@ def headline(run: Run) -> list[tuple[str, str]]:
     if comparison.empty:
         return []
     rows = comparison[(comparison["task"] == TASK) & (comparison["split"] == "test")]
-    return verdicts(rows[rows["metric"] == "roc_auc"], "ROC-AUC")
+    return verdicts(rows[rows["metric"] == "roc_auc"], "ROC-AUC", run.cross_validated())

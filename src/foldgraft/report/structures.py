@@ -200,7 +200,7 @@ def _view(run: Run, chain: Chain, one: Targets, viewer: str) -> list[Block]:
         content,
         f"Three-dimensional view of {one.id} with its likeliest contacts. {told}",
         f"{one.id}, coloured from its first residue (blue or violet) to its last (red), with the {right + wrong} "
-        f"likeliest contacts ({number(length / 2, 0)} = L/2) as rods: green where true, red where not.{turn}",
+        f"likeliest contacts ({number(length / 2, 0)} = L/2) as rods: green where true, orange where not.{turn}",
         "Backbone from the structure; rods join CA atoms of pairs 6 and more residues apart.",
         told,
         live=bool(viewer),

@@ -6,14 +6,20 @@ from typing import Any
 import yaml
 
 from foldgraft.report import contacts, solubility, trunk
-from foldgraft.report.drawing import count
+from foldgraft.report.drawing import count, plural
 from foldgraft.report.page import Block, Bullets, Section, Source, Table, Text, Tiles
 from foldgraft.report.run import Run
+
+SYNTHETIC = (
+    "The proteins of this run are synthetic, made to exercise the workflow; its figures say nothing about nature."
+)
 
 
 def opening(run: Run) -> Section:
     """What was asked and what came out, for a reader who reads nothing else."""
-    blocks: list[Block] = [Text(_question(run)), Bullets(list(_verdicts(run))), Tiles(_numbers(run))]
+    # a synthetic proteome takes the place of all other inputs, so one such row speaks for the whole run
+    synthetic = [Text(SYNTHETIC, "note")] if (run.lock["source"] == "synth").any() else []
+    blocks: list[Block] = [*synthetic, Text(_question(run)), Bullets(list(_verdicts(run))), Tiles(_numbers(run))]
     return Section("summary", "Summary", blocks)
 
 
@@ -46,12 +52,15 @@ def _verdicts(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _numbers(run: Run) -> list[tuple[str, str]]:
-    items = [(count(len(run.index)), "protein chains"), (count(len(run.labels)), "labelled sequences")]
-    for name, what in (("structures", "test chains"), ("labels", "test sequences")):
+    chains, labels, trained = len(run.index), len(run.labels), len(run.experiments)
+    items = [(count(chains), plural(chains, "protein chain")), (count(labels), plural(labels, "labelled sequence"))]
+    for name, what in (("structures", "test chain"), ("labels", "test sequence")):
         rows = run.split[(run.split["set"] == name) & (run.split["split"] == "test")]
         if len(rows):
-            items.append((count(len(rows)), f"{what} in {count(rows['cluster'].nunique())} clusters"))
-    return [*items, (count(len(run.experiments)), "experiments")]
+            clusters = rows["cluster"].nunique()
+            said = f"{plural(len(rows), what)} in {count(clusters)} {plural(clusters, 'cluster')}"
+            items.append((count(len(rows)), said))
+    return [*items, (count(trained), plural(trained, "experiment"))]
 
 
 def methods(run: Run) -> Section:

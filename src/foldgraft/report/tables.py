@@ -1,9 +1,11 @@
 """Tables that the chapters on tasks share."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
-from foldgraft.report.drawing import count, number, signed, span
+from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.page import Bullets, Table
 
 TONES = {"better": "good", "worse": "bad"}
@@ -21,7 +23,9 @@ def metrics_table(metrics: pd.DataFrame, task: str, names: dict[str, str], capti
             body.append((shown, *(_cell(row) for row in line)))
     sizes = [int(rows.loc[rows["experiment"] == name, "n"].max()) for name in found]
     if len(set(sizes)) == 1:
-        return Table(("metric", *map(plain, found)), body, f"{count(sizes[0])} test proteins. {caption}")
+        return Table(
+            ("metric", *map(plain, found)), body, f"{count(sizes[0])} {plural(sizes[0], 'test protein')}. {caption}"
+        )
     head = [f"{plain(name)} (n = {count(size)})" for name, size in zip(found, sizes, strict=True)]
     return Table(("metric", *head), body, caption)
 
@@ -57,8 +61,11 @@ def plain(name: str) -> str:
     return f"baseline: {name.removeprefix('baseline_')}" if name.startswith("baseline_") else name
 
 
-def verdicts(rows: pd.DataFrame, metric: str) -> list[tuple[str, str]]:
-    """One sentence per experiment: does it beat the baseline that does best on the same proteins?"""
+def verdicts(rows: pd.DataFrame, metric: str, crossed: Collection[str]) -> list[tuple[str, str]]:
+    """One sentence per experiment: does it beat the baseline that does best on the same proteins?
+
+    `crossed` are the experiments that were cross-validated.
+    """
     said = []
     for name, part in rows.groupby("experiment", sort=False):
         part = part.dropna(subset=["baseline_value", "value"])
@@ -66,8 +73,11 @@ def verdicts(rows: pd.DataFrame, metric: str) -> list[tuple[str, str]]:
             said.append(("note", f"{name}: {metric} is undefined, so nothing can be said."))
             continue
         row = part.loc[part["baseline_value"].idxmax()]
+        tested = f"{count(row['n'])} {plural(row['n'], 'test protein')}"
+        if name in crossed:
+            tested += " (cross-validated: every protein was a test protein once)"
         beside = (
-            f"{metric} {number(row['value'])} on {count(row['n'])} test proteins, {number(row['baseline_value'])} for "
+            f"{metric} {number(row['value'])} on {tested}, {number(row['baseline_value'])} for "
             f"the {plain(row['baseline']).removeprefix('baseline: ')} baseline; the difference is "
             f"{signed(row['difference'])} {span(row['ci_low'], row['ci_high'])}"
         )
@@ -75,6 +85,9 @@ def verdicts(rows: pd.DataFrame, metric: str) -> list[tuple[str, str]]:
             said.append(("good", f"{name} beats its strongest baseline: {beside}."))
         elif row["verdict"] == "worse":
             said.append(("bad", f"{name} does NOT beat its strongest baseline, it is worse: {beside}."))
+        elif row["verdict"] == "too few to tell":
+            few = f"too few test proteins ({count(row['n'])}) to tell whether it beats its strongest baseline"
+            said.append(("note", f"{name}: {few}: {beside}."))
         else:
             said.append(("bad", f"{name} does NOT beat its strongest baseline: {beside}, which may be chance."))
     return said

@@ -29,6 +29,8 @@ def worth(run: Run) -> str:
         return f"The trunk is {name}{origin}, with {size} parameters; none of them was trained in this run."
     said = f"The trunk is {name}, with {size} parameters, pretrained in this run. Its perplexity of masked residues is "
     said += f"{number(perplexity, 2)}, that of letter frequencies alone {number(unigram, 2)}"
+    if perplexity >= unigram:
+        return f"{said}: it has learnt nothing beyond letter frequencies, so expect little from its features."
     if perplexity > SMALL_GAIN * unigram:
         return f"{said}: it has learnt hardly more than letter frequencies, so expect little from its features."
     return f"{said}: it has learnt something of the context of a residue."

@@ -138,11 +138,12 @@ def pretrain(
 
     def measure(rate: float) -> None:
         loss = torch.stack(losses).mean().item() if losses else math.nan
+        learnt = f"loss {loss:.4f}, " if losses else ""
         losses.clear()
         perplexity = exam.perplexity(network)
         history.append(dict(zip(HISTORY, (step, budget.elapsed(), seen, rate, loss, perplexity), strict=True)))
         print(
-            f"pretrain: step {step}, {budget.elapsed():.0f} s, {seen} tokens, loss {loss:.4f}, "
+            f"pretrain: step {step}, {budget.elapsed():.0f} s, {seen} tokens, {learnt}"
             f"perplexity of masked letters {perplexity:.3f}",
             file=sys.stderr,
         )
