@@ -63,10 +63,15 @@ def test_an_entry_without_protein_is_a_reject_and_the_run_goes_on(small_run):
 
 
 def test_the_trunk_is_proved_frozen(small_run):
+    results = small_run / "results/small"
+    weights = json.loads((results / "trunk/trunk.json").read_text())["sha256"]
     for experiment in SMALL["experiments"]:
-        checks = json.loads((small_run / f"results/small/train/{experiment}/checks.json").read_text())
-        text = json.dumps(checks)
-        assert "frozen" in text
+        checks = json.loads((results / f"train/{experiment}/checks.json").read_text())
+        assert checks["trunk"]["file"] == weights
+        assert checks["trunk"]["before"] == checks["trunk"]["after"]
+        assert checks["trunk"]["frozen"] is True
+        assert {row["part"] for row in checks["parameters"] if row["trainable"]} == {"head"}
+        assert all(check["passed"] for check in checks["checks"])
 
 
 def test_nothing_is_left_to_do_after_a_run(small_run, small_config):

@@ -90,8 +90,3 @@ def synth_inputs(name):
 def flags(option, paths):
     """A repeated option: --chains a --chains b."""
     return [word for path in paths for word in (option, path)]
-
-
-def gpu():
-    """GPUs asked for by a job that can use one; without `--resources gpu=N` nothing is held back for want of one."""
-    return 1

@@ -33,7 +33,7 @@ rule embed_shard:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
-        gpu=gpu(),
+        gpu=1,
     params:
         settings=settings("embed"),
     shell:

@@ -58,7 +58,7 @@ rule predict_sequences:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
-        gpu=gpu(),
+        gpu=1,
     params:
         settings=predict_limits(),
         heads=lambda wildcards, input: flags("--head", input.heads),
@@ -98,7 +98,7 @@ rule predict_contacts:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=480,
-        gpu=gpu(),
+        gpu=1,
     params:
         settings=predict_limits(),
         heads=lambda wildcards, input: flags("--head", input.heads),

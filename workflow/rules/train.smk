@@ -46,7 +46,7 @@ rule train_solubility:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
-        gpu=gpu(),
+        gpu=1,
     params:
         settings=experiment_settings,
         labels=lambda wildcards, input: flags("--labels", input.labels),
@@ -97,7 +97,7 @@ rule train_contact:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=480,
-        gpu=gpu(),
+        gpu=1,
     params:
         settings=experiment_settings,
         targets=lambda wildcards, input: flags("--targets", input.targets),

@@ -93,7 +93,7 @@ if CONFIG.trunk.source == "pretrain":
         resources:
             mem_mb=lambda wildcards, attempt: 8000 * attempt,
             runtime=480,
-            gpu=gpu(),
+            gpu=1,
         params:
             settings=settings("trunk"),
             index=lambda wildcards, input: flags("--index", input.index),

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from foldgraft.records.tables import read_arrays, read_rows
+from foldgraft.residues import PI_PERIODIC
 
 TORSIONS = ("phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4")
 MASKED = 255
@@ -29,7 +30,9 @@ SCHEMA = pa.schema(
         "packed as foldgraft.records.pairs packs it; edges linspace(2.3125, 21.6875, 63) angstrom",
         "contacts": "(L * (L - 1) / 2,) bits, big-endian as numpy.packbits: CB-CB (CA for Gly) < 8.0 angstrom",
         "pair_mask": "(L * (L - 1) / 2,) bits: both residues have a resolved CB (CA for Gly)",
-        "torsions": f"(L, {len(TORSIONS)}, 2) float32, sine and cosine of {', '.join(TORSIONS)}; 0 where masked",
+        "torsions": f"(L, {len(TORSIONS)}, 2) float32, sine and cosine of {', '.join(TORSIONS)}; 0 where masked; "
+        "the same after half a turn: "
+        + ", ".join(f"chi{number} of {letter}" for letter, number in sorted(PI_PERIODIC)),
         "torsion_mask": f"(L, {len(TORSIONS)}) bits: the angle is defined",
         "ss3": "(L,) H, E or C from hydrogen bonds (DSSP's H G I; E B; the rest), - where N, CA, C or O is unresolved",
     },
