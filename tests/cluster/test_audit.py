@@ -35,9 +35,13 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def leakage(tmp_path_factory):
-    proteins = pd.DataFrame(ROWS, columns=["set", "id", "sequence", "split"])
-    proteins["sequence_sha256"] = proteins.sequence.map(sequence_sha256)
-    return audit(proteins, ClusterSettings(), tmp_path_factory.mktemp("audit"))
+    return audit(proteins(), ClusterSettings(), tmp_path_factory.mktemp("audit"))
+
+
+def proteins():
+    table = pd.DataFrame(ROWS, columns=["set", "id", "sequence", "split"])
+    table["sequence_sha256"] = table.sequence.map(sequence_sha256)
+    return table.assign(fold=table.split.map({"test": 0, "valid": 1, "train": 2}))
 
 
 def test_every_test_protein_has_one_row(leakage):
@@ -68,6 +72,20 @@ def test_what_is_near_and_what_leaks(leakage, name, nearest, leak):
 def test_a_fragment_shows_in_one_coverage_only(leakage):
     row = leakage.set_index("id").loc["fragment-of-train"]
     assert row.coverage_query > 0.9 and row.coverage_target < 0.5
+
+
+def test_every_fold_of_a_cross_validated_set_is_tested(leakage, tmp_path):
+    crossed = audit(proteins(), ClusterSettings(), tmp_path, cross_validated=["labels"]).set_index("id")
+    table = proteins().set_index("id")
+    assert crossed.fold.to_dict() == table.fold.drop("other-set").to_dict()  # of the structures the test split alone
+    assert crossed.loc["train-a", "nearest"] == "fragment-of-train" and crossed.loc["train-a", "leak"]
+    assert crossed.loc["valid-b", "nearest"] == "whole-of-valid"
+    of_test = crossed.loc[leakage.id].reset_index()[leakage.columns]
+    values = ["identity", "coverage_query", "coverage_target"]
+    pd.testing.assert_frame_equal(
+        of_test.sort_values("id", ignore_index=True)[["id", "nearest", "leak", *values]],
+        leakage.sort_values("id", ignore_index=True)[["id", "nearest", "leak", *values]],
+    )
 
 
 def test_the_verdict_counts_and_names_the_worst(leakage):

@@ -5,10 +5,12 @@ in   curate/index.parquet             the sequence of each chain (schema: foldgr
      fetch/labels/<shard>.parquet     labelled sequences (schema: foldgraft.records.labels)
 out  cluster/clusters.parquet         the group of related sequences that each sequence belongs to
      cluster/split.parquet            train, valid or test, and the fold (schema: foldgraft.records.split.SPLIT)
-     cluster/leakage.parquet          each test protein's nearest training protein (foldgraft.records.split.LEAKAGE)
+     cluster/leakage.parquet          each test protein's nearest training protein, in every fold that is tested
+                                      (schema: foldgraft.records.split.LEAKAGE)
      cluster/verdict.json             clean or leaking, per set
 """
 
+CROSS_VALIDATED = ["labels"] if any(CONFIG.experiments[name].cross_validate for name in SOLUBILITY_EXPERIMENTS) else []
 AUDIT_KEYS = {"sensitivity", "evalue", "leak_identity", "leak_coverage", "max_leak", "on_leak"}
 
 
@@ -102,11 +104,13 @@ rule cluster_audit:
         settings=settings("cluster", include=AUDIT_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
+        crossed=flags("--cross-validated", CROSS_VALIDATED),
     shell:
         """
         python -m foldgraft cluster audit \
             {params.index:q} \
             {params.labels:q} \
+            {params.crossed:q} \
             --split {input.split:q} \
             --leakage {output.leakage:q} \
             --verdict {output.verdict:q} \

@@ -1,10 +1,12 @@
 """The audit of a split: every test protein is searched among the training and validation proteins of its set.
 
+Where an experiment is cross-validated each fold is the test set once, and is audited as such.
+
 Clusters say what was intended; a search says what happened. Both coverages are looked at, because a fragment of a
 training protein passes any clustering that asks for coverage of both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +21,41 @@ from foldgraft.records.split import LEAKAGE
 VALUES = ["identity", "coverage_query", "coverage_target", "evalue"]
 
 
-def audit(proteins: pd.DataFrame, settings: ClusterSettings, folder: Path, threads: int = 1) -> pd.DataFrame:
+def audit(
+    proteins: pd.DataFrame,
+    settings: ClusterSettings,
+    folder: Path,
+    threads: int = 1,
+    cross_validated: Collection[str] = (),
+) -> pd.DataFrame:
     """The nearest training or validation protein of each test protein; the rows of `records.split.LEAKAGE`.
 
     Parameters
     ----------
     proteins
-        `set, id, sequence, sequence_sha256, split`.
+        `set, id, sequence, sequence_sha256, split, fold`.
     folder
         scratch folder for the search.
+    cross_validated
+        sets of which every fold is tested, not that of the split alone.
     """
     parts = []
-    for name in SETS:
-        of_set = proteins[proteins["set"] == name]
-        test, rest = of_set[of_set.split == "test"], of_set[of_set.split != "test"]
-        if len(test):
-            (folder / name).mkdir()
-            parts.append(_nearest(test, rest, settings, folder / name, threads))
+    for name, tested in _tested(proteins, cross_validated):
+        of_set = proteins["set"] == name
+        part = folder / f"{name}-{len(parts)}"
+        part.mkdir()
+        parts.append(_nearest(proteins[of_set & tested], proteins[of_set & ~tested], settings, part, threads))
     return pd.concat(parts, ignore_index=True) if parts else LEAKAGE.empty_table().to_pandas()
+
+
+def _tested(proteins: pd.DataFrame, cross_validated: Collection[str]) -> Iterator[tuple[str, pd.Series]]:
+    """Each set with a mask of proteins that serve as its test set at one time."""
+    for name in SETS:
+        folds = proteins.fold[proteins["set"] == name].unique()
+        if name in cross_validated:
+            yield from ((name, proteins.fold == fold) for fold in sorted(folds))
+        elif len(folds):
+            yield name, proteins.split == "test"
 
 
 def _nearest(
@@ -62,7 +81,7 @@ def _nearest(
         pd.concat([identical, hits[~hits["query"].isin(same)]]).set_index("query") if same else hits.set_index("query")
     )
     ids = rest.sort_values("id").drop_duplicates("sequence_sha256").set_index("sequence_sha256").id
-    rows = test[["id", "set", "sequence_sha256"]].join(best[["target", *VALUES, "leak"]], on="sequence_sha256")
+    rows = test[["id", "set", "fold", "sequence_sha256"]].join(best[["target", *VALUES, "leak"]], on="sequence_sha256")
     rows["nearest"] = rows.target.map(ids).astype(object).where(rows.target.notna(), None)
     rows["leak"] = rows.leak.eq(True)
     return rows[LEAKAGE.names]

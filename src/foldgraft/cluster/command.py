@@ -65,13 +65,17 @@ def audit(
     verdict: Annotated[Path, typer.Option(help="JSON to write: clean or leaking, per set, with a sentence.")],
     index: Index = None,
     labels: Labels = None,
+    cross_validated: Annotated[
+        list[str] | None, typer.Option(help="A set of which every fold is tested, e.g. labels; may be repeated.")
+    ] = None,
     threads: Threads = 1,
     settings: Given = ClusterSettings(),
 ) -> None:
     """Search every test protein among the training proteins."""
-    proteins = read_proteins(index, labels or []).merge(read_frame(split, SPLIT, ["set", "id", "split"]), how="inner")
+    roles = read_frame(split, SPLIT, ["set", "id", "split", "fold"])
+    proteins = read_proteins(index, labels or []).drop(columns="fold").merge(roles, how="inner")
     with mmseqs.scratch(leakage) as folder:
-        rows = auditing.audit(proteins, settings, folder, threads)
+        rows = auditing.audit(proteins, settings, folder, threads, cross_validated or [])
     verdicts = auditing.verdict(rows, settings)
     write_frame(leakage, rows, LEAKAGE)
     write_json(verdict, verdicts)

@@ -23,6 +23,7 @@ LEAKAGE = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("set", pa.string(), nullable=False),
+        pa.field("fold", pa.int64(), nullable=False),
         pa.field("nearest", pa.string()),
         pa.field("identity", pa.float64()),
         pa.field("coverage_query", pa.float64()),
@@ -32,6 +33,7 @@ LEAKAGE = pa.schema(
     ],
     metadata={
         "id": "a test protein; one row each, of the same set as its nearest",
+        "fold": "the fold that is the test set; one for each set, all of them for a cross-validated one",
         "nearest": "the training or validation protein most like it, null where the search found none",
         "identity": "fraction of aligned residues that are identical",
         "coverage_query": "aligned fraction of the test protein",

@@ -56,9 +56,7 @@ def _folds(run: Run) -> list[Block]:
     if not names:
         return []
     said = f"{' and '.join(names)}: cross-validated, so that every fold is tested once, by a member that did not learn "
-    said += "from it. The search for leaks looked at the test fold of the split alone"
-    if run.trunk.get("pretraining"):
-        said += ", and the trunk's pretraining kept away from the relatives of that fold alone (it sees no labels)"
+    said += "from it. The search for leaks looked at each fold in turn"
     return [Text(f"{said}.", "note")]
 
 
