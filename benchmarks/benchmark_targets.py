@@ -1,17 +1,18 @@
 """Speed and size of structure targets, on one core.
 
-    python benchmarks/benchmark_targets.py [structure files]
+    python benchmarks/benchmark_targets.py [structure files] [--data FOLDER]
 
-Without files the chains are bundles of ideal helices, 300 residues each. With files (PDB or mmCIF, gz or not) they are
-those first chains that have 200 to 400 residues, and times are scaled to 300. The alternative is Biopython's internal
-coordinates, which give the same torsions. Times are CPU times, the least of several runs.
+Without files the chains are bundles of ideal helices, 300 residues each. With files (PDB or mmCIF, gz or not), or with
+the folder of shared data, they are those first chains that have 200 to 400 residues, and times are scaled to 300. The
+alternative is Biopython's internal coordinates, which give the same torsions. Times are CPU times, the least of several
+runs. Sizes are those of the compressed columns of a shard.
 """
 
 import os
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from foldgraft.records.tables import row_writer
 from foldgraft.records.targets import read_targets
 from foldgraft.residues import AMINO_ACIDS, ATOM_INDEX, ATOMS, CHI_ATOMS, ONE_TO_THREE, THREE_TO_ONE
 from foldgraft.targets.chain import BACKBONE, chain_targets
+from foldgraft.targets.orientations import orientations
 from foldgraft.targets.pairs import contacts, distogram_bins, pair_distances, representatives
 from foldgraft.targets.secondary import secondary_structure
 from foldgraft.targets.settings import TargetsSettings
@@ -55,6 +57,7 @@ def make_chain(coordinates: np.ndarray, sequence: str, name: str) -> Chain:
         sequence=sequence,
         sequence_sha256=sequence_sha256(sequence),
         resolved=~np.isnan(coordinates[:, ATOM_INDEX["CA"], 0]),
+        label_seq_id=np.arange(1, length + 1),
         auth_seq_id=[str(i + 1) for i in range(length)],
         coordinates=coordinates.astype(np.float32),
         b_factor=np.zeros(length, np.float32),
@@ -140,6 +143,7 @@ def stages(chain: Chain) -> dict[str, Callable[[], object]]:
         "bins and contacts": lambda: (distogram_bins(values), contacts(values)),
         "torsions": lambda: torsions(coordinates, chain.sequence, bonded),
         "secondary structure": lambda: secondary_structure(coordinates[:, BACKBONE], proline, bonded),
+        "orientations (optional)": lambda: orientations(coordinates, chain.sequence),
         "all targets": lambda: chain_targets(chain, TargetsSettings()),
     }
 
@@ -153,7 +157,13 @@ def theirs(chain: BioChain) -> list[object]:
 
 def main() -> None:
     """Time everything and print it."""
-    chains = [chain for path in sys.argv[1:] if 200 <= len(chain := from_file(path)) <= 400]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", help="structure files")
+    parser.add_argument("--data", type=Path, help="folder of shared data: its structures/bm5_chains are read")
+    options = parser.parse_args()
+    found = sorted((options.data / "structures/bm5_chains").glob("*.pdb.gz")) if options.data else []
+    paths = [*options.files, *map(str, found)]
+    chains = [chain for path in paths if 200 <= len(chain := from_file(path)) <= 400]
     chains = chains[:100] or [bundle(seed) for seed in range(20)]
     residues = sum(map(len, chains))
     per_chain = 1e3 * LENGTH / residues  # seconds for all to milliseconds per chain of 300
@@ -161,7 +171,7 @@ def main() -> None:
     work = [stages(chain) for chain in chains]
     times = {name: sum(least(parts[name]) for parts in work) * per_chain for name in work[0]}
     for name, value in times.items():
-        print(f"  {name:22} {value:7.3f}")
+        print(f"  {name:23} {value:7.3f}")
     rate = 1e3 / times["all targets"]
     print(f"targets: {rate:.0f} chains per second (goal {GOAL}: {'met' if rate >= GOAL else 'MISSED'})")
 
@@ -182,21 +192,32 @@ def files(chains: list[Chain], folder: Path, per_chain: float) -> None:
             writer.write(chain.row())
     with redirect_stderr(StringIO()):
         whole = least(lambda: write_shard(*paths, TargetsSettings()), 3) * per_chain
-    print(f"  {'shard, with files':22} {whole:7.3f}   ({1e3 / whole:.0f} chains per second)")
-    print(f"  {'reading chains':22} {least(lambda: list(read_chains(paths[0])), 3) * per_chain:7.3f}")
-    print(f"  {'reading targets':22} {least(lambda: list(read_targets(paths[1])), 3) * per_chain:7.3f}")
-    metadata = pq.ParquetFile(paths[1]).metadata
+    print(f"  {'shard, with files':23} {whole:7.3f}   ({1e3 / whole:.0f} chains per second)")
+    print(f"  {'reading chains':23} {least(lambda: list(read_chains(paths[0])), 3) * per_chain:7.3f}")
+    print(f"  {'reading targets':23} {least(lambda: list(read_targets(paths[1])), 3) * per_chain:7.3f}")
+    sizes = column_sizes(paths[1])
+    residues, pairs = sum(map(len, chains)), sum(len(chain) * (len(chain) - 1) // 2 for chain in chains)
+    by_pair = ("distogram", "contacts", "pair_mask")
+    print(f"bytes per pair: {sum(sizes[name] for name in by_pair) / pairs:.2f} in", end=" ")
+    print(", ".join(f"{name} {sizes[name] / pairs:.3f}" for name in by_pair))
+    print(f"bytes per residue, beside: {sum(sizes[n] for n in sizes if n not in by_pair) / residues:.1f}")
+    with redirect_stderr(StringIO()):
+        write_shard(*paths, TargetsSettings(orientations=True))
+    oriented = {name: size for name, size in column_sizes(paths[1]).items() if name.startswith("orientation_")}
+    print(f"bytes per pair with targets.orientations, more: {sum(oriented.values()) / pairs:.2f} in", end=" ")
+    print(", ".join(f"{name.removeprefix('orientation_')} {size / pairs:.3f}" for name, size in oriented.items()))
+
+
+def column_sizes(path: Path) -> dict[str, int]:
+    """Compressed bytes of each column of a table."""
+    metadata = pq.ParquetFile(path).metadata
     sizes: dict[str, int] = {}
     for group in range(metadata.num_row_groups):
         for index in range(metadata.num_columns):
             column = metadata.row_group(group).column(index)
             name = column.path_in_schema.split(".")[0]
             sizes[name] = sizes.get(name, 0) + column.total_compressed_size
-    residues, pairs = sum(map(len, chains)), sum(len(chain) * (len(chain) - 1) // 2 for chain in chains)
-    by_pair = ("distogram", "contacts", "pair_mask")
-    print(f"bytes per pair: {sum(sizes[name] for name in by_pair) / pairs:.2f} in", end=" ")
-    print(", ".join(f"{name} {sizes[name] / pairs:.3f}" for name in by_pair))
-    print(f"bytes per residue, beside: {sum(sizes[n] for n in sizes if n not in by_pair) / residues:.1f}")
+    return sizes
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ def test_every_key_has_a_sentence(root):
         ({**INPUT, "experiments": {"c": {"task": "contact", "head": "x"}}}, ["experiments.c.head: ", "'logistic'"]),
         ({**INPUT, "experiments": {"c": {"task": "contcat"}}}, ["experiments.c", "contcat", "'solubility'"]),
         ({**INPUT, "synth": {}}, ["synth"]),
+        ({"synth": {}, "replay": "lock.parquet"}, ["replay", "seed"]),
+        ({**INPUT, "run": "x", "replay": "results/x/fetch/lock.parquet"}, ["replay", "its own lock"]),
         ({**INPUT, "predict": {"experiments": ["nothing"]}}, ["predict", "nothing"]),
         ({**INPUT, "predict": {"sequences": {"new": "new.fasta"}}}, ["predict.sequences", "predict.experiments"]),
         ({**INPUT, **ALIGNED, "predict": {"experiments": ["c"]}}, ["predict.experiments: c", "coevolution"]),

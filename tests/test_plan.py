@@ -6,6 +6,9 @@ import pytest
 
 from foldgraft import plan
 from foldgraft.errors import FoldgraftError
+from foldgraft.fetch.store import Store
+from foldgraft.records.lock import SCHEMA
+from foldgraft.records.tables import row_writer
 
 EXPERIMENT = {"experiments": {"s": {"task": "solubility"}}}
 
@@ -108,3 +111,33 @@ def test_a_section_may_be_given_in_part(folder):
     config = configured(folder)
     assert plan.section(config, "fetch", include={"shard_size"}) == '{"shard_size":2}'
     assert plan.section(config, "sequences", include={"files"}) == "null"
+
+
+def replayed(folder, shards, **more):
+    """A configuration that replays a lock of these ids by shard, and the labelled table; no local file is there."""
+    store = Store(folder / "store")
+    sha256, _ = store.add([(folder / "labels.csv").read_bytes()])
+    empty = dict.fromkeys(SCHEMA.names) | {"source": "files", "url": "x", "status": "stored", "sha256": sha256}
+    with row_writer(folder / "lock.parquet", SCHEMA) as table:
+        for shard, names in {**shards, "labels": ["labels.csv"]}.items():
+            for name in names:
+                table.write(empty | {"shard": shard, "id": name})
+    for path in (*folder.glob("s/*"), folder / "labels.csv"):
+        path.unlink()
+    return configured(folder, store=str(store.root), replay=str(folder / "lock.parquet"), **more)
+
+
+def test_a_replay_is_planned_from_the_lock(folder):
+    structures = {"files": ["s/*.cif"], "rcsb": {"ids": ["1abc", "2abc"], "query": {"max_entries": 3}}}
+    before = plan.make(configured(folder, structures=structures))
+    shards = {"files-00000": ["e0", "e1"], "files-00001": ["e2", "e3"], "files-00002": ["e4"]}
+    shards |= {"rcsb-00000": ["1abc", "2abc", "3abc"], "search": ["search"]}
+    made = plan.make(replayed(folder, shards, structures=structures))
+    assert list(made.structures) == list(before.structures)
+    assert made.labels == before.labels == ["labels-00000", "labels-00001"]
+
+
+def test_a_replay_lacks_no_entry_that_the_configuration_names(folder):
+    config = replayed(folder, {"rcsb-00000": ["1abc"]}, structures={"rcsb": {"ids": ["1abc", "2abc"]}})
+    with pytest.raises(FoldgraftError, match=r"lock.parquet has no 2abc in the shard rcsb-00000"):
+        plan.make(config)

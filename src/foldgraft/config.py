@@ -39,6 +39,9 @@ class Config(Settings):
     """Folder from which the relative paths below start; itself relative to the working directory."""
     store: str = "resources/store"
     """Folder of the content-addressed store of raw files, shared by all runs."""
+    replay: str | None = None
+    """The lock.parquet of an earlier run of this configuration, relative to the working directory: structures,
+    sequences and labels are then those that it names in the store, without a network and without their local files."""
     synth: SynthSettings | None = None
     """A synthetic proteome in place of structures, sequences and solubility: the offline demo."""
     structures: StructuresSettings | None = None
@@ -74,6 +77,10 @@ class Config(Settings):
     def _consistent(self) -> "Config":
         if self.synth and (self.structures or self.sequences or self.solubility or self.data != "."):
             raise ValueError("synth: it takes the place of structures, sequences, solubility and data; remove one side")
+        if self.replay and self.synth:
+            raise ValueError("replay: a synthetic proteome is made anew by its seed; remove replay")
+        if self.replay and Path(self.replay).resolve() == (self.results / "fetch/lock.parquet").resolve():
+            raise ValueError("replay: it is where this run writes its own lock; copy it, or give the run another name")
         if not (self.synth or self.structures or self.solubility):
             raise ValueError("no input: give structures, solubility, or both (or synth for a synthetic proteome)")
         for name, experiment in self.experiments.items():
@@ -93,8 +100,8 @@ class Config(Settings):
                     f"predict.experiments: {name} has the feature coevolution, which needs an alignment; choose one "
                     "whose features leave it out"
                 )
-        if self.trunk.pretrain is not None and not (self.synth or self.sequences):
-            raise ValueError("trunk.pretrain: it needs the section sequences, to learn from")
+        if self.trunk.pretrain is not None and not (self.synth or self.sequences or self.trunk.pretrain.corpus):
+            raise ValueError("trunk.pretrain: it needs the section sequences, or its key corpus, to learn from")
         return self
 
     def _check_contact(self, name: str, experiment: ContactExperiment) -> None:

@@ -14,10 +14,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from foldgraft.config import Config, load
+from foldgraft.curate.supplied import check_supplied, supplied_paths
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import checks, inputs
 from foldgraft.msa import inputs as msa_inputs
+from foldgraft.records.files import matches
 from foldgraft.synth.settings import entry_names
+from foldgraft.trunk.settings import TrunkSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class Plan:
     labels: list[str]
     table: str
     sequences: str
+    sifts: str
     alignments: str
+    supplied: str
     predict: dict[str, str]
 
 
@@ -49,18 +54,31 @@ def configure(values: Mapping[str, Any], check: bool) -> Config:
 def check_inputs(config: Config) -> None:
     """Stop for a missing file, an empty glob, a duplicate id, a bad record or label."""
     data = Path(config.data)
+    if config.replay and not Path(config.replay).is_file():
+        raise FoldgraftError(f"replay: there is no file {config.replay}")
     if not data.is_dir():
         raise FoldgraftError(f"data: {config.data!r} is not a folder")
-    if not config.synth:
+    if not (config.synth or config.replay):
         checks.check(config.structures, config.sequences, config.solubility, data)
     made = config.results / "synth/constructs.fasta" if config.synth else None
     for name, fasta in config.predict.sequences.items():
         if fasta != made and not (data / fasta).is_file():
             hint = f"; this run's constructs will be {made}" if made else ""
             raise FoldgraftError(f"predict.sequences.{name}: {data / fasta} does not exist{hint}")
+    check_supplied(config.curate.sequences, data)
     msa_inputs.check(config.msa, data)
-    if config.trunk.checkpoint and not (data / config.trunk.checkpoint).exists():
-        raise FoldgraftError(f"trunk.checkpoint: {data / config.trunk.checkpoint} does not exist")
+    _check_trunk(config.trunk, data)
+
+
+def _check_trunk(trunk: TrunkSettings, data: Path) -> None:
+    plan = trunk.pretrain
+    if trunk.local and not (data / trunk.local).exists():
+        key = "trunk.pretrain.from" if plan else "trunk.checkpoint"
+        raise FoldgraftError(f"{key}: {data / trunk.local} does not exist")
+    if plan:
+        matches(list(plan.corpus), data, "trunk.pretrain.corpus")
+        if plan.valid and not (data / plan.valid).is_file():
+            raise FoldgraftError(f"trunk.pretrain.valid: {data / plan.valid} does not exist")
 
 
 def make(config: Config) -> Plan:
@@ -68,13 +86,46 @@ def make(config: Config) -> Plan:
     data = Path(config.data)
     if config.synth:
         return _synthetic(config)
+    if config.replay:
+        return _replayed(config)
     structures = inputs.structure_shards(config.structures, config.fetch, data) if config.structures else {}
+    table = inputs.table_path(config.solubility, data) if config.solubility else None
+    sifts = inputs.sifts_path(config.structures, data) if config.structures else None
     return Plan(
         structures={shard: inputs.shard_digest(items) for shard, items in structures.items()},
-        labels=inputs.label_shards(config.solubility, config.fetch, data) if config.solubility else [],
-        table=digest([data / config.solubility.table] if config.solubility else []),
+        labels=inputs.label_shards(config.solubility, config.fetch, table) if table else [],
+        table=digest([table] if table else []),
         sequences=digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
+        sifts=digest([sifts] if sifts else []),
         alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
+        supplied=digest(supplied_paths(config.curate.sequences, data)),
+        predict=_new_sequences(config),
+    )
+
+
+def _replayed(config: Config) -> Plan:
+    """The plan of an earlier run, from its lock and the store: local files need not be there any more."""
+    from foldgraft.fetch.replay import Replay, stored_table  # it imports pyarrow, which planning does without otherwise
+
+    lock, data = Path(config.replay or ""), Path(config.data)
+    earlier, made = Replay(lock, Path(config.store)), digest([lock])
+    locked = earlier.shards()
+    shards = [shard for shard in locked if shard.startswith("files-")]
+    remote = config.structures.model_copy(update={"files": []}) if config.structures else None
+    for shard, items in inputs.structure_shards(remote, config.fetch, data).items() if remote else ():
+        absent = [item.id for item in items if item.id not in locked[shard]]
+        if absent:
+            raise FoldgraftError(f"replay: {lock} has no {absent[0]} in the shard {shard}, as this configuration has")
+        shards.append(shard)
+    table = stored_table(earlier) if config.solubility else None
+    return Plan(
+        structures=dict.fromkeys(shards, made),
+        labels=inputs.label_shards(config.solubility, config.fetch, table) if table else [],
+        table=made,
+        sequences=made,
+        sifts=made,
+        alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
+        supplied=digest(supplied_paths(config.curate.sequences, data)),
         predict=_new_sequences(config),
     )
 
@@ -88,7 +139,9 @@ def _synthetic(config: Config) -> Plan:
         labels=[f"labels-{number:05d}" for number in range(tables)],
         table=made,
         sequences=made,
+        sifts=made,
         alignments=digest(msa_inputs.paths(config.msa.alignments, Path(config.data))),
+        supplied=digest(supplied_paths(config.curate.sequences, Path(config.data))),
         predict=_new_sequences(config),
     )
 

@@ -98,6 +98,7 @@ def test_the_first_model_only(make, read):
     for aligned in (True, False):
         (chain,) = read(make.mmcif(atoms, {"1": three("MKV")}, aligned=aligned)).values()
         np.testing.assert_allclose(chain.coordinates[0, ATOM_INDEX["CA"]], [3.8, 0, 0])
+        assert chain.models == 2
 
 
 def test_only_polypeptides_of_l_amino_acids_are_chains(make, read):
@@ -110,7 +111,30 @@ def test_only_polypeptides_of_l_amino_acids_are_chains(make, read):
     seqres = {"1": three("MKV"), "2": three("MKV"), "3": ["DA", "DC"]}
     types = {"2": "polypeptide(D)", "3": "polydeoxyribonucleotide"}
     assert list(read(make.mmcif(atoms, seqres, types=types))) == ["A", "D"]
-    assert read_entry(make.mmcif(atoms[-40:-39], {"3": ["DA", "DC"]}, types=types), 10**8).polymers == []
+    others = read_entry(make.mmcif(atoms, seqres, types=types), 10**8).others
+    assert others == [("B", "polypeptide(D)"), ("C", "polydeoxyribonucleotide")]
+
+
+def test_a_chain_whose_entity_has_no_seqres_is_read_off_the_coordinates(make, read):
+    atoms = [*make.chain("MKV"), *(a for a in make.chain("GAGAG", asym="B", entity="2") if a.seq != 3)]
+    water = make.atom("O", "HOH", ".", (50, 50, 50), asym="C", entity="3")
+    content = make.mmcif([*atoms, water], {"1": three("MKV")})
+    assert {name: chain.sequence for name, chain in read(content).items()} == {"A": "MKV", "B": "GAXAG"}
+
+
+def test_sugars_ligands_and_waters_are_no_chains(make):
+    others = [
+        make.atom("C1", "NAG", ".", (30, 0, 0), asym="B", entity="2"),
+        make.atom("FE", "HEM", ".", (40, 0, 0), asym="C", entity="3"),
+        make.atom("O", "HOH", ".", (50, 0, 0), asym="D", entity="4"),
+    ]
+    entry = read_entry(make.mmcif([*make.chain("MKV"), *others], {"1": three("MKV")}), 10**8)
+    assert ([polymer.label_asym_id for polymer in entry.polymers], entry.others) == (["A"], [])
+
+
+def test_a_chain_that_struct_asym_leaves_out_is_there(make, read):
+    atoms = [*make.chain("MKV"), *make.chain("MKV", asym="B")]
+    assert list(read(make.mmcif(atoms, {"1": three("MKV")}, asyms={"A": "1"}))) == ["A", "B"]
 
 
 def test_a_declared_chain_without_atoms_is_there_and_unresolved(make, read):
@@ -131,8 +155,13 @@ def test_without_seqres_the_sequence_is_read_off_the_coordinates(make, read):
 def test_what_the_file_says_of_the_entry(make, read):
     extra = """_exptl.method 'X-ray diffraction'
 _refine.ls_d_res_high 1.80
-_pdbx_audit_revision_history.ordinal 1
-_pdbx_audit_revision_history.revision_date 2001-02-03
+_refine.ls_R_factor_R_free 0.214
+loop_
+_pdbx_audit_revision_history.ordinal
+_pdbx_audit_revision_history.revision_date
+1 2001-02-03
+2 2011-07-13
+3 2009-02-24
 _struct_ref.db_name UNP
 _struct_ref.pdbx_db_accession P69905
 _struct_ref.entity_id 1
@@ -141,7 +170,43 @@ _entity_src_gen.pdbx_gene_src_scientific_name 'Homo sapiens'
 #"""
     (chain,) = read(make.mmcif(make.chain("MKV"), {"1": three("MKV")}, extra=extra)).values()
     assert (chain.method, chain.resolution, chain.released) == ("X-RAY DIFFRACTION", 1.8, "2001-02-03")
+    assert (chain.revised, chain.r_free, chain.models) == ("2011-07-13", 0.214, 1)
     assert (chain.uniprot, chain.organism, chain.source) == ("P69905", "Homo sapiens", "files")
+
+
+SCHEME = """loop_
+_pdbx_poly_seq_scheme.asym_id
+_pdbx_poly_seq_scheme.seq_id
+_pdbx_poly_seq_scheme.pdb_seq_num
+_pdbx_poly_seq_scheme.pdb_ins_code
+_pdbx_poly_seq_scheme.pdb_strand_id
+B 1 51 . NA
+B 2 52 . NA
+B 3 52 A NA
+B 4 ?  . NA
+C 1 1  . X
+#"""
+
+
+def test_unresolved_residues_have_the_author_numbers_of_the_scheme(make, read):
+    atoms = make.backbone("ALA", 2, auth="52", asym="B", chain="NA")
+    content = make.mmcif(atoms, {"1": three("GAAG")}, extra=SCHEME, asyms={"B": "1", "C": "1"})
+    chains = read(content)
+    assert chains["B"].auth_seq_id == ["51", "52", "52A", ""]
+    assert chains["B"].label_seq_id.tolist() == [1, 2, 3, 4]
+    assert chains["B"].resolved.tolist() == [False, True, False, False]
+    assert (chains["C"].auth_asym_id, chains["C"].auth_seq_id) == ("X", ["1", "", "", ""])
+
+
+def test_an_entrys_second_data_block_may_hold_the_atoms(make, read):
+    content = make.mmcif(make.chain("MKV"), {"1": three("MKV")})
+    assert read(b"data_first\n_exptl.method 'SOLUTION NMR'\n#\n" + content)["A"].method is None
+
+
+def test_an_atom_table_in_a_text_field_is_text(make, read):
+    inner = make.mmcif(make.chain("GGGG")).decode().partition("loop_")[2].rstrip("#\n")
+    content = make.mmcif(make.chain("MKV"), {"1": three("MKV")}, extra=f"_audit.details\n;\nloop_{inner}\n#\n;\n#")
+    assert read(content)["A"].sequence == "MKV"
 
 
 def test_letters_beyond_ascii_do_no_harm(make, read):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from foldgraft.curate.coordinates import WIDEST
+from foldgraft.curate.shard import read_entry
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 
 HEAD = """HEADER    TEST                                    01-JAN-90   1ABC
@@ -15,6 +16,9 @@ SOURCE   2 ORGANISM_SCIENTIFIC: HOMO SAPIENS;
 REVDAT   2   24-FEB-09 1ABC    1       VERSN
 REVDAT   1   15-OCT-91 1ABC    0
 REMARK   2 RESOLUTION.    1.80 ANGSTROMS.
+REMARK   3   FREE R VALUE TEST SET SIZE   (%) : 5.000
+REMARK   3   FREE R VALUE                     : 0.217
+REMARK   3   FREE R VALUE TEST SET COUNT      : 1234
 DBREF  1ABC A    1    76  UNP    P0CG48   UBC_HUMAN        1     76"""
 
 
@@ -28,6 +32,7 @@ def test_a_plain_chain_with_its_head(make, read):
     assert (chain.id, chain.sequence, chain.auth_asym_id) == ("test_A", "MKGV", "A")
     assert (chain.method, chain.resolution, chain.released) == ("X-RAY DIFFRACTION", 1.8, "1991-10-15")
     assert (chain.uniprot, chain.organism) == ("P0CG48", "Homo sapiens")
+    assert (chain.revised, chain.r_free, chain.models) == ("2009-02-24", 0.217, 1)
     np.testing.assert_allclose(chain.coordinates[:, ATOM_INDEX["CA"], 0], [3.8, 7.6, 11.4, 15.2], atol=1e-3)
 
 
@@ -80,14 +85,17 @@ def test_a_blank_chain_is_called_a(make, read):
 
 def test_modified_residues_by_modres(make, read):
     head = "MODRES 1ABC ZZ1 A    2  LYS  A NAME"
-    atoms = [*make.backbone("MET", 1), *make.backbone("ZZ1", 2), *make.backbone("MSE", 3)]
-    assert only(read, make.pdb(atoms, head=head)).sequence == "MKM"
+    for parent in ("SER", "TYR", "GLY"):
+        head += f"\nMODRES 1ABC CRO A    4  {parent}"
+    atoms = [a for k, name in enumerate(("MET", "ZZ1", "MSE", "CRO"), 1) for a in make.backbone(name, k)]
+    assert only(read, make.pdb(atoms, head=head)).sequence == "MKMX"
 
 
 def test_the_first_model_only(make, read):
     model = make.pdb(make.chain("MKV")).decode().replace("END\n", "")
     text = f"MODEL        1\n{model}ENDMDL\nMODEL        2\n{model}ENDMDL\nEND\n"
-    assert only(read, text.encode()).sequence == "MKV"
+    chain = only(read, text.encode())
+    assert (chain.sequence, chain.models) == ("MKV", 2)
 
 
 def test_waters_ions_and_nucleic_acids_are_no_residues(make, read):
@@ -117,3 +125,19 @@ def test_two_chains_keep_their_own_residues(make, read):
         + make.pdb(make.chain("GAG", asym="B")).decode()
     )
     assert {name: chain.sequence for name, chain in read(text.encode()).items()} == {"A": "MKV", "B": "GAG"}
+
+
+def test_a_chain_that_seqres_leaves_out_is_read_off_the_coordinates(make, read):
+    atoms = [*make.chain("MKV"), *(a for a in make.chain("GAGAG", asym="B") if a.seq != 3)]
+    chains = read(make.pdb(atoms, {"A": ["MET", "LYS", "VAL", "LEU"]}, ter=False))
+    assert {name: chain.sequence for name, chain in chains.items()} == {"A": "MKVL", "B": "GAXAG"}
+
+
+def test_a_chain_that_seqres_names_and_no_atom_has_is_unresolved(make, read):
+    chains = read(make.pdb(make.chain("MKV"), {"A": ["MET", "LYS", "VAL"], "B": ["GLY", "ALA"]}))
+    assert (chains["B"].sequence, chains["B"].auth_asym_id, chains["B"].resolved.any()) == ("GA", "B", False)
+
+
+def test_a_nucleic_acid_of_seqres_is_another_polymer(make):
+    content = make.pdb(make.chain("MKV"), {"A": ["MET", "LYS", "VAL"], "B": ["DA", "DC"]})
+    assert read_entry(content, 10**8).others == [("B", "polymer of DA, DC")]

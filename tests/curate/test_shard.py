@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import random
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,11 @@ from foldgraft.curate.summary import summarise
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import index as index_records
 from foldgraft.records import lock as lock_records
-from foldgraft.records.chains import Chain, read_chains
+from foldgraft.records import sifts as sifts_records
+from foldgraft.records.chains import read_chains
 from foldgraft.records.lock import store_path
 from foldgraft.records.rejects import read_rejects
+from foldgraft.records.sifts import Segment
 from foldgraft.records.tables import read_frame, write_frame
 from foldgraft.residues import ONE_TO_THREE
 
@@ -32,7 +33,8 @@ def stored(tmp_path):
         rows = []
         for entry, content in files.items():
             digest = hashlib.sha256(content or b"").hexdigest()
-            row = dict.fromkeys(lock_records.SCHEMA.names) | {"source": "files", "id": entry, "url": entry}
+            empty = dict.fromkeys(lock_records.SCHEMA.names)
+            row = empty | {"source": "files", "id": entry, "shard": name, "url": entry}
             if content is None:
                 rows.append(row | {"status": "rejected", "reason": "HTTP 404"})
                 continue
@@ -153,6 +155,82 @@ def test_a_chain_whose_name_cannot_be_an_id_is_a_reject(make, curate):
     assert curate({"x": content})[1]["x"][0] == "chain_name"
 
 
+def test_identical_chains_of_an_entry_name_the_first(make, curate):
+    short = SEQUENCE[:-1]
+    atoms = [
+        *(a for a in make.chain(SEQUENCE) if a.seq < 3),  # too little is resolved: it is not the first that is kept
+        *make.chain(SEQUENCE, asym="B"),
+        *make.chain(short, asym="C", entity="2"),
+        *make.chain(SEQUENCE, asym="D"),
+    ]
+    seqres = SEQRES | {"2": [ONE_TO_THREE[one] for one in short]}
+    chains, rejects = curate({"x": make.mmcif(atoms, seqres), "y": make.mmcif(make.chain(SEQUENCE), SEQRES)})
+    assert {name: chain.same_as for name, chain in chains.items()} == {
+        "x_B": None,
+        "x_C": None,
+        "x_D": "x_B",
+        "y_A": None,
+    }
+    assert rejects["x_A"][0] == "min_resolved"
+
+
+def test_other_polymers_beside_a_protein_are_rejects(make, curate):
+    atoms = [*make.chain(SEQUENCE), make.atom("P", "DA", 1, asym="C", entity="3")]
+    content = make.mmcif(atoms, SEQRES | {"3": ["DA"]}, types={"3": "polydeoxyribonucleotide"})
+    chains, rejects = curate({"x": content})
+    assert (list(chains), rejects["x_C"][:2]) == (["x_A"], ("no_protein", "polydeoxyribonucleotide"))
+
+
+def test_a_withdrawn_entry_is_a_reject(make, stored, tmp_path):
+    lock = stored({"a": make.mmcif(make.chain(SEQUENCE), SEQRES), "b": None})
+    table = read_frame(lock, lock_records.SCHEMA)
+    table.loc[1, ["status", "reason"]] = ["replaced", "withdrawn; replaced by a"]
+    write_frame(lock, table, lock_records.SCHEMA)
+    curate_shard(lock, tmp_path / "store", tmp_path / "c.parquet", tmp_path / "r.csv", CurateSettings())
+    rejects = read_rejects(tmp_path / "r.csv").values.tolist()
+    assert rejects == [["b", "fetch", "replaced", "withdrawn; replaced by a"]]
+
+
+def test_sifts_goes_before_what_the_file_says(make, stored, tmp_path):
+    extra = """_struct_ref.id 1
+_struct_ref.db_name UNP
+_struct_ref.pdbx_db_accession P00001
+_struct_ref.entity_id 1
+_struct_ref_seq.ref_id 1
+_struct_ref_seq.pdbx_strand_id ?
+_struct_ref_seq.seq_align_beg 1
+_struct_ref_seq.seq_align_end 22
+_struct_ref_seq.db_align_beg 11
+_struct_ref_seq.db_align_end 32
+#"""
+    atoms = [*make.chain(SEQUENCE, chain="NA"), *make.chain(SEQUENCE, asym="B")]
+    lock = stored({"1ABC": make.mmcif(atoms, SEQRES, extra=extra)})
+    sifts = tmp_path / "sifts.parquet"
+    row = ("1abc", "NA", "Q00002", 2, 5, "2", "5", 7, 10)
+    write_frame(sifts, pd.DataFrame([row], columns=sifts_records.SCHEMA.names), sifts_records.SCHEMA)
+    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
+    curate_shard(lock, tmp_path / "store", *paths, CurateSettings(), sifts=sifts)
+    first, second = read_chains(paths[0])
+    assert (first.uniprot, first.uniprot_segments) == ("Q00002", (Segment("Q00002", 2, 5, "2", "5", 7, 10, "sifts"),))
+    assert second.uniprot == "P00001"
+    assert second.uniprot_segments == (Segment("P00001", 1, 22, "1", "22", 11, 32, "struct_ref"),)
+
+
+def test_supplied_sequences_are_read_from_the_data_folder(make, stored, tmp_path):
+    atoms = [a for a in make.chain(SEQUENCE) if a.seq not in (9, 10)]
+    lock = stored({"a": make.pdb(atoms), "b": make.pdb(atoms), "c": make.pdb(atoms)})
+    (tmp_path / "fasta").mkdir()
+    (tmp_path / "fasta/1.fasta").write_text(f">a_A\nMM{SEQUENCE}\n>b\n{SEQUENCE[::-1]}\n")
+    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
+    curate_shard(lock, tmp_path / "store", *paths, CurateSettings(sequences=["fasta/*"]), data=tmp_path)
+    chains = {chain.id: chain for chain in read_chains(paths[0])}
+    assert chains["a_A"].sequence == f"MM{SEQUENCE}"
+    assert chains["c_A"].sequence == SEQUENCE[:8] + "XX" + SEQUENCE[10:]
+    (reject,) = read_rejects(paths[1]).itertuples(index=False)
+    assert (reject.id, reject.rule) == ("b_A", "sequences")
+    assert float(reject.value) < 0.9
+
+
 def test_the_summary_gathers_the_shards(make, stored, tmp_path):
     good = make.mmcif([*make.chain(SEQUENCE), *make.chain(SEQUENCE, asym="B")], SEQRES)
     chains, rejects = [], []
@@ -182,61 +260,26 @@ def test_a_run_without_a_chain_says_why(make, stored, tmp_path):
     assert len(read_rejects(tmp_path / "rejects.csv")) == 3
 
 
-def test_two_inputs_of_one_chain_are_an_error(make, stored, tmp_path):
-    good = make.mmcif(make.chain(SEQUENCE), SEQRES)
-    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
-    curate_shard(stored({"a": good}), tmp_path / "store", *paths, CurateSettings())
+def summarised(make, stored, tmp_path, sequences):
+    """A shard for each sequence, all of one entry, and their summary."""
+    chains, rejects = [], []
+    for number, sequence in enumerate(sequences):
+        shard = f"rcsb-{number:05d}"
+        content = make.mmcif(make.chain(sequence), {"1": [ONE_TO_THREE[one] for one in sequence]})
+        chains.append(tmp_path / f"{shard}.parquet")
+        rejects.append(tmp_path / f"{shard}.csv")
+        curate_shard(stored({"a": content}, shard), tmp_path / "store", chains[-1], rejects[-1], CurateSettings())
+    summarise(chains, rejects, tmp_path / "index.parquet", tmp_path / "rejects.csv")
+    return read_frame(tmp_path / "index.parquet", index_records.SCHEMA), read_rejects(tmp_path / "rejects.csv")
+
+
+def test_a_chain_of_two_shards_counts_as_of_the_first(make, stored, tmp_path):
+    index, rejects = summarised(make, stored, tmp_path, [SEQUENCE, SEQUENCE])
+    assert index[["id", "shard"]].values.tolist() == [["a_A", "rcsb-00000"]]
+    assert rejects[["id", "rule", "value"]].values.tolist() == [["a_A", "repeated", "rcsb-00001"]]
+
+
+def test_two_chains_with_one_id_are_an_error(make, stored, tmp_path):
     with pytest.raises(FoldgraftError, match="chain a_A comes from two inputs"):
-        summarise([paths[0]] * 2, [paths[1]] * 2, tmp_path / "index.parquet", tmp_path / "rejects.csv")
-
-
-def mutated(content, random_):
-    """The file with one thing wrong."""
-    kind = random_.randrange(7)
-    lines = content.split(b"\n")
-    at = random_.randrange(len(lines))
-    if kind == 0:
-        spots = random_.sample(range(len(content)), 5)
-        return bytes(random_.randrange(256) if k in spots else byte for k, byte in enumerate(content))
-    if kind == 1:
-        return content[: random_.randrange(len(content))]
-    if kind == 2:
-        return b"\n".join(lines[:at] + lines[at + random_.randrange(1, 4) :])
-    if kind == 3:
-        fields = lines[at].split(b" ")
-        random_.shuffle(fields)
-        return b"\n".join([*lines[:at], b" ".join(fields), *lines[at + 1 :]])
-    if kind == 4:
-        return content.replace(
-            random_.choice([b"1.3", b" 3.8", b"7.6"]), random_.choice([b"nan", b"9e99", b"1e999", b"-0"])
-        )
-    if kind == 5:
-        return content.replace(b" 2 ", random_.choice([b" 99999999999 ", b" -7 ", b" . ", b" 1.5 "]))
-    return b"\n".join([*lines[:at], lines[at], lines[at], *lines[at + 1 :]])
-
-
-@pytest.mark.parametrize("kind", ["mmcif", "unaligned", "pdb", "seqres"])
-def test_mutated_files_end_as_chains_or_rejects(make, tmp_path, kind):
-    atoms = [*make.chain(SEQUENCE), *make.chain(SEQUENCE, asym="B"), make.atom("O5'", "DA", 1, asym="C", entity="2")]
-    content = {
-        "mmcif": lambda: make.mmcif(atoms, SEQRES),
-        "unaligned": lambda: make.mmcif(atoms, SEQRES, aligned=False),
-        "pdb": lambda: make.pdb(atoms),
-        "seqres": lambda: make.pdb(atoms, {"A": SEQRES["1"], "B": SEQRES["1"]}),
-    }[kind]()
-    random_ = random.Random(kind)
-    for number in range(100):
-        bad = mutated(content, random_)
-        path = tmp_path / str(number)
-        path.write_bytes(bad)
-        row = {"id": "x", "source": "files", "sha256": hashlib.sha256(bad).hexdigest()}
-        results = list(curate_file(path, row, CurateSettings(min_length=1)))
-        assert results
-        for result in results:
-            if isinstance(result, Chain):
-                length = len(result)
-                assert len(result.auth_seq_id) == len(result.resolved) == len(result.coordinates) == length
-                assert not (np.abs(result.coordinates) > 9999).any()
-            else:
-                assert len(result) == 4
-                assert all(isinstance(text, str) for text in result)
+        summarised(make, stored, tmp_path, [SEQUENCE, SEQUENCE[::-1]])
+    assert read_rejects(tmp_path / "rejects.csv")["rule"].tolist() == ["repeated"]

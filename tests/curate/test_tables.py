@@ -30,12 +30,13 @@ def write(rows, left):
 )
 def test_aligned_columns_are_the_tokens(rows, left):
     content = write(rows, left)
-    columns, rest = split_atoms(content)
+    table, rest = split_atoms(content)
     block = gemmi.cif.read_string(content).sole_block()
     expected = atom_columns(block)
-    assert columns is not None
-    for tag, column in expected.items():
-        assert columns[tag].tolist() == column.tolist()
+    assert table is not None
+    assert table.models == expected.models
+    for tag, column in expected.columns.items():
+        assert table.columns[tag].tolist() == column.tolist()
     left_over = gemmi.cif.read_string(rest).sole_block()
     assert (left_over.find_value("_cell.length_a"), left_over.find_value("_cell.length_b")) == ("10", "20")
     assert not left_over.find_values("_atom_site.Cartn_x")
@@ -61,11 +62,10 @@ def test_anisotropic_factors_are_cut_out_too():
 )
 def test_what_is_not_aligned_is_left_to_the_tokenizer(body):
     content = f"data_x\nloop_\n_atom_site.group_PDB\n_atom_site.Cartn_x\n{body}#\n".encode()
-    columns, rest = split_atoms(content)
-    if columns is not None:  # where the cut is taken, it is right
-        assert (
-            columns["Cartn_x"].tolist() == atom_columns(gemmi.cif.read_string(content).sole_block())["Cartn_x"].tolist()
-        )
+    table, rest = split_atoms(content)
+    if table is not None:  # where the cut is taken, it is right
+        expected = atom_columns(gemmi.cif.read_string(content).sole_block())
+        assert table.columns["Cartn_x"].tolist() == expected.columns["Cartn_x"].tolist()
     else:
         assert rest == content
 

@@ -104,7 +104,7 @@ def test_labels_are_cut_into_shards(tmp_path, fetch):
     found = []
     for shard in ("labels-00000", "labels-00001"):
         done = fetch(
-            *("labels", "--shard", shard, "--solubility", solubility, "--labels", "l.parquet"),
+            *("labels", "--shard", shard, "--solubility", solubility, "--labels", "l.parquet", "--store", "store"),
             *("--settings", '{"label_shard_size": 3}'),
         )
         assert done.returncode == 0, done.stderr
@@ -120,3 +120,67 @@ def test_an_unknown_shard_is_one_line(tmp_path, fetch):
     )
     assert done.returncode == 2
     assert done.stderr.strip() == "error: --shard: the configuration has no shard 'files-00009'"
+
+
+def test_a_store_that_cannot_be_written_is_one_line(tmp_path, fetch):
+    (tmp_path / "a.cif").touch()
+    (tmp_path / "store").touch()
+    done = fetch(
+        *("structures", "--shard", "files-00000", "--structures", '{"files": ["*.cif"]}'),
+        *("--store", "store", "--lock", "l.parquet"),
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("error: the store store cannot be written or read: ")
+
+
+@pytest.fixture
+def locked(tmp_path, fetch):
+    """A run of two files and a table, its whole lock at first.parquet; returns the options of its commands."""
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        (tmp_path / "in" / f"{name}.cif").write_text(f"data_{name}\n")
+    (tmp_path / "in/t.tsv").write_text("id\tsequence\tlabel\np\tMKV\t1\n")
+    structures = ("structures", "--shard", "files-00000", "--structures", '{"files": ["*.cif"]}', "--data", "in")
+    labels = ("labels", "--shard", "labels-00000", "--solubility", '{"table": "t.tsv"}', "--data", "in")
+    lock = ("lock", "--piece", "first-piece.parquet", "--table", "in/t.tsv", "--data", "in", "--store", "store")
+    for command in (
+        (*structures, "--store", "store", "--lock", "first-piece.parquet"),
+        (*labels, "--store", "store", "--labels", "first-labels.parquet"),
+        (*lock, "--lock", "first.parquet"),
+    ):
+        done = fetch(*command)
+        assert done.returncode == 0, done.stderr
+    return structures, labels, lock
+
+
+def test_every_command_replays_without_the_files(tmp_path, fetch, locked):
+    structures, labels, lock = locked
+    (tmp_path / "in").rename(tmp_path / "moved")
+    again = ("--replay", "first.parquet")
+    assert fetch(*structures, "--store", "store", "--lock", "piece.parquet", *again).returncode == 0
+    assert fetch(*labels, "--store", "store", "--labels", "labels.parquet", *again).returncode == 0
+    assert fetch(*lock, "--lock", "second.parquet", *again).returncode == 0
+    for name, earlier in (("piece", "first-piece"), ("labels", "first-labels"), ("second", "first")):
+        assert (tmp_path / f"{name}.parquet").read_bytes() == (tmp_path / f"{earlier}.parquet").read_bytes()
+
+
+def test_a_replay_of_another_configuration_is_refused(tmp_path, fetch, locked):
+    done = fetch("lock", "--store", "store", "--lock", "second.parquet", "--replay", "first.parquet")
+    assert done.returncode == 2
+    assert "replay: first.parquet is the lock of a run with another configuration, or was edited" in done.stderr
+    assert not (tmp_path / "second.parquet").exists()
+
+
+def test_a_store_is_verified_and_a_replay_stops_at_damage(tmp_path, fetch, locked):
+    good = fetch("verify", "--lock", "first.parquet", "--store", "store")
+    assert (good.returncode, good.stdout) == (0, "3 files of first.parquet are in store, undamaged\n")
+    first, second, _ = read_rows(tmp_path / "first.parquet", lock_records.SCHEMA)
+    store_path(tmp_path / "store", first["sha256"]).unlink()
+    store_path(tmp_path / "store", second["sha256"]).write_text("rotten")
+    bad = fetch("verify", "--lock", "first.parquet", "--store", "store")
+    assert bad.returncode == 2
+    assert f"replay: a: the store store lacks its file {first['sha256']}" in bad.stderr
+    assert f"replay: b: its file {second['sha256']} in the store store was damaged" in bad.stderr
+    stopped = fetch(*locked[0], "--store", "store", "--lock", "piece.parquet", "--replay", "first.parquet")
+    assert stopped.returncode == 2 and "replay: a: the store store lacks" in stopped.stderr
+    assert not (tmp_path / "piece.parquet").exists()

@@ -102,7 +102,7 @@ def test_labels_are_counted(tmp_path, rows, limit, count):
     lines = ["id,sequence,label", *(f"p{k},MKV,1" for k in range(rows))]
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n\n")
     solubility = SolubilitySettings(table="t.csv", limit=limit)
-    assert len(label_shards(solubility, FetchSettings(label_shard_size=2), tmp_path)) == count
+    assert len(label_shards(solubility, FetchSettings(label_shard_size=2), tmp_path / "t.csv")) == count
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import os
 import threading
+import time
 
 import pytest
 
@@ -55,3 +57,23 @@ def test_content_is_read_through_several_gzip_pieces(tmp_path):
         assert b"".join(decompressed(tmp_path / name, len(body))) == body
         with pytest.raises(ValueError, match="more than"):
             list(decompressed(tmp_path / name, len(body) - 1))
+
+
+def test_only_temporary_files_that_no_job_can_still_need_are_removed(store):
+    with store.incoming() as young, store.incoming() as old:
+        os.utime(old, (time.time() - 3 * 86400,) * 2)
+        store.tidy()
+        assert young.exists() and not old.exists()
+    sha256, _ = store.add([b"one"])
+    os.utime(store_path(store.root, sha256), (1, 1))
+    store.tidy()
+    assert store.holds(sha256)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"sha256": "../../etc/passwd"}', b'{"sha256": 3}', b"\xff"])
+def test_a_damaged_memory_is_none(store, content):
+    sha256, _ = store.add([b"one"])
+    store.remember({"source": "rcsb", "id": "1ubq", "sha256": sha256})
+    (memory,) = (store.root / "downloads").rglob("*.json")
+    memory.write_bytes(content)
+    assert store.remembered("rcsb", "1ubq") is None

@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.settings import ColumnsSettings
-from foldgraft.fetch.tables import Label, count_rows, letters, merged, read_labels, subsample
+from foldgraft.fetch.tables import Label, count_rows, letters, merged, read_labels, subsample, tabbed
 
 
 def test_a_table_under_its_own_names(tmp_path):
     path = tmp_path / "t.tsv.gz"
     path.write_bytes(gzip.compress(b"\xef\xbb\xbfsid\tfasta\tpartition\tsol\na\tmkv*\t3\t1\nb\tM KL\t\t0.5\n"))
     columns = ColumnsSettings(id="sid", sequence="fasta", label="sol", fold="partition")
-    assert list(read_labels(path, columns)) == [Label("a", "MKV", 1.0, 3), Label("b", "MKL", 0.5, None)]
+    assert list(read_labels(path, columns, tabbed(path.name))) == [
+        Label("a", "MKV", 1.0, 3),
+        Label("b", "MKL", 0.5, None),
+    ]
 
 
 def test_a_quoted_field_may_hold_the_separator(tmp_path):

@@ -50,7 +50,7 @@ def test_embeddings_come_in_order_and_padding_changes_nothing(trunk, sequences):
     for sequence, values in zip(sequences, together, strict=True):
         (alone,) = trunk.embed([sequence])
         assert values.dtype == np.float32
-        np.testing.assert_allclose(values, alone, atol=1e-5)
+        np.testing.assert_allclose(values, alone, atol=1e-5 * np.abs(alone).max())
 
 
 def test_tokens_around_the_sequence_are_left_out(trunk):
@@ -196,6 +196,16 @@ def test_half_precision_files_are_read_in_float32(files):
     write_json(description, about | {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
     trunk = Trunk.load(weights, description)
     assert all(parameter.dtype == torch.float32 for parameter in trunk.network.parameters())
+
+
+def test_reduced_precision_is_near_and_leaves_weights_attention_and_contacts_alone():
+    full, reduced = small_trunk(), small_trunk(precision=torch.bfloat16)
+    sequences = ["MKTAYIAKQRQISFVK", "MKT"]
+    for a, b in zip(full.embed(sequences), reduced.embed(sequences), strict=True):
+        assert b.dtype == np.float32 and not np.array_equal(a, b)
+        np.testing.assert_allclose(b, a, atol=0.05 * np.abs(a).max())
+    assert all(np.array_equal(a, b) for a, b in zip(full.attention("MKTAY"), reduced.attention("MKTAY"), strict=True))
+    assert reduced.state_sha256() == full.state_sha256()
 
 
 def test_contacts_need_a_regression(trunk):

@@ -1,23 +1,58 @@
-"""The network against fair-esm's own ESM2 class, with the same random weights."""
+"""The network against fair-esm's own classes of ESM-2, ESM-1b and ESM-1v, with the same random weights."""
+
+from argparse import Namespace
 
 import esm
 import numpy as np
 import pytest
 import torch
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
 from foldgraft.models.trunk import Trunk, fill_network
-from foldgraft.models.trunk_network import Architecture
+from foldgraft.models.trunk_network import Architecture, Network
 
 LAYERS, WIDTH, HEADS = 3, 40, 4
 DERIVED = ("rot_emb.inv_freq", "lm_head.weight")
 TOLERANCE = 1e-4
 
 
+MAX_TOKENS = 52
+ARCHITECTURES = {
+    "ESM-2": Architecture(LAYERS, WIDTH, HEADS),
+    "ESM-1b": Architecture(LAYERS, WIDTH, HEADS, positions="learned", max_tokens=MAX_TOKENS, norm_before=True),
+    "ESM-1v": Architecture(LAYERS, WIDTH, HEADS, positions="learned", max_tokens=MAX_TOKENS),
+}
+
+
+def fair_network(kind: str) -> torch.nn.Module:
+    if kind == "ESM-2":
+        return esm.ESM2(LAYERS, WIDTH, HEADS)
+    shape = Namespace(
+        arch="roberta_large",
+        layers=LAYERS,
+        embed_dim=WIDTH,
+        ffn_embed_dim=4 * WIDTH,
+        attention_heads=HEADS,
+        max_positions=MAX_TOKENS,
+        token_dropout=True,
+        emb_layer_norm_before=kind == "ESM-1b",
+    )
+    letters = esm.Alphabet.from_architecture("roberta_large")
+    model = esm.ProteinBertModel(shape, letters)
+    model.alphabet = letters
+    return model
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def kind(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def fair():
+def fair(kind):
     torch.manual_seed(0)
-    model = esm.ESM2(LAYERS, WIDTH, HEADS).eval()
+    model = fair_network(kind).eval()
     # fair-esm's fresh biases and norms are 0 and 1, which would hide a mistake in them
     with torch.no_grad():
         for parameter in model.parameters():
@@ -26,9 +61,9 @@ def fair():
 
 
 @pytest.fixture(scope="module")
-def network(fair):
+def network(kind, fair):
     state = {name: tensor for name, tensor in fair.state_dict().items() if not name.endswith(DERIVED)}
-    return fill_network(state, Architecture(LAYERS, WIDTH, HEADS), "fair-esm").eval()
+    return fill_network(state, ARCHITECTURES[kind], "fair-esm").eval()
 
 
 def tokens_of(fair, sequences: list[str]) -> torch.Tensor:
@@ -64,9 +99,12 @@ def test_forward_is_that_of_fair_esm(fair, network, lengths, masked):
     assert torch.allclose(network.logits(found)[real], expected["logits"][real], atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("masked", [False, True])
 @torch.no_grad()
-def test_maps_and_states_are_those_of_fair_esm(fair, network):
+def test_maps_and_states_are_those_of_fair_esm(fair, network, masked):
     tokens = tokens_of(fair, ["MKTAYIAKQRQISFVKSHFSRQ"])
+    if masked:
+        tokens[:, 3:7] = alphabet.MASK
     expected = fair(tokens, repr_layers=range(LAYERS), need_head_weights=True)
     state, rotary = network.embed(tokens), network.rotary(tokens.shape[1])
     for number, layer in enumerate(network.layers):
@@ -79,14 +117,49 @@ def test_maps_and_states_are_those_of_fair_esm(fair, network):
 
 
 @torch.no_grad()
-def test_contacts_are_those_of_fair_esm(fair, network):
-    sequence = "MKTAYIAKQRQISFVKSHFSRQLEERLGL"
-    expected = fair.predict_contacts(tokens_of(fair, [sequence]))[0].numpy()
-    found = Trunk(network, "fair", "").contacts(sequence)
-    np.testing.assert_allclose(found, expected[np.triu_indices(len(sequence), k=1)], atol=TOLERANCE)
+def test_contacts_are_those_of_fair_esm_alone_and_in_a_padded_batch(fair, network):
+    sequences = ["MKTAYIAKQRQISFVKSHFSRQLEERLGL", "MKTAYIAKQR", "XBZUO"]
+    padded = fair.predict_contacts(tokens_of(fair, sequences)).numpy()
+    for sequence, among in zip(sequences, padded, strict=True):
+        pairs = np.triu_indices(len(sequence), k=1)
+        found = Trunk(network, "fair", "").contacts(sequence)
+        alone = fair.predict_contacts(tokens_of(fair, [sequence]))[0].numpy()
+        np.testing.assert_allclose(found, alone[pairs], atol=TOLERANCE)
+        np.testing.assert_allclose(found, among[pairs], atol=TOLERANCE)
 
 
-def test_token_dropout_can_be_off(fair):
+@torch.no_grad()
+def test_contacts_with_masks_are_those_of_fair_esm(fair, network, monkeypatch):
+    sequence = "MKTAYIAKQRQISFVKSHFSRQ"
+    tokens = tokens_of(fair, [sequence])
+    tokens[0, [3, 4, 10]] = alphabet.MASK
+    expected = fair.predict_contacts(tokens)[0].numpy()[np.triu_indices(len(sequence), k=1)]
+    monkeypatch.setattr(alphabet, "encode", lambda _: tokens[0, 1:-1].numpy().astype(np.uint8))
+    np.testing.assert_allclose(Trunk(network, "fair", "").contacts(sequence), expected, atol=TOLERANCE)
+
+
+@torch.no_grad()
+def test_learned_positions_are_a_hard_limit_that_windows_keep():
+    torch.manual_seed(0)
+    network = Network(ARCHITECTURES["ESM-1b"]).eval()
+    trunk = Trunk(network, "small", "", torch.device("cpu"))
+    assert trunk.max_window == MAX_TOKENS - 2
+    longest, longer = "M" * (MAX_TOKENS - 2), "MKTAYIAKQR" * 6
+    assert [len(values) for values in trunk.embed([longest, longer])] == [MAX_TOKENS - 2, 60]
+    assert all(values.shape == (HEADS, 60 * 59 // 2) for values in trunk.attention(longer))
+    with pytest.raises(FoldgraftError, match="reads 52 tokens at once, not 53"):
+        network(torch.zeros(1, MAX_TOKENS + 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    "given", [{"positions": "learned"}, {"max_tokens": 9}, {"positions": "sinusoidal", "max_tokens": 9}]
+)
+def test_positions_that_do_not_fit_together(given):
+    with pytest.raises(FoldgraftError, match=r"here: positions must be rotary, or learned with max_tokens"):
+        Architecture.read({"layers": 1, "width": 8, "heads": 2, **given}, "here")
+
+
+def test_token_dropout_can_be_off():
     torch.manual_seed(1)
     other = esm.ESM2(1, WIDTH, HEADS, token_dropout=False).eval()
     state = {name: tensor for name, tensor in other.state_dict().items() if not name.endswith(DERIVED)}

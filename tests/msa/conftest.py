@@ -57,6 +57,7 @@ def write_chains(tmp_path):
                     sequence=sequence,
                     sequence_sha256=sequence_sha256(sequence),
                     resolved=np.ones(length, bool),
+                    label_seq_id=np.arange(1, length + 1),
                     auth_seq_id=[""] * length,
                     coordinates=np.full((length, len(ATOMS), 3), np.nan, np.float32),
                     b_factor=np.zeros(length, np.float32),

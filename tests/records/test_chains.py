@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.chains import SCHEMA, Chain, read_chains
 from foldgraft.records.files import sequence_sha256
+from foldgraft.records.sifts import Segment
 from foldgraft.records.tables import row_writer
 from foldgraft.records.targets import SCHEMA as TARGETS
 from foldgraft.records.targets import Targets, read_contacts, read_targets
@@ -32,6 +33,7 @@ def random_chain(seed, name="1abc_A"):
         sequence=sequence,
         sequence_sha256=sequence_sha256(sequence),
         resolved=resolved,
+        label_seq_id=np.arange(1, length + 1, dtype=np.int32),
         auth_seq_id=[f"{i}A" if there else "" for i, there in enumerate(resolved)],
         coordinates=coordinates,
         b_factor=np.where(resolved, 30.5, np.nan).astype(np.float32),
@@ -41,6 +43,11 @@ def random_chain(seed, name="1abc_A"):
         uniprot="P12345" if optional else None,
         organism="Escherichia coli" if optional else None,
         source="files",
+        r_free=0.25 if optional else None,
+        revised="2011-07-13" if optional else None,
+        models=int(rng.integers(1, 40)),
+        uniprot_segments=(Segment("P12345", 1, length, "7A", None, 20, None, "dbref"),) * int(rng.integers(3)),
+        same_as="1abc_0" if optional else None,
     )
 
 
@@ -70,7 +77,7 @@ def test_chains_are_read_as_written(tmp_path, seeds):
         assert len(again) == len(again.sequence)
 
 
-@pytest.mark.parametrize("field", ["resolved", "auth_seq_id", "b_factor", "coordinates"])
+@pytest.mark.parametrize("field", ["resolved", "label_seq_id", "auth_seq_id", "b_factor", "coordinates"])
 def test_arrays_that_do_not_fit_the_sequence_are_refused(field, tmp_path):
     chain = random_chain(5, "1xyz_B")
     path = write(tmp_path / "x.parquet", SCHEMA, [replace(chain, **{field: getattr(chain, field)[:-1]})])

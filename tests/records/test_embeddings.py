@@ -1,11 +1,15 @@
 """Embeddings of shards: read back at random, and refused where broken."""
 
+import copy
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.embeddings import Embeddings, write_embeddings
+from foldgraft.records.embeddings import OPEN_FILES, Embeddings, write_embeddings
 
 WIDTH = 6
 
@@ -51,6 +55,54 @@ def test_a_sequence_in_two_shards_is_the_first(tmp_path):
     read = Embeddings([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
     assert len(read) == 1
     assert len(read.residue("s1")) == len(first["s1"])
+
+
+def test_many_shards_are_read_with_few_files_open(tmp_path):
+    everything = {}
+    for number in range(OPEN_FILES + 20):
+        everything |= shard(tmp_path / f"{number}.safetensors", [f"s{number}a", f"s{number}b"], seed=number)
+    read = Embeddings(tmp_path.glob("*.safetensors"))
+    for name in sorted(everything) * 2:
+        np.testing.assert_allclose(read.residue(name), everything[name], rtol=2**-10, atol=1e-6)
+    mine = {str(tmp_path / f"{number}.safetensors") for number in range(OPEN_FILES + 20)}
+    held = [path for path in Path("/proc/self/fd").iterdir() if path.exists() and str(path.readlink()) in mine]
+    assert len(held) == OPEN_FILES
+
+
+def test_vectors_stay_on_disk(tmp_path):
+    """What is held of a shard says where its vectors are, and grows with neither their width nor their length."""
+    names = [f"{number:064d}" for number in range(500)]
+    sizes = []
+    for width in (8, 256):
+        path = tmp_path / f"{width}.safetensors"
+        write_embeddings(path, ((name, np.ones((4, width), np.float32)) for name in names), width, "t")
+        tracemalloc.start()
+        read = Embeddings([path])
+        sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert len(read) == 500
+    assert sizes[1] < 1.1 * sizes[0] < 1.1 * 120 * 500
+
+
+def test_a_copy_for_a_worker_opens_its_own_files(tmp_path):
+    shard(tmp_path / "a.safetensors", ["s1"])
+    read = Embeddings([tmp_path / "a.safetensors"])
+    expected = read.residue("s1")
+    np.testing.assert_array_equal(copy.copy(read).residue("s1"), expected)
+
+
+def test_a_sequence_that_is_not_there(tmp_path):
+    shard(tmp_path / "a.safetensors", ["s1"])
+    with pytest.raises(KeyError, match="s2"):
+        Embeddings([tmp_path / "a.safetensors"]).pooled("s2")
+
+
+def test_a_shard_is_a_safetensors_file(tmp_path):
+    written = shard(tmp_path / "a.safetensors", ["s1", "s2"])
+    tensors = load_file(tmp_path / "a.safetensors")
+    assert tensors["offsets"].tolist() == [0, *np.cumsum([len(values) for values in written.values()])]
+    np.testing.assert_array_equal(tensors["residue"], np.concatenate(list(written.values())).astype(np.float16))
+    assert tensors["pooled"].shape == (2, WIDTH)
 
 
 def test_shards_of_different_trunks_do_not_mix(tmp_path):

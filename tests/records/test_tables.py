@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records import alignments, chains, index, labels, lock, predictions, split, targets
+from foldgraft.records import alignments, chains, index, labels, lock, predictions, sifts, split, targets
 from foldgraft.records.tables import read_arrays, read_frame, read_frames, read_rows, row_writer, write_frame
 
 SCHEMA = pa.schema(
@@ -27,6 +27,7 @@ SCHEMAS = {
     "index": index.SCHEMA,
     "labels": labels.SCHEMA,
     "lock": lock.SCHEMA,
+    "sifts": sifts.SCHEMA,
     "solubility": predictions.SOLUBILITY,
     "contact": predictions.CONTACT,
     "split": split.SPLIT,

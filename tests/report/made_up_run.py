@@ -86,7 +86,7 @@ def make_chain(name: str, shape: Fold, rng: np.random.Generator) -> Chain:
     return Chain(
         id=name, entry=name[:4], label_asym_id="A", auth_asym_id="A", entity="1", sequence=sequence,
         sequence_sha256=sequence_sha256(sequence), resolved=resolved, auth_seq_id=numbers, coordinates=coordinates,
-        b_factor=np.full(length, 20, np.float32), uniprot=None, organism=None, **about,
+        label_seq_id=np.arange(1, length + 1), b_factor=np.full(length, 20, np.float32), uniprot=None, organism=None, **about,
     )  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def write_split(run: Path, structures: pd.DataFrame, labelled: pd.DataFrame, lea
     write_frame(run / "cluster/split.parquet", table, split_records.SPLIT)
     tested = table[table["split"] == "test"]
     rng = np.random.default_rng(4)
-    near = pd.DataFrame({"id": tested["id"], "set": tested["set"], "nearest": "lab0002"})
+    near = tested[["id", "set", "fold"]].assign(nearest="lab0002")
     hit = rng.random(len(near)) < 0.7
     near["identity"] = np.where(hit, rng.uniform(0.2, 0.34, len(near)), np.nan)
     for column in ("coverage_query", "coverage_target"):
@@ -289,7 +289,13 @@ def make_run(folder: Path, structures: bool = True, solubility: bool = True, lea
     labelled = write_labels(run, rng) if solubility else pd.DataFrame({"id": [], "sequence_sha256": []})
     split = write_split(run, chains, labelled, leaks)
     fetched = pd.DataFrame(
-        {"source": "files", "id": [f"{n}.cif" for n in range(20)], "url": "x.cif", "status": "stored"}
+        {
+            "source": "files",
+            "id": [f"{n}.cif" for n in range(20)],
+            "shard": "files-00000",
+            "url": "x.cif",
+            "status": "stored",
+        }
     )
     fetched.loc[19, ["status", "reason"]] = ["rejected", "HTTP 404"]
     write_frame(run / "fetch/lock.parquet", fetched.reindex(columns=lock.SCHEMA.names), lock.SCHEMA)

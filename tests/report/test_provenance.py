@@ -9,7 +9,8 @@ from foldgraft.report.provenance import provenance
 
 
 def lock(path, retrieved, sha256="a" * 64):
-    rows = [{**dict.fromkeys(SCHEMA.names), "source": "files", "id": name, "url": name} for name in ("b", "a")]
+    empty = {**dict.fromkeys(SCHEMA.names), "source": "files", "shard": "files-00000"}
+    rows = [{**empty, "id": name, "url": name} for name in ("b", "a")]
     frame = pd.DataFrame(rows).assign(sha256=sha256, bytes=1, status="stored", retrieved=retrieved)
     write_frame(path, frame, SCHEMA)
     return path

@@ -24,6 +24,7 @@ def _make_chain(coordinates: np.ndarray, sequence: str, name: str = "1abc_A") ->
         sequence=sequence,
         sequence_sha256=sequence_sha256(sequence),
         resolved=resolved,
+        label_seq_id=np.arange(1, len(sequence) + 1),
         auth_seq_id=[str(i + 1) if there else "" for i, there in enumerate(resolved)],
         coordinates=coordinates.astype(np.float32),
         b_factor=np.where(resolved, 20, np.nan).astype(np.float32),

@@ -1,6 +1,7 @@
 """A whole contact experiment on chains whose coevolution was made to tell their contacts."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from foldgraft.records.predictions import CONTACT
 from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import read_frame, write_frame
 from foldgraft.records.targets import Contacts, read_contacts
-from foldgraft.train import contact
+from foldgraft.train import contact, contact_data
 from foldgraft.train.contact import Inputs, train, train_member
 from foldgraft.train.contact_data import ChainPairs, choose_chains, precision_at_length, sample_pairs
 from foldgraft.train.outputs import Outputs
@@ -119,6 +120,30 @@ def test_offset_undoes_uneven_sampling(folder):
     features = torch.from_numpy(np.concatenate([chain.features for chain in chains]))
     mean = torch.sigmoid(head(features, *2 * [torch.zeros(len(features), 0)])).mean().item()
     assert mean == pytest.approx(sum(c.contacts for c in chains) / sum(c.usable for c in chains), abs=0.02)
+
+
+def test_features_of_validation_pairs_wait_on_disk(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(contact_data, "COLUMNS", 4)  # so that 19 columns come in five blocks
+    trunk = folder.trunk()
+    layout = contact.Layout(["coevolution", "attention", "separation"], trunk.layers, trunk.heads)
+    wanted = set(truth(folder))
+    chains = list(contact.read_chains(folder.targets, folder.coevolution, wanted))
+    with (tmp_path / "spool").open("w+b") as spool:
+        tracemalloc.start()
+        stored = contact.gather_all(iter(chains), layout, trunk, None, spool)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert held < 30 * sum(len(chain.labels) for chain in stored) < (tmp_path / "spool").stat().st_size
+        for (chain, coevolution), pairs in zip(chains, stored, strict=True):
+            index = pair_index(len(chain.sequence))
+            places = index.places[chain.pair_mask[index.places]]
+            exact = layout.gather(trunk, chain.sequence, places, coevolution)
+            blocks = list(pairs.blocks())
+            assert [start for start, _ in blocks] == [0, 4, 8, 12, 16]
+            np.testing.assert_array_equal(np.concatenate([values for _, values in blocks]).T, exact.astype(np.float16))
+            assert (pairs.labels == chain.contacts[places]).all()
+            i, j = np.triu_indices(len(chain.sequence), k=1)
+            assert (pairs.i == i[places]).all() and (pairs.j == j[places]).all()
 
 
 def test_sampled_pairs_are_usable_ones():

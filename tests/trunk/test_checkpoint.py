@@ -42,7 +42,16 @@ def test_description_says_where_it_comes_from(fair_files, outputs, fair_model):
     assert about["sha256"] == file_sha256(outputs[0])
     assert about["source"]["sha256"] == file_sha256(fair_files[0])
     assert about["source"]["regression_sha256"] == file_sha256(fair_files[1])
-    assert about["architecture"] == {"layers": 2, "width": 24, "heads": 4, "token_dropout": True, "alphabet": "ESM-1b"}
+    assert about["architecture"] == {
+        "layers": 2,
+        "width": 24,
+        "heads": 4,
+        "token_dropout": True,
+        "alphabet": "ESM-1b",
+        "positions": "rotary",
+        "max_tokens": None,
+        "norm_before": False,
+    }
     assert about["parameters"] == sum(parameter.numel() for parameter in fair_model.parameters())
 
 
@@ -116,14 +125,71 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
     "content", [{}, [], {"cfg": {"model": argparse.Namespace()}, "model": {}}, {"cfg": 1, "model": 2}]
 )
 def test_other_content(tmp_path, content):
-    with pytest.raises(FoldgraftError, match="no ESM-2 checkpoint"):
+    with pytest.raises(FoldgraftError, match="no ESM-2, ESM-1b or ESM-1v checkpoint"):
         read_fair(save(tmp_path / "x.pt", content))
 
 
-def test_esm_1b_is_refused_by_name(tmp_path):
-    path = save(tmp_path / "x.pt", {"args": argparse.Namespace(arch="roberta_large"), "model": {}})
-    with pytest.raises(FoldgraftError, match="ESM-1b"):
+def esm1b_files(folder, name: str, norm_before: bool, tied: bool):
+    """A checkpoint in the format of ESM-1b and ESM-1v, its regression, and fair-esm's network of it."""
+    torch.manual_seed(1)
+    shape = {"layers": 2, "embed_dim": 24, "ffn_embed_dim": 96, "attention_heads": 4}
+    more = {"arch": "roberta_large", "max_positions": 40, "token_dropout": True}
+    letters = esm.Alphabet.from_architecture("roberta_large")
+    model = esm.ProteinBertModel(argparse.Namespace(**shape, **more, emb_layer_norm_before=norm_before), letters)
+    tensors, regression = {}, {}
+    for key, tensor in model.state_dict().items():
+        prefix = "encoder." if key.startswith("lm_head") else "encoder.sentence_encoder."
+        (regression if key.startswith("contact_head") else tensors)[
+            key if key.startswith("contact_head") else prefix + key
+        ] = tensor
+    if not tied:
+        tensors["encoder.lm_head.weight"] = tensors["encoder.lm_head.weight"].clone()
+    args = argparse.Namespace(**{f"encoder_{key}": value for key, value in shape.items()}, **more)
+    beside = folder / f"{name}-contact-regression.pt"
+    if not name.startswith("esm1v"):
+        save(beside, {"model": regression})
+    return save(folder / f"{name}.pt", {"args": args, "model": tensors})
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("name", "norm_before"), [("esm1b_t33_650M_UR50S", True), ("esm1v_t33_650M_UR90S_1", False)])
+@pytest.mark.filterwarnings("ignore:Regression weights not found")
+@torch.no_grad()
+def test_esm_1b_and_esm_1v_compute_what_fair_esm_computes(tmp_path, outputs, name, norm_before, tied):
+    checkpoint = esm1b_files(tmp_path, name, norm_before, tied)
+    convert(checkpoint, *outputs)
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        model, letters = esm.pretrained.load_model_and_alphabet_local(checkpoint)
+    _, _, tokens = letters.get_batch_converter()([("", SEQUENCE), ("", SEQUENCE[:9])])
+    tokens[0, 5] = letters.mask_idx
+    expected = model.eval()(tokens, repr_layers=[2])
+    about, trunk = read_json(outputs[1]), Trunk.load(*outputs)
+    found = trunk.network(tokens)
+    real = tokens != letters.padding_idx
+    assert torch.allclose(found[real], expected["representations"][2][real], atol=1e-4)
+    assert torch.allclose(trunk.network.logits(found)[real], expected["logits"][real], atol=1e-4)
+    assert about["architecture"]["positions"] == "learned" and about["architecture"]["norm_before"] == norm_before
+    assert trunk.max_window == 38 and about["name"] == name
+    assert about["contact_regression"] == (not name.startswith("esm1v"))
+    if about["contact_regression"]:
+        alone = letters.get_batch_converter()([("", SEQUENCE)])[2]
+        contacts = model.predict_contacts(alone)[0].numpy()[np.triu_indices(len(SEQUENCE), k=1)]
+        np.testing.assert_allclose(trunk.contacts(SEQUENCE), contacts, atol=1e-4)
+
+
+def test_esm_1_is_refused(tmp_path):
+    path = save(tmp_path / "x.pt", {"args": argparse.Namespace(arch="protein_bert_base"), "model": {}})
+    with pytest.raises(FoldgraftError, match="no ESM-2, ESM-1b or ESM-1v"):
         read_fair(path)
+
+
+def test_a_language_head_of_its_own_is_refused(tmp_path):
+    path = esm1b_files(tmp_path, "esm1b_t33_650M_UR50S", True, tied=False)
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        content = torch.load(path, weights_only=True)
+    content["model"]["encoder.lm_head.weight"][5, 5] += 1
+    with pytest.raises(FoldgraftError, match="does not share the embeddings"):
+        read_fair(save(path, content))
 
 
 def test_tensors_of_another_architecture(tmp_path, fair_files):

@@ -12,7 +12,7 @@ from foldgraft.records import index, labels, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import write_frame
-from foldgraft.trunk.corpus import Corpus, crops, divide, near, read_unique
+from foldgraft.trunk.corpus import Corpus, divide, near, read_unique
 from foldgraft.trunk.corpus import test_sequences as sequences_of_test_split
 
 LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
@@ -54,6 +54,8 @@ def test_test_split_is_found_in_both_tables(tmp_path):
     write_frame(tmp_path / "labels.parquet", pd.DataFrame(labelled), labels.SCHEMA)
     paths = tmp_path / "split.parquet", [tmp_path / "index.parquet"], [tmp_path / "labels.parquet"]
     assert sequences_of_test_split(*paths) == {chain, label}
+    assert sequences_of_test_split(*paths, ["labels"]) == {chain, label, other}
+    assert sequences_of_test_split(*paths, ["structures"]) == {chain, label}
     with pytest.raises(FoldgraftError, match="1 test proteins are in none of the tables"):
         sequences_of_test_split(paths[0], paths[1], [])
 
@@ -88,11 +90,22 @@ def test_division_is_by_digest_and_needs_two():
         divide({"a": "MKT"}, 200)
 
 
-@given(st.lists(st.text(alphabet.LETTERS, min_size=1, max_size=30), min_size=1, max_size=10), st.integers(1, 40))
-def test_a_pass_takes_a_stretch_of_every_sequence(sequences, length):
+def test_what_is_held_back_is_not_learnt_from():
+    sequences = {sequence_sha256(s): s for s in (random_sequence(seed, 40) for seed in range(50))}
+    names = sorted(sequences)
+    held = {name: sequences[name] for name in names[10:15]} | {sequence_sha256("MKT"): "MKT"}
+    train, valid = divide(sequences, 4, held)
+    assert (len(train), len(valid)) == (45, 4)
+
+
+@given(st.lists(st.text(alphabet.LETTERS, min_size=1, max_size=30), min_size=1, max_size=10))
+def test_a_corpus_gives_back_its_sequences(sequences):
     corpus = Corpus.of(sequences)
-    found = list(crops(corpus, length, np.random.default_rng(0)))
-    assert sorted(map(len, found)) == sorted(min(length, len(sequence)) for sequence in sequences)
-    texts = ["".join(alphabet.TOKENS[token] for token in crop) for crop in found]
-    assert all(any(text in sequence for sequence in sequences) for text in texts)
+    texts = ["".join(alphabet.TOKENS[token] for token in corpus[number]) for number in range(len(corpus))]
+    assert texts == sequences
     assert corpus.frequencies().sum() == pytest.approx(1)
+    assert corpus.sha256() == Corpus.of(sequences).sha256() != Corpus.of([*sequences, "M"]).sha256()
+
+
+def test_mean_length_is_that_of_tokens():
+    assert Corpus.of(["M" * 8, "M" * 30]).mean_length(18) == (10 * 10 + 20 * 20) / 30

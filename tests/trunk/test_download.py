@@ -1,6 +1,15 @@
-"""Downloads from a server on this machine: whole, broken, refused, wrong."""
+"""Downloads from a server on this machine: whole, broken, killed, shared, refused, wrong."""
 
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from tenacity import wait_none
@@ -61,7 +70,7 @@ def test_broken_transfer_goes_on_where_it_broke(httpserver, fair_files, tmp_path
         if len(ranges) == 1:
             return Response(iter([content[:1000]]), headers={"ETag": '"one"', "Content-Length": str(len(content))})
         assert request.headers["If-Range"] == '"one"'
-        return Response(content[1000:], status=206, headers={"ETag": '"one"'})
+        return rest(content, 1000)
 
     httpserver.expect_request(MODEL).respond_with_handler(serve)
     httpserver.expect_request(REGRESSION).respond_with_data(fair_files[1].read_bytes())
@@ -69,10 +78,166 @@ def test_broken_transfer_goes_on_where_it_broke(httpserver, fair_files, tmp_path
     assert model.read_bytes() == content and ranges == [None, "bytes=1000-"]
 
 
+def rest(content: bytes, start: int) -> Response:
+    span = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    return Response(content[start:], status=206, headers={"ETag": '"one"', "Content-Range": span})
+
+
+PART, TAG = f".{NAME}.pt.part", f".{NAME}.pt.tag"
+
+
+def left_over(folder: Path, part: bytes, tag: str | None = '"one"') -> None:
+    (folder / PART).write_bytes(part)
+    if tag:
+        (folder / TAG).write_text(tag)
+
+
+def test_what_an_earlier_process_left_is_used(httpserver, fair_files, tmp_path):
+    content = fair_files[0].read_bytes()
+    left_over(tmp_path, content[:700])
+    httpserver.expect_request(MODEL, headers={"Range": "bytes=700-", "If-Range": '"one"'}).respond_with_response(
+        rest(content, 700)
+    )
+    httpserver.expect_request(REGRESSION).respond_with_data(fair_files[1].read_bytes())
+    model, _ = download(NAME, tmp_path, httpserver.url_for(""))
+    assert model.read_bytes() == content and not (tmp_path / PART).exists() and not (tmp_path / TAG).exists()
+
+
+@pytest.mark.parametrize("answer", ["whole", "other range", "beyond", "without tag", "wrong bytes"])
+def test_what_does_not_fit_is_discarded(httpserver, fair_files, tmp_path, answer):
+    content = fair_files[0].read_bytes()
+    part = content + b"more" if answer == "beyond" else bytes(700) if answer == "wrong bytes" else content[:700]
+    left_over(tmp_path, part, None if answer == "without tag" else '"one"')
+    asked = []
+
+    def serve(request):
+        asked.append(request.headers.get("Range"))
+        if "Range" not in request.headers or answer == "whole":
+            return Response(content, headers={"ETag": '"two"'})
+        if answer == "beyond":
+            return Response(status=416, headers={"Content-Range": f"bytes */{len(content)}"})
+        return rest(content, 600 if answer == "other range" else 700)
+
+    httpserver.expect_request(MODEL).respond_with_handler(serve)
+    httpserver.expect_request(REGRESSION).respond_with_data(fair_files[1].read_bytes())
+    model, _ = download(NAME, tmp_path, httpserver.url_for(""))
+    assert model.read_bytes() == content
+    ranged = [] if answer == "without tag" else [f"bytes={len(part)}-"]
+    assert asked == ranged + ([] if answer == "whole" else [None])
+
+
+class Slow(BaseHTTPRequestHandler):
+    """Serves files with ranges and tags; the first bytes at once, the rest once the server's gate is open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        content, span = self.server.files[self.path], self.headers.get("Range")
+        self.server.asked.append((self.path, span, self.headers.get("If-Range")))
+        start = int(span.removeprefix("bytes=").removesuffix("-")) if span else 0
+        self.send_response(206 if span else 200)
+        self.send_header("ETag", '"one"')
+        self.send_header("Content-Length", str(len(content) - start))
+        if span:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        pause = max(start, self.server.first)
+        self.wfile.write(content[start:pause])
+        self.wfile.flush()
+        if start < pause:
+            self.server.gate.wait(60)
+        self.wfile.write(content[pause:])
+
+    def log_message(self, *_) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def slow_server(fair_files):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        # past the first chunk, so that something of the file has reached the disk when the process is killed
+        server.files = {MODEL: bytes(3 * module.CHUNK), REGRESSION: fair_files[1].read_bytes()}
+        server.first, server.gate, server.asked = module.CHUNK + 1000, threading.Event(), []
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.gate.set()
+        server.shutdown()
+        thread.join()
+
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from foldgraft.trunk import download as module
+module.PINNED = {}
+model, regression = module.download(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+print(json.dumps([model.stat().st_size, regression.stat().st_size]))
+"""
+
+
+def start_process(folder: Path, server: ThreadingHTTPServer) -> subprocess.Popen:
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, NAME, folder, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_killed_download_goes_on_and_two_processes_share_it(slow_server, tmp_path):
+    part = tmp_path / PART
+    killed = start_process(tmp_path, slow_server)
+    wait_for(lambda: part.exists() and part.stat().st_size == module.CHUNK)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    killed.communicate()
+
+    slow_server.gate.set()
+    two = [start_process(tmp_path, slow_server) for _ in range(2)]
+    for process in two:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert json.loads(out) == [len(slow_server.files[MODEL]), len(slow_server.files[REGRESSION])]
+    assert (tmp_path / f"{NAME}.pt").read_bytes() == slow_server.files[MODEL]
+    assert slow_server.asked == [
+        (MODEL, None, None),
+        (MODEL, f"bytes={module.CHUNK}-", '"one"'),
+        (REGRESSION, None, None),
+    ]
+    assert not part.exists()
+
+
+def test_the_second_waits_for_the_first(slow_server, fair_files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "PINNED", {})
+    url, found = f"http://127.0.0.1:{slow_server.server_address[1]}", []
+    threads = [threading.Thread(target=lambda: found.append(download(NAME, tmp_path, url))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: "another process is fetching" in capsys.readouterr().err)
+    slow_server.gate.set()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 2 and [path for path, *_ in slow_server.asked] == [MODEL, REGRESSION]
+
+
+def test_models_without_a_regression(httpserver, fair_files, tmp_path):
+    name = "esm1v_t33_650M_UR90S_3"
+    httpserver.expect_request(f"/models/{name}.pt").respond_with_data(b"tensors")
+    model, regression = download(name, tmp_path, httpserver.url_for(""))
+    assert model.read_bytes() == b"tensors" and regression is None
+
+
 def failing(tmp_path, url: str) -> str:
     with pytest.raises(FoldgraftError) as caught:
         download(NAME, tmp_path, url)
-    assert not list(tmp_path.iterdir())
+    assert all(path.suffix == ".lock" for path in tmp_path.iterdir())
     return str(caught.value)
 
 
@@ -82,6 +247,47 @@ def test_offline_says_which_file_goes_where(tmp_path):
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         said = failing(tmp_path, url)
     assert url + MODEL in said and url + REGRESSION in said and str(tmp_path) in said and "\n" not in said
+
+
+def test_a_proxy_of_an_unknown_kind(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks9://127.0.0.1:9")
+    assert "socks9" in failing(tmp_path, "http://models.example")
+
+
+def refuse(server: socket.socket, asked: list[bytes]) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            asked.append(connection.recv(1000))
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_behind_a_refusing_proxy_files_put_by_hand_are_used(tmp_path, monkeypatch, fair_files, scheme):
+    asked: list[bytes] = []
+    folder, url = tmp_path / "kept", f"{scheme}://models.example"
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        threading.Thread(target=refuse, args=(proxy, asked), daemon=True).start()
+        for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        said = failing(folder, url)
+        assert "403" in said and url + MODEL in said and url + REGRESSION in said and str(folder) in said
+        assert len(asked) == 1 and asked[0].startswith(
+            b"CONNECT" if scheme == "https" else b"GET http://models.example"
+        )
+        for file in fair_files:
+            (folder / file.name).write_bytes(file.read_bytes())
+        weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
+        command(weights, description, folder, TrunkSettings(url=url))
+        assert len(asked) == 1
+        proxy.shutdown(socket.SHUT_RDWR)
+    assert read_json(description)["source"]["sha256"] == file_sha256(fair_files[0])
+    assert Trunk.load(weights, description).layers == 2
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -106,5 +312,10 @@ def test_size_is_bounded(httpserver, tmp_path, monkeypatch, declared):
 
 def test_other_content_than_the_published(server, tmp_path, monkeypatch):
     monkeypatch.setitem(module.PINNED, f"{NAME}.pt", "0" * 64)
-    with pytest.raises(FoldgraftError, match="not the published file"):
-        download(NAME, tmp_path, server.url_for(""))
+    assert "not the published file" in failing(tmp_path, server.url_for(""))
+
+
+def test_other_content_put_by_hand(tmp_path):
+    (tmp_path / f"{NAME}.pt").write_bytes(b"something else")
+    with pytest.raises(FoldgraftError, match=r"is not the published file .* delete it"):
+        download(NAME, tmp_path, "http://127.0.0.1:9")

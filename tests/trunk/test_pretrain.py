@@ -1,6 +1,9 @@
 """Pretraining: it learns what can be learnt, says what it is worth, and repeats itself exactly."""
 
+import json
 import math
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,15 +13,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
 from foldgraft.models.trunk import Trunk
 from foldgraft.records import index, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json, sequence_sha256
 from foldgraft.records.tables import write_frame
+from foldgraft.trunk.command import app
 from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.pretrain import HISTORY, Budget, Examination, learning_rate, new_network, pretrain
+from foldgraft.trunk.examination import Examination
+from foldgraft.trunk.pretrain import HISTORY, Budget, learning_rate, new_network, pretrain
 from foldgraft.trunk.settings import PretrainSettings
 
 CPU = torch.device("cpu")
@@ -63,22 +70,23 @@ def test_time_bounds_too():
     start = time.monotonic()
     _, _, summary = pretrain(repeats(100, 0), repeats(5, 1), settings, CPU)
     assert summary["steps"] > 0 and time.monotonic() - start < 10
+    assert summary["tokens_per_second"] == pytest.approx(summary["tokens"] / summary["seconds"], rel=0.1)
 
 
 def test_budget_is_the_nearer_of_the_two():
     budget = Budget(steps=10, seconds=100.0)
-    budget.start()
-    assert budget.spent(5) == 0.5 and budget.spent(10) == 1
-    budget.begun -= 80
-    assert budget.spent(5) == pytest.approx(0.8, abs=0.01)
+    assert (budget.spent(5, 10), budget.spent(5, 80), budget.spent(10, 0)) == (0.5, 0.8, 1)
+    assert Budget(10, 100.0, first_step=20, first_second=50.0).spent(25, 60) == 0.5
+    assert Budget(0, None).spent(0, 0) == 1
 
 
 def test_learning_rate_warms_up_holds_and_falls():
     settings = PretrainSettings(learning_rate=1e-2, warmup_steps=10, decay=0.5)
-    assert learning_rate(settings, 0, 0.0) == pytest.approx(1e-3)
-    assert learning_rate(settings, 20, 0.4) == pytest.approx(1e-2)
-    assert learning_rate(settings, 20, 0.75) == pytest.approx(5e-3)
-    assert learning_rate(settings, 20, 1.0) == 0
+    assert learning_rate(settings, 0, 0.0, 0.5) == pytest.approx(1e-3)
+    assert learning_rate(settings, 20, 0.4, 0.5) == pytest.approx(1e-2)
+    assert learning_rate(settings, 20, 0.75, 0.5) == pytest.approx(5e-3)
+    assert learning_rate(settings, 20, 1.0, 0.5) == 0
+    assert learning_rate(settings, 20, 1.0, 0.0) == 1e-2
 
 
 @torch.no_grad()
@@ -89,10 +97,10 @@ def test_perplexity_is_that_of_fair_esm_on_masked_positions():
     exam = Examination(valid, settings)
     model = esm.ESM2(2, 32, 2).eval()
     model.load_state_dict(network.state_dict() | {"lm_head.weight": network.embed_tokens.weight}, strict=False)
-    (tokens,), (selected,) = exam.batches, exam.selected
-    hidden = torch.from_numpy(np.where(selected, alphabet.MASK, tokens).astype(np.int64))
-    chances = model(hidden)["logits"].softmax(-1)[torch.from_numpy(selected)].numpy()
-    truth = tokens[selected]
+    (batch,) = exam.batches
+    assert (batch.inputs.reshape(-1)[batch.positions] == alphabet.MASK).all() and len(batch.positions) >= 2
+    chances = model(torch.from_numpy(batch.inputs.astype(np.int64)))["logits"].softmax(-1).flatten(0, 1)
+    chances, truth = chances[batch.positions].numpy(), batch.letters
     expected = np.exp(-np.log(chances[np.arange(len(truth)), truth]).mean())
     assert exam.perplexity(network) == pytest.approx(expected, rel=1e-4)
     assert exam.unigram(valid.frequencies()) == pytest.approx(np.exp(-np.log(valid.frequencies()[truth]).mean()))
@@ -113,19 +121,100 @@ def run_files(tmp_path):
     return tmp_path
 
 
-def test_command_leaves_out_what_is_near_the_test_split(run_files):
-    outputs = [run_files / name for name in ("model.safetensors", "trunk.json", "history.csv")]
+def command(folder, output: str, *more: str, **plan) -> list[str]:
+    """The call of a pretraining of the run's files, its outputs in a folder of their own."""
+    outputs = [folder / output / name for name in ("model.safetensors", "trunk.json", "history.csv")]
     named = zip(("--weights", "--description", "--history"), map(str, outputs), strict=True)
-    command = [sys.executable, "-m", "foldgraft", "trunk", "pretrain", *[word for pair in named for word in pair]]
-    command += ["--sequences", str(run_files / "sequences.fasta.gz"), "--split", str(run_files / "split.parquet")]
-    command += ["--index", str(run_files / "index.parquet")]
-    command += ["--settings", '{"pretrain": {"layers": 1, "width": 16, "heads": 2, "steps": 2}}']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    about = read_json(outputs[1])
+    plan = plan if "from" in plan else {"layers": 1, "width": 16, "heads": 2} | plan
+    return [
+        *("pretrain", *[word for pair in named for word in pair]),
+        *("--split", str(folder / "split.parquet"), "--index", str(folder / "index.parquet")),
+        *("--settings", json.dumps({"pretrain": plan}), *more),
+    ]
+
+
+def run(words: list[str]) -> str:
+    """What a trunk command says in the log; it must end well."""
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stderr
+
+
+def process(words: list[str], **options) -> subprocess.Popen:
+    """The command in a process of its own; one thread, as here, so that results repeat bit by bit."""
+    line = [sys.executable, "-m", "foldgraft", "trunk", *words]
+    return subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": "1"}, **options)
+
+
+def test_command_leaves_out_what_is_near_the_test_split(run_files):
+    run(command(run_files, "out", "--sequences", str(run_files / "sequences.fasta.gz"), steps=2))
+    about = read_json(run_files / "out/trunk.json")
     learnt = about["pretraining"]
     assert about["name"] == "pretrained-1x16" and about["source"] == {"kind": "pretrain"}
     assert (learnt["sequences"], learnt["test_proteins"], learnt["left_out_near_test"]) == (31, 1, 2)
     assert learnt["train_sequences"] + learnt["valid_sequences"] == 29
-    assert list(pd.read_csv(outputs[2])) == HISTORY
-    assert Trunk.load(*outputs[:2]).layers == 1
+    assert list(pd.read_csv(run_files / "out/history.csv")) == HISTORY
+    assert Trunk.load(run_files / "out/model.safetensors", run_files / "out/trunk.json").layers == 1
+    assert not (run_files / "out/state.safetensors").exists()
+
+
+def test_killed_and_run_again_it_gives_the_weights_of_an_undisturbed_run(run_files):
+    plan = {"steps": 200, "valid_every": 30, "save_seconds": 0}
+    text = ("--sequences", str(run_files / "sequences.fasta.gz"))
+    run(command(run_files, "whole", *text, **plan | {"save_seconds": 60}))
+    disturbed = command(run_files, "killed", *text, **plan)
+    state = run_files / "killed/state.safetensors"
+    begun = process(disturbed, stderr=subprocess.DEVNULL)
+    while begun.poll() is None and not state.exists():
+        time.sleep(0.001)
+    begun.kill()
+    begun.wait()
+    assert state.exists() and not (run_files / "killed/trunk.json").exists()
+    copied = run_files / "other/state.safetensors"
+    copied.parent.mkdir()
+    shutil.copy(state, copied)
+
+    said = run(command(run_files, "killed", *text, **plan | {"save_seconds": 60}))
+    assert "going on from step" in said and not state.exists()
+    assert (run_files / "killed/model.safetensors").read_bytes() == (run_files / "whole/model.safetensors").read_bytes()
+    histories = [pd.read_csv(run_files / name / "history.csv").drop(columns="seconds") for name in ("whole", "killed")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+    said = run(command(run_files, "other", *text, **plan | {"seed": 1, "steps": 1}))
+    assert "other settings or another text; beginning anew" in said
+    assert read_json(run_files / "other/trunk.json")["pretraining"]["steps"] == 1
+
+
+def test_going_on_from_a_trunk_begins_where_it_ended(run_files):
+    text = ("--sequences", str(run_files / "sequences.fasta.gz"))
+    run(command(run_files, "first", *text, steps=30, learning_rate=0.01))
+    start = run_files / "first/model.safetensors"
+    run(command(run_files, "second", *text, "--start", str(start), steps=3, **{"from": str(start)}))
+    first, second = (read_json(run_files / name / "trunk.json") for name in ("first", "second"))
+    assert second["name"] == "pretrained-1x16-continued" and second["architecture"] == first["architecture"]
+    assert second["source"] == {"kind": "pretrain", "from": "pretrained-1x16", "from_sha256": first["sha256"]}
+    assert second["pretraining"]["first_perplexity"] == pytest.approx(first["pretraining"]["valid_perplexity"])
+    assert second["pretraining"]["settings"]["learning_rate"] == 1e-4
+    assert second["sha256"] != first["sha256"]
+
+
+def test_a_text_and_its_own_validation_are_learnt_from(run_files):
+    generator = np.random.default_rng(1)
+    text, valid = run_files / "text.txt", run_files / "valid.txt"
+    for path, count in ((text, 20), (valid, 5)):
+        lines = ["".join(generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 60)) for _ in range(count)]
+        path.write_text("\n".join(lines) + "\n")
+    run(command(run_files, "out", "--text", str(text), "--valid", str(valid), steps=1, save_seconds=9))
+    learnt = read_json(run_files / "out/trunk.json")["pretraining"]
+    assert (learnt["train_sequences"], learnt["valid_sequences"], learnt["left_out_near_test"]) == (20, 5, 0)
+
+
+def test_a_divergence_is_told_and_nothing_of_it_kept(tmp_path):
+    settings = PretrainSettings(steps=400, learning_rate=1, warmup_steps=0, **SMALL)
+    network = new_network(settings, repeats(5, 0).frequencies())
+    with torch.no_grad():
+        network.lm_head.bias[5] = math.nan
+    trunk = Trunk(network, "broken", "", CPU)
+    with pytest.raises(FoldgraftError, match=r"no finite number at step 0; lower trunk\.pretrain\.learning_rate"):
+        pretrain(repeats(50, 0), repeats(5, 1), settings, CPU, tmp_path / "state", trunk)
+    assert not (tmp_path / "state").exists()

@@ -1,8 +1,13 @@
 """Exactly one source, and what is refused before any job runs."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
+from running import ROOT, planned, snakemake
 
+from foldgraft.errors import FoldgraftError
+from foldgraft.plan import configure
 from foldgraft.trunk.settings import DEFAULT_MODEL, PretrainSettings, TrunkSettings
 
 
@@ -16,6 +21,7 @@ def test_default_is_the_smallest_model():
     ("given", "source"),
     [
         ({"model": "esm2_t12_35M_UR50D"}, "model"),
+        ({"model": "esm1b_t33_650M_UR50S"}, "model"),
         ({"checkpoint": "x.pt"}, "checkpoint"),
         ({"pretrain": {}}, "pretrain"),
     ],
@@ -30,12 +36,17 @@ def test_each_source_survives_json(given, source):
     ("given", "reason"),
     [
         ({"model": DEFAULT_MODEL, "pretrain": {}}, "only one of"),
-        ({"model": "esm1b_t33_650M_UR50S"}, "ESM-1b trunks cannot be used yet"),
+        ({"model": "esm1_t6_43M_UR50S"}, "an ESM-1 cannot be a trunk"),
         ({"model": "esm2_t6"}, "may be one of esm2_t6_8M_UR50D"),
         ({"url": "file:///etc"}, "url"),
         ({"pretrain": {"width": 30, "heads": 4}}, "even multiple"),
         ({"pretrain": {"width": 20, "heads": 4}}, "even multiple"),
         ({"pretrain": {"dim": 128}}, "dim"),
+        (
+            {"pretrain": {"from": DEFAULT_MODEL, "layers": 2, "heads": 4}},
+            "layers and heads: the shape is that of `from`",
+        ),
+        ({"pretrain": {"start": DEFAULT_MODEL}}, "start"),
     ],
 )
 def test_refused(given, reason):
@@ -47,3 +58,55 @@ def test_pretraining_is_always_bounded():
     assert PretrainSettings().minutes == 5
     assert PretrainSettings(steps=3).minutes is None
     assert (PretrainSettings(steps=3, minutes=2).minutes, PretrainSettings(steps=0).steps) == (2, 0)
+
+
+def test_going_on_takes_shape_and_a_small_rate_from_what_it_goes_on_from():
+    settings = TrunkSettings(pretrain={"from": "mine/model.safetensors", "steps": 10})
+    assert (settings.pretrain.layers, settings.pretrain.learning_rate) == (None, 1e-4)
+    assert (str(settings.local), settings.published, settings.source) == ("mine/model.safetensors", None, "pretrain")
+    assert TrunkSettings.model_validate_json(settings.model_dump_json()) == settings
+    given = TrunkSettings(pretrain={"from": DEFAULT_MODEL, "learning_rate": 3e-4})
+    assert (given.published, given.local, given.pretrain.learning_rate) == (DEFAULT_MODEL, None, 3e-4)
+
+
+def test_what_is_downloaded_and_what_converted():
+    assert (TrunkSettings().published, TrunkSettings().local) == (DEFAULT_MODEL, None)
+    assert str(TrunkSettings(checkpoint="x.pt").local) == "x.pt"
+    scratch = TrunkSettings(pretrain={"layers": None})
+    assert (scratch.published, scratch.local, scratch.pretrain.layers) == (None, None, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"checkpoint": "none.pt"}, r"trunk\.checkpoint: none\.pt does not exist"),
+        ({"pretrain": {"from": "none.pt"}}, r"trunk\.pretrain\.from: none\.pt does not exist"),
+        ({"pretrain": {"corpus": ["none*.xz"]}}, r"trunk\.pretrain\.corpus: 'none\*\.xz' matches no file"),
+        ({"pretrain": {"valid": "none.xz"}}, r"trunk\.pretrain\.valid: none\.xz does not exist"),
+    ],
+)
+def test_a_missing_file_stops_before_any_job(tmp_path, monkeypatch, given, reason):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FoldgraftError, match=reason):
+        configure({"synth": {}, "trunk": given}, check=True)
+
+
+def test_the_rule_hands_on_what_is_learnt_from_and_kept_away_from(tmp_path):
+    for name in ("a.txt", "b.txt", "valid.txt", "start.pt"):
+        (tmp_path / name).write_text("MKT\n")
+    pretrain = {"from": "start.pt", "corpus": ["[ab].txt"], "valid": "valid.txt", "steps": 1}
+    config = {
+        "run": "x",
+        "synth": {"families": 8, "labels": 80},
+        "trunk": {"pretrain": pretrain},
+        "experiments": {"solubility": {"task": "solubility", "cross_validate": True}},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    done = snakemake(tmp_path, "trunk", "-n", "-p", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = planned(done.stdout)
+    assert jobs["trunk_convert"] == jobs["trunk_pretrain"] == 1 and "fetch_sequences" not in jobs
+    words = " ".join(done.stdout.partition("foldgraft trunk pretrain")[2].split())
+    assert "--text a.txt --text b.txt" in words and "--valid valid.txt" in words and "--cross-validated labels" in words
+    assert "--start results/x/trunk/start/model.safetensors" in words
+    assert "--checkpoint start.pt" in done.stdout

@@ -33,6 +33,7 @@ pathvars:
 
 STORE = CONFIG.store
 DATA = CONFIG.data
+REPLAY = [CONFIG.replay] if CONFIG.replay else []
 STRUCTURE_SHARDS = list(PLAN.structures)
 LABEL_SHARDS = list(PLAN.labels)
 SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
@@ -40,7 +41,9 @@ CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
 DIGESTS = PLAN.structures
 TABLE_DIGEST = PLAN.table
 SEQUENCES_DIGEST = PLAN.sequences
+SIFTS_DIGEST = PLAN.sifts
 ALIGNMENT_DIGEST = PLAN.alignments
+SUPPLIED_DIGEST = PLAN.supplied
 PREDICT_DIGEST = PLAN.predict
 SYNTH = CONFIG.synth is not None
 VIEWER = [str(path) for path in (Path("resources/3Dmol-min.js"), ROOT / "resources/3Dmol-min.js") if path.exists()][:1]

@@ -2,6 +2,8 @@
 Curate: raw structure files become protein chains.
 
 in   fetch/structures/<shard>.parquet     which files of the store make up the shard (schema: foldgraft.records.lock)
+     fetch/sifts.parquet                  residues of UniProt entries, if the run has it (foldgraft.records.sifts)
+     FASTA files                          that curate.sequences names, for files without SEQRES
      the store                            mmCIF and PDB files, each under the sha256 of its bytes
 out  curate/chains/<shard>.parquet        one row per protein chain (schema: foldgraft.records.chains)
      curate/rejects/<shard>.csv           what was dropped: id, rule, value, reason
@@ -15,6 +17,7 @@ Memory is that of one structure file and a few dozen chains, however many there 
 rule curate_shard:
     input:
         lock="<results>/fetch/structures/{shard}.parquet",
+        sifts=["<results>/fetch/sifts.parquet"] if SIFTS else [],
         code=code("curate"),
     output:
         chains="<results>/curate/chains/{shard}.parquet",
@@ -32,6 +35,9 @@ rule curate_shard:
     params:
         settings=settings("curate"),
         store=STORE,
+        data=DATA,
+        digest=SUPPLIED_DIGEST,
+        sifts=lambda wildcards, input: flags("--sifts", input.sifts),
     shell:
         """
         python -m foldgraft curate shard \
@@ -39,6 +45,8 @@ rule curate_shard:
             --store {params.store:q} \
             --chains {output.chains:q} \
             --rejects {output.rejects:q} \
+            --data {params.data:q} \
+            {params.sifts:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """

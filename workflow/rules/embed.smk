@@ -1,24 +1,110 @@
 """
-Embed: every unique sequence of a shard once through the frozen trunk.
+Embed: every unique sequence of the run once through the frozen trunk.
 
 in   trunk/model.safetensors, trunk/trunk.json
-     curate/chains/<shard>.parquet or fetch/labels/<shard>.parquet
-out  embed/<shard>.safetensors     residue embeddings and their means (schema: foldgraft.records.embeddings)
-     embed/rejects/<shard>.csv     id, rule, value, reason
+     fetch/labels/<shard>.parquet, curate/chains/<shard>.parquet and curate/index.parquet
+out  embed/<shard>.safetensors         residue embeddings and their means (schema: foldgraft.records.embeddings)
+     embed/rejects/<shard>.csv         id, rule, value, reason
+     embed/repeats/<kind>.parquet      which sequences of a shard an earlier one embeds; <kind> is labels or structures
+     embed/repeats/<kind>.json         for each shard a digest of its ids, its sequences, and which it leaves out
+
+A sequence belongs to the first shard that holds it. Labels come first: solubility heads then read the shards of labels
+alone. Structures are embedded only if an experiment has the feature `embedding`, or on demand: `snakemake embed`.
 """
+
+import json
+from functools import cache
+
+
+def kind_of(shard):
+    """What a shard holds."""
+    return "labels" if shard.startswith("labels-") else "structures"
+
+
+def tables(kind):
+    """Tables that together hold all sequences of a kind."""
+    if kind == "structures":
+        return ["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else []
+    return expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS)
+
+
+def repeats_of(wildcards):
+    """What the shard leaves to earlier ones; the digest is beside it."""
+    return str(CONFIG.results / "embed/repeats" / f"{kind_of(wildcards.shard)}.parquet")
 
 
 def sequences_of(wildcards):
     """The table of a shard: chains of structures, or labelled sequences."""
-    folder = "fetch/labels" if wildcards.shard in LABEL_SHARDS else "curate/chains"
-    return f"<results>/{folder}/{wildcards.shard}.parquet"
+    folder = "fetch/labels" if kind_of(wildcards.shard) == "labels" else "curate/chains"
+    return str(CONFIG.results / folder / f"{wildcards.shard}.parquet")
+
+
+def when_compared(wildcards):
+    """No file, but that the shard waits until all tables of its kind have been compared."""
+    checkpoints.embed_repeats.get(kind=kind_of(wildcards.shard))
+    return []
+
+
+def embedded(kind):
+    """Files that together hold the embeddings of all sequences of a kind."""
+    shards = LABEL_SHARDS + (STRUCTURE_SHARDS if kind == "structures" else [])
+    return expand("<results>/embed/{shard}.safetensors", shard=shards)
+
+
+@cache
+def digests(path, time):
+    """The digests by shard; read once for all jobs of a plan."""
+    return json.loads(path.read_text())
+
+
+def digest_of(wildcards):
+    """The digest of the shard."""
+    path = Path(repeats_of(wildcards)).with_suffix(".json")
+    return digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if path.exists() else ""
+
+
+# Whatever changes anywhere makes the repeats anew; but embedding is dear, so only a shard whose digest changes is to be
+# embedded anew. An input would rerun all of them, since Snakemake judges inputs before the jobs that make them. Hence a
+# checkpoint, and the tables are parameters with that digest. Before it is known a plan counts all shards.
+checkpoint embed_repeats:
+    input:
+        labels=tables("labels"),
+        index=lambda wildcards: tables("structures") if wildcards.kind == "structures" else [],
+        code=code("embed"),
+    output:
+        repeats="<results>/embed/repeats/{kind}.parquet",
+        digests="<results>/embed/repeats/{kind}.json",
+    log:
+        "<logs>/embed/repeats/{kind}.log",
+    benchmark:
+        "<benchmarks>/embed/repeats/{kind}.tsv"
+    wildcard_constraints:
+        kind="labels|structures",
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+        index=lambda wildcards, input: flags("--index", input.index),
+    shell:
+        """
+        python -m foldgraft embed repeats \
+            {params.labels:q} \
+            {params.index:q} \
+            --repeats {output.repeats:q} \
+            --digests {output.digests:q} \
+            2>{log:q}
+        """
 
 
 rule embed_shard:
     input:
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
-        sequences=sequences_of,
+        compared=when_compared,
         code=code("embed"),
     output:
         embeddings="<results>/embed/{shard}.safetensors",
@@ -36,12 +122,16 @@ rule embed_shard:
         gpu=1,
     params:
         settings=settings("embed"),
+        sequences=sequences_of,
+        repeats=repeats_of,
+        digest=digest_of,
     shell:
         """
         python -m foldgraft embed shard \
             --trunk {input.trunk:q} \
             --description {input.description:q} \
-            --sequences {input.sequences:q} \
+            --sequences {params.sequences:q} \
+            --repeats {params.repeats:q} \
             --embeddings {output.embeddings:q} \
             --rejects {output.rejects:q} \
             --settings {params.settings:q} \

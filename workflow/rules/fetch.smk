@@ -1,17 +1,33 @@
 """
 Fetch: what the configuration names comes into the store, and the lock says what came from where.
 
-in   the configuration's structures, sequences and solubility; or synth/ for a generated proteome
-out  fetch/structures/<shard>.parquet     what became of each structure of the shard (schema: foldgraft.records.lock)
+in   the configuration's structures, sequences and solubility; or synth/ for a generated proteome; or, in place of
+     the network and of local files, the lock of an earlier run and the store (replay)
+out  fetch/structures/<shard>.parquet     what became of each structure of the shard (schema: foldgraft.records.lock);
+                                          a withdrawn entry is followed by its successors
+     fetch/search.txt                     entries that a query found, one id on a line
+     fetch/search.parquet                 where that list lies in the store (schema: foldgraft.records.lock)
      fetch/sequences.fasta.gz             all sequences, each id once
      fetch/sequences.parquet              where they came from (schema: foldgraft.records.lock)
+     fetch/sifts.parquet                  which residues of a chain are which of UniProt (foldgraft.records.sifts)
+     fetch/sifts_lock.parquet             where that came from (schema: foldgraft.records.lock)
      fetch/labels/<shard>.parquet         labelled sequences (schema: foldgraft.records.labels)
-     fetch/search.txt                     entries that a query found, one id on a line
      fetch/lock.parquet                   all pieces of the lock, and the labelled table
      the store                            the files themselves, each under the sha256 of its bytes
 
-The only stage, beside trunk, that needs the network; local files need none.
+The only stage, beside trunk, that needs the network; local files and a replay need none. A job that may download has one
+of the resource `network`: `--resources network=2` bounds how many of them run, and ask a service, at a time.
 """
+
+SIFTS = CONFIG.structures.sifts if CONFIG.structures else None
+SEARCHING = bool(CONFIG.structures and CONFIG.structures.rcsb.query)
+BOUNDS = {"shard_size", "max_file_mb"}
+REMOTE = {"max_decompressed_mb", "refreshed_after", "services"}
+
+
+def of_local_files(wildcards):
+    """Whether the shard is one of local files, which no service concerns."""
+    return wildcards.shard.startswith("files-")
 
 
 def searched(wildcards):
@@ -21,9 +37,11 @@ def searched(wildcards):
 rule fetch_search:
     input:
         synth=synth_inputs("structures"),
+        replay=REPLAY,
         code=code("fetch"),
     output:
         ids="<results>/fetch/search.txt",
+        lock="<results>/fetch/search.parquet",
     log:
         "<logs>/fetch/search.log",
     benchmark:
@@ -34,17 +52,23 @@ rule fetch_search:
     resources:
         mem_mb=1000,
         runtime=60,
+        network=1,
     params:
         query=settings("structures", include={"rcsb"}),
-        services=settings("fetch", include={"services"}),
+        services=settings("fetch", include={"refreshed_after", "services"}),
         data=DATA,
+        store=STORE,
+        replay=flags("--replay", REPLAY),
         known=[DIGESTS[shard] for shard in STRUCTURE_SHARDS if shard.startswith("files-")],
     shell:
         """
         python -m foldgraft fetch search \
             --structures @/dev/stdin \
             --data {params.data:q} \
+            --store {params.store:q} \
+            {params.replay:q} \
             --ids {output.ids:q} \
+            --lock {output.lock:q} \
             --settings {FETCH:q} \
             2>{log:q} <<<{STRUCTURES:q}
         """
@@ -54,6 +78,7 @@ rule fetch_structures:
     input:
         synth=synth_inputs("structures"),
         search=searched,
+        replay=REPLAY,
         code=code("fetch"),
     output:
         lock="<results>/fetch/structures/{shard}.parquet",
@@ -67,12 +92,14 @@ rule fetch_structures:
     resources:
         mem_mb=1000,
         runtime=240,
+        network=lambda wildcards: 0 if of_local_files(wildcards) else 1,
     params:
-        bounds=settings("fetch", include={"shard_size", "max_file_mb", "max_decompressed_mb", "services"}),
+        bounds=lambda wildcards: settings("fetch", include=BOUNDS if of_local_files(wildcards) else BOUNDS | REMOTE),
         data=DATA,
         store=STORE,
         source="synth" if SYNTH else "files",
         search=lambda wildcards, input: flags("--search", input.search),
+        replay=flags("--replay", REPLAY),
         digest=lambda wildcards: DIGESTS[wildcards.shard],
     shell:
         """
@@ -82,6 +109,7 @@ rule fetch_structures:
             --data {params.data:q} \
             --source {params.source} \
             {params.search:q} \
+            {params.replay:q} \
             --store {params.store:q} \
             --lock {output.lock:q} \
             --settings {FETCH:q} \
@@ -92,6 +120,7 @@ rule fetch_structures:
 rule fetch_sequences:
     input:
         synth=synth_inputs("sequences.fasta.gz"),
+        replay=REPLAY,
         code=code("fetch"),
     output:
         fasta="<results>/fetch/sequences.fasta.gz",
@@ -106,17 +135,20 @@ rule fetch_sequences:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=240,
+        network=1,
     params:
         sequences=settings("sequences"),
-        bounds=settings("fetch", include={"max_file_mb", "services"}),
+        bounds=settings("fetch", include={"max_file_mb", "refreshed_after", "services"}),
         data=DATA,
         store=STORE,
+        replay=flags("--replay", REPLAY),
         digest=SEQUENCES_DIGEST,
     shell:
         """
         python -m foldgraft fetch sequences \
             --sequences @/dev/stdin \
             --data {params.data:q} \
+            {params.replay:q} \
             --store {params.store:q} \
             --fasta {output.fasta:q} \
             --lock {output.lock:q} \
@@ -125,9 +157,49 @@ rule fetch_sequences:
         """
 
 
+rule fetch_sifts:
+    input:
+        replay=REPLAY,
+        code=code("fetch"),
+    output:
+        table="<results>/fetch/sifts.parquet",
+        lock="<results>/fetch/sifts_lock.parquet",
+    log:
+        "<logs>/fetch/sifts.log",
+    benchmark:
+        "<benchmarks>/fetch/sifts.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=60,
+        network=1,
+    params:
+        sifts=SIFTS,
+        bounds=settings("fetch", include={"max_file_mb", "max_decompressed_mb", "refreshed_after", "services"}),
+        data=DATA,
+        store=STORE,
+        replay=flags("--replay", REPLAY),
+        digest=SIFTS_DIGEST,
+    shell:
+        """
+        python -m foldgraft fetch sifts \
+            --structures @/dev/stdin \
+            --data {params.data:q} \
+            {params.replay:q} \
+            --store {params.store:q} \
+            --table {output.table:q} \
+            --lock {output.lock:q} \
+            --settings {FETCH:q} \
+            2>{log:q} <<<{STRUCTURES:q}
+        """
+
+
 rule fetch_labels:
     input:
         synth=synth_inputs("labels.csv"),
+        replay=REPLAY,
         code=code("fetch"),
     output:
         labels="<results>/fetch/labels/{shard}.parquet",
@@ -145,6 +217,8 @@ rule fetch_labels:
         solubility=settings("solubility"),
         settings=settings("fetch", include={"label_shard_size"}),
         data=DATA,
+        store=STORE,
+        replay=flags("--replay", REPLAY),
         digest=TABLE_DIGEST,
     shell:
         """
@@ -152,6 +226,8 @@ rule fetch_labels:
             --shard {wildcards.shard} \
             --solubility {params.solubility:q} \
             --data {params.data:q} \
+            --store {params.store:q} \
+            {params.replay:q} \
             --labels {output.labels:q} \
             --settings {params.settings:q} \
             2>{log:q}
@@ -161,8 +237,11 @@ rule fetch_labels:
 rule fetch_lock:
     input:
         pieces=expand("<results>/fetch/structures/{shard}.parquet", shard=STRUCTURE_SHARDS)
-        + (["<results>/fetch/sequences.parquet"] if CONFIG.sequences else []),
+        + (["<results>/fetch/search.parquet"] if SEARCHING else [])
+        + (["<results>/fetch/sequences.parquet"] if CONFIG.sequences else [])
+        + (["<results>/fetch/sifts_lock.parquet"] if SIFTS else []),
         synth=synth_inputs("labels.csv"),
+        replay=REPLAY,
         code=code("fetch"),
     output:
         lock="<results>/fetch/lock.parquet",
@@ -181,12 +260,14 @@ rule fetch_lock:
         table=flags("--table", [Path(DATA) / CONFIG.solubility.table] if CONFIG.solubility else []),
         data=DATA,
         store=STORE,
+        replay=flags("--replay", REPLAY),
         digest=TABLE_DIGEST,
     shell:
         """
         python -m foldgraft fetch lock \
             {params.pieces:q} \
             {params.table:q} \
+            {params.replay:q} \
             --data {params.data:q} \
             --store {params.store:q} \
             --lock {output.lock:q} \

@@ -29,7 +29,7 @@ rule report_provenance:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=10,
     params:
-        config=CONFIG.model_dump_json(),
+        config=CONFIG.model_dump_json(exclude={"replay"}),
     shell:
         """
         python -m foldgraft report provenance \

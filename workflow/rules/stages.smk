@@ -40,7 +40,7 @@ rule trunk:
 
 rule embed:
     input:
-        expand("<results>/embed/{shard}.safetensors", shard=STRUCTURE_SHARDS + LABEL_SHARDS),
+        embedded("structures"),
 
 
 rule train:

@@ -1,9 +1,9 @@
 """
 Train: a head per experiment on the frozen trunk, its members, and what they say of validation and test proteins.
 
-in   cluster/split.parquet, fetch/labels/<shard>.parquet and embed/<shard>.safetensors     for solubility
+in   cluster/split.parquet, fetch/labels/<shard>.parquet and the embeddings of labels       for solubility
      cluster/split.parquet, targets/<shard>.parquet and, as the features want them,
-     msa/coevolution/<shard>.parquet and embed/<shard>.safetensors                         for contacts
+     msa/coevolution/<shard>.parquet and the embeddings of labels and structures            for contacts
      trunk/model.safetensors, trunk/trunk.json
 out  train/<experiment>/head.safetensors         all members; schema: foldgraft.models.head_file
      train/<experiment>/history.csv              member, epoch, train_loss, valid_loss, valid_metric, lr, seconds
@@ -13,18 +13,16 @@ out  train/<experiment>/head.safetensors         all members; schema: foldgraft.
 """
 
 
-def wanted_by(feature, pattern):
-    """Input function: shards that a contact experiment reads only if its features name this one."""
-    return lambda wildcards: (
-        expand(pattern, shard=STRUCTURE_SHARDS) if feature in CONFIG.experiments[wildcards.experiment].features else []
-    )
+def wanted_by(feature, files):
+    """Input function: files that a contact experiment reads only if its features name this one."""
+    return lambda wildcards: files if feature in CONFIG.experiments[wildcards.experiment].features else []
 
 
 rule train_solubility:
     input:
         split="<results>/cluster/split.parquet",
         labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
-        embeddings=expand("<results>/embed/{shard}.safetensors", shard=LABEL_SHARDS),
+        embeddings=embedded("labels"),
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
         code=code("train"),
@@ -74,8 +72,10 @@ rule train_contact:
     input:
         split="<results>/cluster/split.parquet",
         targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
-        coevolution=wanted_by("coevolution", "<results>/msa/coevolution/{shard}.parquet"),
-        embeddings=wanted_by("embedding", "<results>/embed/{shard}.safetensors"),
+        coevolution=wanted_by(
+            "coevolution", expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS)
+        ),
+        embeddings=wanted_by("embedding", embedded("structures")),
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
         code=code("train"),

@@ -1,22 +1,32 @@
 """
-Trunk: the language model that all heads stand on; one of three rules, as the configuration says.
+Trunk: the language model that all heads stand on; one of three rules, as the configuration says. A pretraining that
+goes on from another trunk has that downloaded or converted first, into trunk/start/.
 
-in   nothing (download), the file that trunk.checkpoint names (convert), or, to pretrain,
-     fetch/sequences.fasta.gz, and cluster/split.parquet with curate/index.parquet and fetch/labels/<shard>.parquet:
-     what is near a protein of the test split is not learnt from
+in   nothing (download), the file that trunk.checkpoint or trunk.pretrain.from names (convert), or, to pretrain,
+     fetch/sequences.fasta.gz or the texts of trunk.pretrain.corpus, and cluster/split.parquet with
+     curate/index.parquet and fetch/labels/<shard>.parquet: what is near a protein of the test split, or of any fold
+     where an experiment is cross-validated, is not learnt from
 out  trunk/model.safetensors     the tensors, by fair-esm's names
      trunk/trunk.json            name, architecture, source, sha256 of the tensors; a pretraining's figures
      trunk/history.csv           (pretrain) step, seconds, tokens, learning_rate, train_loss, valid_perplexity
+     trunk/state.safetensors     (pretrain, while unfinished) from which a pretraining that was interrupted goes on
 """
 
-if CONFIG.trunk.source == "model":
+from foldgraft.records.files import matches
+from foldgraft.trunk.settings import PUBLISHED
+
+PRETRAIN = CONFIG.trunk.pretrain
+GIVEN = "<results>/trunk/start" if PRETRAIN else "<results>/trunk"
+TEXTS = matches(list(PRETRAIN.corpus), Path(DATA), "trunk.pretrain.corpus") if PRETRAIN else []
+
+if CONFIG.trunk.published:
 
     rule trunk_download:
         input:
             code=code("trunk"),
         output:
-            weights="<results>/trunk/model.safetensors",
-            description="<results>/trunk/trunk.json",
+            weights=f"{GIVEN}/model.safetensors",
+            description=f"{GIVEN}/trunk.json",
         log:
             "<logs>/trunk/download.log",
         benchmark:
@@ -25,10 +35,11 @@ if CONFIG.trunk.source == "model":
             "../../envs/foldgraft.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            # the file in float32, and once more as it is written
+            mem_mb=lambda wildcards, attempt: max(8000, 2 * PUBLISHED[CONFIG.trunk.published] // 2**20) * attempt,
             runtime=120,
         params:
-            settings=settings("trunk"),
+            settings=settings("trunk", include={"model": True, "url": True, "pretrain": {"start"}}),
             downloads=Path(STORE) / "trunks",
         shell:
             """
@@ -41,15 +52,15 @@ if CONFIG.trunk.source == "model":
             """
 
 
-if CONFIG.trunk.source == "checkpoint":
+if CONFIG.trunk.local:
 
     rule trunk_convert:
         input:
-            checkpoint=Path(DATA) / CONFIG.trunk.checkpoint,
+            checkpoint=Path(DATA) / CONFIG.trunk.local,
             code=code("trunk"),
         output:
-            weights="<results>/trunk/model.safetensors",
-            description="<results>/trunk/trunk.json",
+            weights=f"{GIVEN}/model.safetensors",
+            description=f"{GIVEN}/trunk.json",
         log:
             "<logs>/trunk/convert.log",
         benchmark:
@@ -70,11 +81,15 @@ if CONFIG.trunk.source == "checkpoint":
             """
 
 
-if CONFIG.trunk.source == "pretrain":
+if PRETRAIN:
 
     rule trunk_pretrain:
         input:
-            sequences="<results>/fetch/sequences.fasta.gz",
+            sequences=[] if TEXTS else ["<results>/fetch/sequences.fasta.gz"],
+            text=[Path(DATA) / path for path in TEXTS],
+            valid=[Path(DATA) / PRETRAIN.valid] if PRETRAIN.valid else [],
+            start=[f"{GIVEN}/model.safetensors"] if PRETRAIN.start else [],
+            about_start=[f"{GIVEN}/trunk.json"] if PRETRAIN.start else [],
             split="<results>/cluster/split.parquet",
             index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
             labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
@@ -96,13 +111,20 @@ if CONFIG.trunk.source == "pretrain":
             gpu=1,
         params:
             settings=settings("trunk"),
+            text=lambda wildcards, input: flags("--sequences", input.sequences) + flags("--text", input.text),
+            valid=lambda wildcards, input: flags("--valid", input.valid),
+            start=lambda wildcards, input: flags("--start", input.start),
+            crossed=flags("--cross-validated", CROSS_VALIDATED),
             index=lambda wildcards, input: flags("--index", input.index),
             labels=lambda wildcards, input: flags("--labels", input.labels),
         shell:
             """
             python -m foldgraft trunk pretrain \
-                --sequences {input.sequences:q} \
+                {params.text:q} \
+                {params.valid:q} \
+                {params.start:q} \
                 --split {input.split:q} \
+                {params.crossed:q} \
                 {params.index:q} \
                 {params.labels:q} \
                 --weights {output.weights:q} \

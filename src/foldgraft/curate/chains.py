@@ -1,15 +1,19 @@
 """From an entry to its protein chains as rows of `foldgraft.records.chains`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from foldgraft.curate.conformers import observed, one_conformer
-from foldgraft.curate.entry import Atoms, Entry, Polymer, text
+from foldgraft.curate.entry import NOTHING, Atoms, Entry, Polymer, text
 from foldgraft.curate.letters import LETTER_ORDER, atom_places, letter
+from foldgraft.curate.references import completed
+from foldgraft.curate.tables import numbers
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.chains import Chain
 from foldgraft.records.files import checked_id, sequence_sha256
+from foldgraft.records.sifts import Segment
 from foldgraft.residues import ATOM_INDEX, ATOMS
 
 CA = ATOM_INDEX["CA"]
@@ -20,29 +24,27 @@ def chain_id(entry: str, polymer: Polymer) -> str:
     return f"{entry}_{polymer.label_asym_id}"
 
 
-def protein_chains(name: str, entry: Entry, source: str) -> Iterator[Chain | FoldgraftError]:
-    """Yield each declared protein chain of an entry; one whose name cannot serve as an id comes as the error."""
+def protein_chains(
+    name: str, entry: Entry, source: str, sifts: Mapping[tuple[str, str], Sequence[Segment]] = MappingProxyType({})
+) -> Iterator[Chain | FoldgraftError]:
+    """Yield each protein chain of an entry; one whose name cannot serve as an id comes as the error.
+
+    Segments of UniProt entries are those of `sifts`, by (entry, auth_asym_id), where it has the chain, else the file's.
+    """
     seen = observed(entry.atoms)
-    by_asym = _members(entry.atoms.asym)
+    by_asym = entry.atoms.by_asym()
     for polymer in entry.polymers:
-        members = by_asym.get(polymer.label_asym_id.encode("latin-1", "replace"), np.empty(0, dtype=np.int64))
+        members = by_asym.get(polymer.label_asym_id.encode("latin-1", "replace"), NOTHING)
         try:
             checked_id(chain_id(name, polymer), "chain")
         except FoldgraftError as error:
             yield error
             continue
-        yield _chain(name, entry, polymer, entry.atoms.take(members[seen[members]]), source)
+        segments = sifts.get((name.lower(), polymer.auth_asym_id or ""), polymer.segments)
+        yield _chain(name, entry, polymer, entry.atoms.take(members[seen[members]]), source, segments)
 
 
-def _members(asym: np.ndarray) -> dict[bytes, np.ndarray]:
-    """Indices of the atoms of each chain, in file order."""
-    names, code = np.unique(asym, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(code, minlength=len(names)))[:-1])
-    return dict(zip(names.tolist(), parts, strict=True)) if len(names) else {}
-
-
-def _chain(name: str, entry: Entry, polymer: Polymer, atoms: Atoms, source: str) -> Chain:
+def _chain(name: str, entry: Entry, polymer: Polymer, atoms: Atoms, source: str, segments: Sequence[Segment]) -> Chain:
     length = len(polymer.monomers)
     where = np.minimum(np.searchsorted(polymer.numbers, atoms.number), length - 1)
     declared = polymer.numbers[where] == atoms.number
@@ -60,13 +62,12 @@ def _chain(name: str, entry: Entry, polymer: Polymer, atoms: Atoms, source: str)
 
     coordinates = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
     b_factor = np.full(length, np.nan, dtype=np.float32)
-    numbers = np.full(length, "", dtype=object)
     place = atom_places(atoms.name, letters[where])
     spots = np.flatnonzero(place >= 0)[::-1]  # backwards, so that of atoms named twice the first stays
     coordinates[where[spots], place[spots]] = atoms.position[spots]
     alpha = spots[place[spots] == CA]
-    b_factor[where[alpha]] = atoms.b_factor[alpha]
-    numbers[where[alpha]] = np.char.add(atoms.auth_number[alpha], atoms.insertion[alpha])
+    b_factor[where[alpha]] = numbers(atoms.b_factor[alpha])  # of the few that are needed
+    author = _author_numbers(polymer, atoms, where)
 
     sequence = "".join(known[residue] for residue in residues)
     return Chain(
@@ -78,13 +79,30 @@ def _chain(name: str, entry: Entry, polymer: Polymer, atoms: Atoms, source: str)
         sequence=sequence,
         sequence_sha256=sequence_sha256(sequence),
         resolved=np.isfinite(coordinates[:, CA, 0]),
-        auth_seq_id=[text(n) if n else "" for n in numbers],
+        label_seq_id=polymer.numbers.astype(np.int32),
+        auth_seq_id=author,
         coordinates=coordinates,
         b_factor=b_factor,
         method=entry.header.method,
         resolution=entry.header.resolution,
         released=entry.header.released,
-        uniprot=polymer.uniprot,
+        uniprot=",".join(dict.fromkeys(segment.accession for segment in segments)) or polymer.uniprot,
         organism=polymer.organism,
         source=source,
+        r_free=entry.header.r_free,
+        revised=entry.header.revised,
+        models=entry.header.models,
+        uniprot_segments=completed(segments, polymer.numbers, author),
     )
+
+
+def _author_numbers(polymer: Polymer, atoms: Atoms, where: np.ndarray) -> list[str]:
+    """Author number with insertion code of each residue: that of its first atom, else of the table of the polymer."""
+    first = np.full(len(polymer.monomers), -1)
+    first[where[::-1]] = np.arange(len(where))[::-1]
+    numbers = list(polymer.author) or [""] * len(first)
+    seen = np.flatnonzero(first >= 0)
+    found = np.char.add(atoms.auth_number[first[seen]], atoms.insertion[first[seen]])
+    for at, number in zip(seen.tolist(), found.tolist(), strict=True):
+        numbers[at] = text(number)
+    return numbers

@@ -24,10 +24,14 @@ def shard(
     store: Annotated[Path, typer.Option(help="Folder of the content-addressed store.")],
     chains: Annotated[Path, typer.Option(help="Table of chains to write.")],
     rejects: Annotated[Path, typer.Option(help="Table of rejects to write.")],
+    data: Annotated[Path, typer.Option(help="Folder from which the patterns of supplied sequences start.")] = Path(),
+    sifts: Annotated[
+        Path | None, typer.Option(help="fetch/sifts.parquet: segments of UniProt entries, before those of the files.")
+    ] = None,
     settings: Annotated[CurateSettings, option(CurateSettings)] = CurateSettings(),
 ) -> None:
     """Curate the structures of one shard."""
-    curate_shard(lock, store, chains, rejects, settings)
+    curate_shard(lock, store, chains, rejects, settings, data, sifts)
 
 
 @app.command()

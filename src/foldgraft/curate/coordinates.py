@@ -36,24 +36,31 @@ class Residue(NamedTuple):
 def polymers_from_atoms(atoms: Atoms, parents: dict[str, str]) -> tuple[Atoms, list[Polymer]]:
     """Number the residues of each chain along its coordinates.
 
+    Parameters
+    ----------
+    atoms : Atoms
+        those to be numbered have the `number` 0; where none has, all
+    parents : dict
+        modified residue: parent
+
     Returns
     -------
     atoms : Atoms
-        the same, with `number` counted from 1 along each chain and -1 outside chains
+        the same, with `number` counted from 1 along each chain read off, and -1 where it was 0 outside of them
     polymers : list of Polymer
         one per protein chain
     """
-    eligible = atoms.number >= 0
+    eligible = atoms.number == 0
     if not eligible.any():
         eligible = np.ones(len(atoms), dtype=bool)
-    number = np.full(len(atoms), -1, dtype=np.int64)
+    number = np.where(eligible, -1, atoms.number)
     polymers = []
     for asym in dict.fromkeys(atoms.asym[eligible].tolist()):
         members = np.flatnonzero(eligible & (atoms.asym == asym))
         chain = [residue for residue in _residues(atoms.take(members)) if _in_protein(residue, parents)]
         monomers: list[str] = []
         for before, residue in zip([None, *chain], chain, strict=False):
-            monomers += [""] * (missing_between(before, residue) if before else 0) + [residue.name]
+            monomers += [""] * (missing_between(before, residue) if before else 0) + [residue.name or "UNK"]
             number[members[residue.start : residue.stop]] = len(monomers)
         if chain:
             polymers.append(
@@ -63,6 +70,7 @@ def polymers_from_atoms(atoms: Atoms, parents: dict[str, str]) -> tuple[Atoms, l
                     entity=text(atoms.entity[members[0]]) or None,
                     monomers=monomers,
                     numbers=np.arange(1, len(monomers) + 1),
+                    declared=False,
                 )
             )
     return replace(atoms, number=number), polymers

@@ -1,8 +1,14 @@
 """What a reader makes of a structure file, whatever its format: a header, protein chains, and their atoms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
+
+from foldgraft.records.sifts import Segment
+
+NOTHING = np.empty(0, dtype=np.int64)
 
 
 class UnreadableError(Exception):
@@ -20,6 +26,9 @@ class Header:
     method: str | None = None  # upper case; PREDICTED for models
     resolution: float | None = None  # angstrom
     released: str | None = None  # ISO date
+    revised: str | None = None  # ISO date of the last revision
+    r_free: float | None = None
+    models: int = 1
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,9 @@ class Polymer:
     numbers: np.ndarray  # (L,) int64, ascending label numbers
     uniprot: str | None = None
     organism: str | None = None
+    segments: Sequence[Segment] = ()
+    author: Sequence[str] = ()  # (L,) author numbers of the file's table of the polymer, resolved or not; or none
+    declared: bool = True  # False if it was read off the coordinates
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Atoms:
     altloc: np.ndarray  # (A,) S, empty where there is one conformer only
     occupancy: np.ndarray  # (A,) float64
     position: np.ndarray  # (A, 3) float64, angstrom
-    b_factor: np.ndarray  # (A,) float64
+    b_factor: np.ndarray  # (A,) float64, or S as `tables.numbers` reads it
     auth_number: np.ndarray  # (A,) S, author residue number
     insertion: np.ndarray  # (A,) S, insertion code, empty where none
     auth_asym: np.ndarray  # (A,) S
@@ -59,6 +71,16 @@ class Atoms:
         """The atoms that a mask or an index array picks."""
         return Atoms(**{name: column[which] for name, column in vars(self).items()})
 
+    def by_asym(self) -> dict[bytes, np.ndarray]:
+        """Indices of the atoms of each chain, in file order; chains in the order of their first atoms."""
+        edges = np.flatnonzero(self.asym[1:] != self.asym[:-1]) + 1
+        bounds = [0, *edges.tolist(), len(self)]
+        runs: dict[bytes, list[np.ndarray]] = {}
+        for start, stop in pairwise(bounds):
+            if start < stop:
+                runs.setdefault(self.asym[start].item(), []).append(np.arange(start, stop))
+        return {asym: parts[0] if len(parts) == 1 else np.concatenate(parts) for asym, parts in runs.items()}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -68,6 +90,7 @@ class Entry:
     polymers: list[Polymer]
     atoms: Atoms
     parents: dict[str, str] = field(default_factory=dict)  # modified residue: parent, by the file's own tables
+    others: Sequence[tuple[str, str]] = ()  # label_asym_id and kind of the polymers that are no protein
 
 
 def text(value: bytes) -> str:

@@ -10,6 +10,7 @@ Decisions
 - Only atoms that the parent has are placed. Selenium stands in for the sulphur of its parent.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import gemmi
@@ -27,6 +28,15 @@ SELENIUM = {"M": ATOM_INDEX["SD"], "C": ATOM_INDEX["SG"], "U": ATOM_INDEX["SG"]}
 
 _SORTED_NAMES = np.array(sorted(name.encode() for name in ATOMS))
 _SORTED_PLACE = np.array([ATOM_INDEX[name.decode()] for name in _SORTED_NAMES])
+
+
+def only_parents(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Parent of each modified residue, from (name, parents) as a file's tables pair them; '' if there are several."""
+    parents: dict[str, set[str]] = {}
+    for name, stated in pairs:
+        if stated:
+            parents.setdefault(name, set()).update(stated.upper().replace(",", " ").split())
+    return {name: next(iter(found)) if len(found) == 1 else "" for name, found in parents.items()}
 
 
 def letter(name: str, parents: dict[str, str]) -> str:

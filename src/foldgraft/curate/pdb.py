@@ -1,10 +1,13 @@
 """Legacy PDB files to an entry, by way of gemmi, which also aligns the model to SEQRES where there is one.
 
+A chain that SEQRES leaves out is read off its coordinates; one that SEQRES names and that has no atom is unresolved.
+
 A blank chain name becomes A, or the first free letter where another chain is called A. Atom records whose
 coordinates are no numbers are left out before parsing, since a fixed-column parser would read them as zero.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from string import ascii_uppercase
 
@@ -13,9 +16,12 @@ import numpy as np
 
 from foldgraft.curate.coordinates import polymers_from_atoms
 from foldgraft.curate.entry import Atoms, Entry, Header, Polymer, UnreadableError, one_line, text
-from foldgraft.curate.letters import is_amino_acid
+from foldgraft.curate.letters import is_amino_acid, only_parents
+from foldgraft.curate.references import dbref_segments, pdb_organisms
 
 ATOM_RECORD = (b"ATOM  ", b"HETATM")
+MODEL_RECORD = re.compile(rb"^MODEL ", re.MULTILINE)
+FREE_R = re.compile(rb"^REMARK   3 +FREE R VALUE *(?:\(NO CUTOFF\))? *: *(0?\.[0-9]+)", re.MULTILINE)
 NUMBER = re.compile(rb" *[+-]?(?:\d+\.?\d*|\.\d+) *")
 
 
@@ -38,17 +44,20 @@ def read_pdb(content: bytes) -> Entry:
     structure.assign_label_seq_id()
     names = _names(structure[0])
     atoms, sequences = _atoms(structure, names)
-    parents = {
-        residue.res_id.name: residue.parent_comp_id for residue in structure.mod_residues if residue.parent_comp_id
-    }
-    if sequences:
-        polymers = [_declared(asym, auth, monomers) for asym, (auth, monomers) in sequences.items()]
-        polymers = [
-            polymer for polymer in polymers if sum(map(is_amino_acid, polymer.monomers)) * 2 > len(polymer.monomers)
-        ]
-    else:
-        atoms, polymers = polymers_from_atoms(atoms, parents)
-    return Entry(_header(structure, lines), _described(polymers, lines), atoms, parents)
+    for chain, monomers in _unmodelled(lines, set(names)).items():
+        sequences.setdefault(chain.strip() or chain, (chain, monomers))
+    parents = only_parents((residue.res_id.name, residue.parent_comp_id) for residue in structure.mod_residues)
+    polymers, others = [], []
+    for asym, (auth, monomers) in sequences.items():
+        if sum(map(is_amino_acid, monomers)) * 2 > len(monomers):
+            polymers.append(_declared(asym, auth, monomers))
+        else:
+            others.append((asym, f"polymer of {', '.join(sorted(set(monomers))[:5])}"))
+    if not sequences or (atoms.number == 0).any():
+        atoms, read_off = polymers_from_atoms(atoms, parents)
+        polymers += read_off
+    header = _header(structure, lines, len(MODEL_RECORD.findall(content)))
+    return Entry(header, _described(polymers, lines), atoms, parents, others)
 
 
 def first_model(content: bytes) -> list[bytes]:
@@ -116,11 +125,27 @@ def _declared(asym: str, auth: str, monomers: list[str]) -> Polymer:
     return Polymer(asym, auth.strip() or None, None, monomers, np.arange(1, len(monomers) + 1))
 
 
-def _header(structure: gemmi.Structure, lines: list[bytes]) -> Header:
+def _unmodelled(lines: list[bytes], modelled: set[str]) -> dict[str, list[str]]:
+    """SEQRES of the chains that have no atom, by chain name."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith(b"SEQRES") and (name := text(line[11:12])) not in modelled:
+            found.setdefault(name, []).extend(text(line[19:70]).split())
+    return {name: monomers for name, monomers in found.items() if monomers}
+
+
+def _header(structure: gemmi.Structure, lines: list[bytes], models: int) -> Header:
     method = structure.info["_exptl.method"] if "_exptl.method" in structure.info else ""  # noqa: SIM401
-    dates = [_date(line[13:22]) for line in lines if line.startswith(b"REVDAT   1 ")]
-    resolution = structure.resolution if 0 < structure.resolution < 1000 else None
-    return Header(method.strip().upper() or None, resolution, next((date for date in dates if date), None))
+    dated = [(text(line[7:10]).strip(), _date(line[13:22])) for line in lines if line.startswith(b"REVDAT")]
+    free = FREE_R.search(b"\n".join(line for line in lines if line.startswith(b"REMARK   3")))
+    return Header(
+        method=method.strip().upper() or None,
+        resolution=structure.resolution if 0 < structure.resolution < 1000 else None,
+        released=next((date for number, date in dated if number == "1" and date), None),
+        revised=max((date for _, date in dated if date), default=None),
+        r_free=(float(free[1]) or None) if free else None,
+        models=max(models, 1),
+    )
 
 
 def _date(field: bytes) -> str | None:
@@ -134,23 +159,13 @@ def _date(field: bytes) -> str | None:
 
 
 def _described(polymers: list[Polymer], lines: list[bytes]) -> list[Polymer]:
-    """The chains with UniProt accessions from DBREF, and the organism if the file names only one."""
-    accessions: dict[str, dict[str, None]] = {}
-    for line in lines:
-        if line.startswith(b"DBREF ") and line[26:32].strip() == b"UNP":
-            accessions.setdefault(text(line[12:13]), {})[text(line[33:41]).strip()] = None
-    found = re.findall(rb"^SOURCE.*ORGANISM_SCIENTIFIC: *([^;\n]*)", b"\n".join(lines), re.MULTILINE)
-    organisms = {text(name).strip().capitalize() for name in found}
-    organism = organisms.pop() if len(organisms) == 1 else None
+    """The chains with their organism and the UniProt segments of DBREF."""
+    segments, organism = dbref_segments(lines), pdb_organisms(lines)
     return [
-        Polymer(
-            label_asym_id=p.label_asym_id,
-            auth_asym_id=p.auth_asym_id,
-            entity=p.entity,
-            monomers=p.monomers,
-            numbers=p.numbers,
-            uniprot=",".join(accessions.get(p.auth_asym_id or " ", {})) or None,
-            organism=organism,
+        replace(
+            polymer,
+            segments=segments.get(polymer.auth_asym_id or " ", ()),
+            organism=organism.get(polymer.auth_asym_id or " ", organism.get("")),
         )
-        for p in polymers
+        for polymer in polymers
     ]

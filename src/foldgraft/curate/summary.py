@@ -1,59 +1,106 @@
-"""All shards together: the index of chains and the table of rejects."""
+"""All shards together: the index of chains and the table of rejects, a shard in memory at a time."""
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import chains as chain_records
 from foldgraft.records import index as index_records
-from foldgraft.records.rejects import COLUMNS, read_rejects, write_rejects
-from foldgraft.records.tables import read_rows, write_frame
+from foldgraft.records.rejects import read_rejects, write_rejects
+from foldgraft.records.tables import read_arrays, read_rows, row_writer
 
 LIGHT = ["id", "entry", "sequence", "sequence_sha256", "resolved"]
+
+Reject = tuple[str, str, str, str]
 
 
 def summarise(chains: list[Path], rejects: list[Path], index: Path, rejects_out: Path) -> None:
     """Write the index of the chains of all shards and their rejects, in the order of the shards.
 
+    A chain that a second shard holds as well (two withdrawn entries may have one successor) counts as of the first
+    shard, and is a reject in the second. Memory is that of a row group, and eight bytes for each chain.
+
     Raises
     ------
     FoldgraftError
-        if no chain is left, with the commonest reasons, or if two chains have the same id; the table of rejects is
-        written all the same.
+        if no chain is left, with the commonest reasons; or if two chains with one id have different sequences, since
+        two inputs then bear one name. The table of rejects is written all the same.
     """
-    dropped = (
-        pd.concat([read_rejects(path) for path in rejects], ignore_index=True)
-        if rejects
-        else pd.DataFrame(columns=COLUMNS)
-    )
-    write_rejects(rejects_out, dropped[COLUMNS].itertuples(index=False, name=None))
-    frame = pd.DataFrame([row for path in chains for row in _index_rows(path)], columns=index_records.SCHEMA.names)
-    if frame.empty:
-        raise FoldgraftError(f"no protein chain is left: {_commonest(dropped)}; see {rejects_out} for each")
-    twice = frame["id"][frame["id"].duplicated()]
-    if len(twice):
-        raise FoldgraftError(f"chain {twice.iloc[0]} comes from two inputs; name each entry once in the configuration")
-    write_frame(index, frame, index_records.SCHEMA)
+    twice = _named_twice(chains)
+    reasons: Counter[tuple[str, str]] = Counter()
+    again, clash = _repeats(chains, twice) if twice else ([], None)
+    write_rejects(rejects_out, _counted(chain(_rows(rejects), again), reasons))
+    if clash:
+        raise FoldgraftError(f"chain {clash} comes from two inputs; give each entry a name of its own")
+    with row_writer(index, index_records.SCHEMA, group=4096) as table:
+        for row in _first_ones(chains, twice):
+            table.write(row)
+        if not table.count:
+            raise FoldgraftError(f"no protein chain is left: {_commonest(reasons)}; see {rejects_out} for each")
 
 
-def _index_rows(path: Path) -> list[dict[str, object]]:
-    return [
-        {
-            "id": row["id"],
-            "entry": row["entry"],
-            "sequence": row["sequence"],
-            "sequence_sha256": row["sequence_sha256"],
-            "length": len(row["sequence"]),
-            "resolved_fraction": float(np.mean(row["resolved"])),
-            "shard": path.stem,
-        }
-        for row in read_rows(path, chain_records.SCHEMA, LIGHT)
-    ]
+def _named_twice(chains: list[Path]) -> set[str]:
+    """Ids that more than one row bears; other ids only if their digests of 64 bits are the same, which does no harm."""
+    ids = (row["id"] for path in chains for row in read_rows(path, chain_records.SCHEMA, ["id"]))
+    digests = np.fromiter(map(_digest, ids), dtype=np.uint64)
+    digests.sort()
+    repeated = set(digests[1:][digests[1:] == digests[:-1]].tolist())
+    if not repeated:
+        return set()
+    ids = (row["id"] for path in chains for row in read_rows(path, chain_records.SCHEMA, ["id"]))
+    return {name for name in ids if _digest(name) in repeated}
 
 
-def _commonest(dropped: pd.DataFrame) -> str:
-    reasons = Counter(zip(dropped["rule"], dropped["reason"], strict=True)).most_common(3)
-    return ", ".join(f"{count} x {rule} ({reason})" for (rule, reason), count in reasons) or "there was no input"
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+
+
+def _repeats(chains: list[Path], twice: set[str]) -> tuple[list[Reject], str | None]:
+    """A reject for each further row of a chain, and the first chain whose rows differ in sequence, if any."""
+    sequences: dict[str, str] = {}
+    again, clash = [], None
+    for path in chains:
+        for row in read_rows(path, chain_records.SCHEMA, ["id", "sequence_sha256"]):
+            name, sequence = row["id"], row["sequence_sha256"]
+            if name not in twice:
+                continue
+            if name in sequences:
+                again.append((name, "repeated", path.stem, "an earlier shard holds this chain"))
+                clash = clash or (name if sequences[name] != sequence else None)
+            sequences.setdefault(name, sequence)
+    return again, clash
+
+
+def _first_ones(chains: list[Path], twice: set[str]) -> Iterator[dict[str, Any]]:
+    """Rows of the index: all chains, those named twice where they come first."""
+    seen: set[str] = set()
+    for path in chains:
+        for row in read_arrays(path, chain_records.SCHEMA, LIGHT):
+            if row["id"] in twice:
+                if row["id"] in seen:
+                    continue
+                seen.add(row["id"])
+            resolved = float(np.mean(row.pop("resolved")))
+            yield row | {"length": len(row["sequence"]), "resolved_fraction": resolved, "shard": path.stem}
+
+
+def _rows(rejects: Iterable[Path]) -> Iterator[Reject]:
+    for path in rejects:
+        yield from read_rejects(path).itertuples(index=False, name=None)
+
+
+def _counted(rows: Iterable[Reject], reasons: Counter[tuple[str, str]]) -> Iterator[Reject]:
+    for row in rows:
+        reasons[row[1], row[3]] += 1
+        yield row
+
+
+def _commonest(reasons: Counter[tuple[str, str]]) -> str:
+    listed = ", ".join(f"{count} x {rule} ({reason})" for (rule, reason), count in reasons.most_common(3))
+    return listed or "there was no input"

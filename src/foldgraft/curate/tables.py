@@ -5,6 +5,8 @@ several times faster than reading token by token. The cut is taken only when it 
 have the same length, and each row has exactly one token in each column. Any other file goes through gemmi's tokenizer.
 """
 
+from typing import NamedTuple
+
 import gemmi
 import numpy as np
 
@@ -15,29 +17,38 @@ WANTED = (
 SPARE = {"label_asym_id": "auth_asym_id", "label_comp_id": "auth_comp_id", "label_atom_id": "auth_atom_id"}
 """Columns that serve where the first is absent."""
 MODEL = "pdbx_PDB_model_num"
+CUT = "_atom_site.cut"
+"""Stands in the rest of the file where the table was."""
 QUOTES = (34, 39)
 
 Columns = dict[str, np.ndarray]
 
 
-def split_atoms(content: bytes) -> tuple[Columns | None, bytes]:
+class AtomTable(NamedTuple):
+    """Columns of the first model, (A,) bytes each, and how many models the table holds."""
+
+    columns: Columns
+    models: int
+
+
+def split_atoms(content: bytes) -> tuple[AtomTable | None, bytes]:
     """The wanted `_atom_site` columns of the first model, if aligned, and the rest of the file for an ordinary reader.
 
     Returns
     -------
-    columns : dict of (A,) bytes arrays, or None if the table is absent or not aligned
-    rest : bytes, the content without the tables that were cut out; all of it if columns is None
+    table : AtomTable, or None if the table is absent or not aligned
+    rest : bytes, the content with the tag `CUT` in place of the table; all of it if table is None
     """
     loop = _find_loop(content, b"_atom_site.")
     if loop is None:
         return None, content
     start, body, end, tags = loop
-    columns = _aligned(content[body:end], tags)
-    if columns is None:
+    table = _aligned(content[body:end], tags)
+    if table is None:
         return None, content
-    rest = content[:start] + content[end:]
+    rest = content[:start] + CUT.encode() + b" 1\n" + content[end:]
     loop = _find_loop(rest, b"_atom_site_anisotrop.")
-    return columns, rest if loop is None else rest[: loop[0]] + rest[loop[2] :]
+    return table, rest if loop is None else rest[: loop[0]] + rest[loop[2] :]
 
 
 def _find_loop(content: bytes, category: bytes) -> tuple[int, int, int, list[str]] | None:
@@ -55,7 +66,7 @@ def _find_loop(content: bytes, category: bytes) -> tuple[int, int, int, list[str
     return start, at, end, tags
 
 
-def _aligned(body: bytes, tags: list[str]) -> Columns | None:
+def _aligned(body: bytes, tags: list[str]) -> AtomTable | None:
     width = body.find(b"\n") + 1
     if width == 0 or len(body) % width or b"#" in body or b";" in body:
         return None
@@ -65,13 +76,17 @@ def _aligned(body: bytes, tags: list[str]) -> Columns | None:
     if len(spans) != len(tags) or not (rows[:, -1] == 10).all() or not _one_token_each(filled, spans):
         return None
     place = dict(zip(tags, spans, strict=True))
-    if "group_PDB" not in place or not np.isin(_cells(rows, place["group_PDB"]), (b"ATOM", b"HETATM")).all():
+    groups = _cells(rows, place["group_PDB"]) if "group_PDB" in place else None
+    if groups is None or not ((groups == b"ATOM") | (groups == b"HETATM")).all():
         return None
+    models = 1
     if MODEL in place:
         a, b = place[MODEL]
         first = (rows[:, a:b] == rows[0, a:b]).all(axis=1)
-        rows = rows if first.all() else rows[first]
-    return {tag: _cells(rows, place[tag]) for tag in _chosen(tags)}
+        if not first.all():
+            models = len(np.unique(_cells(rows, place[MODEL])))
+            rows = rows[first]
+    return AtomTable({tag: _cells(rows, place[tag]) for tag in _chosen(tags)}, models)
 
 
 def _spans(filled: np.ndarray) -> list[tuple[int, int]]:
@@ -81,9 +96,13 @@ def _spans(filled: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _one_token_each(filled: np.ndarray, spans: list[tuple[int, int]]) -> bool:
-    """Whether each row has exactly one token in each span: as many tokens as spans, and no span empty."""
-    starts = np.count_nonzero(filled[:, 1:] & ~filled[:, :-1], axis=1) + filled[:, 0]
-    if not (starts == len(spans)).all():
+    """Whether each row has exactly one token in each span: no span is empty, and there are no more tokens than that.
+
+    Rows end in a line feed, so that tokens of one row do not run on into the next.
+    """
+    flat = filled.ravel()
+    starts = np.count_nonzero(flat[1:] > flat[:-1]) + int(flat[0])
+    if starts != len(filled) * len(spans):
         return False
     return all(filled[:, a].all() or filled[:, b - 1].all() or filled[:, a:b].any(axis=1).all() for a, b in spans)
 
@@ -104,26 +123,24 @@ def _cells(rows: np.ndarray, span: tuple[int, int]) -> np.ndarray:
 
 def _unquoted(column: np.ndarray) -> np.ndarray:
     first = column.view(np.uint8).reshape(len(column), -1)[:, 0]
-    for at in np.flatnonzero(np.isin(first, QUOTES)).tolist():
+    for at in np.flatnonzero((first == QUOTES[0]) | (first == QUOTES[1])).tolist():
         column[at] = column[at][1:-1] if column[at][:1] == column[at][-1:] else column[at]
     return column
 
 
-def atom_columns(block: gemmi.cif.Block) -> Columns:
+def atom_columns(block: gemmi.cif.Block) -> AtomTable:
     """The same columns by way of gemmi, in whatever layout they are; empty if there are none."""
     table = block.find_loop("_atom_site.Cartn_x")
     if not table:
         pairs = {tag: block.find_value(f"_atom_site.{tag}") for tag in (*WANTED, *SPARE.values())}
-        return {tag: _bytes([value]) for tag, value in pairs.items() if value}
+        return AtomTable({tag: _bytes([value]) for tag, value in pairs.items() if value}, 1)
     loop = table.get_loop()
     tags = [tag.split(".", 1)[1] for tag in loop.tags]
     values, width = loop.values, len(tags)
     columns = {tag: _bytes(values[tags.index(tag) :: width]) for tag in _chosen(tags)}
-    if MODEL in tags:
-        models = np.array(values[tags.index(MODEL) :: width])
-        first = models == models[0]
-        columns = {tag: column[first] for tag, column in columns.items()}
-    return columns
+    models = np.array(values[tags.index(MODEL) :: width]) if MODEL in tags else np.zeros(len(values) // width)
+    first = models == models[0]
+    return AtomTable({tag: column[first] for tag, column in columns.items()}, len(np.unique(models)))
 
 
 def _bytes(values: list[str]) -> np.ndarray:
@@ -140,7 +157,9 @@ def cleared(column: np.ndarray) -> np.ndarray:
 
 
 def numbers(column: np.ndarray, missing: float = np.nan) -> np.ndarray:
-    """A text column as float64, `missing` where it is no number."""
+    """A text column as float64, `missing` where it is no number; a column of numbers comes as float64."""
+    if len(column) > 1 and column[0] == column[-1] and (column == column[0]).all():  # most often the occupancies
+        return numbers(column[:1], missing).repeat(len(column))
     try:
         return column.astype(np.float64)
     except ValueError:
@@ -155,8 +174,8 @@ def _number(value: bytes, missing: float) -> float:
 
 
 def integers(column: np.ndarray) -> np.ndarray:
-    """A text column as int64, -1 where it is no integer between 0 and 2**31."""
-    null = np.isin(column, (b"", b".", b"?"))
+    """A text column as int64, -1 where it is no integer from 1 to 2**31 - 1."""
+    null = (column == b"") | (column == b".") | (column == b"?")
     values = numbers(np.where(null, b"-1", column), -1.0)
-    good = np.isfinite(values) & (values >= 0) & (values < 2**31) & (values == np.floor(values))
+    good = np.isfinite(values) & (values >= 1) & (values < 2**31) & (values == np.floor(values))
     return np.where(good, values, -1).astype(np.int64)

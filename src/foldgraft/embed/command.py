@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
+from foldgraft.embed.repeats import elsewhere, write_repeats
 from foldgraft.embed.settings import EmbedSettings
 from foldgraft.embed.shard import embed_shard
 from foldgraft.models.trunk import Trunk
@@ -19,14 +21,27 @@ def embed() -> None:
 
 
 @app.command()
+def repeats(
+    repeats: Annotated[Path, typer.Option(help="Table to write, parquet.")],
+    digests: Annotated[Path, typer.Option(help="Digest of each shard's part of it to write, JSON.")],
+    labels: Annotated[list[Path] | None, typer.Option(help="Shard of labelled sequences; repeat for each.")] = None,
+    index: Annotated[Path | None, typer.Option(help="Index of all chains, to find the repeats of structures.")] = None,
+) -> None:
+    """Find the sequences of a shard that an earlier one embeds."""
+    write_repeats(labels or [], index, repeats, digests)
+
+
+@app.command()
 def shard(
     trunk: Annotated[Path, typer.Option(help="model.safetensors of the trunk.")],
     description: Annotated[Path, typer.Option(help="trunk.json of the trunk.")],
-    sequences: Annotated[Path, typer.Option(help="Table of chains or of labels, parquet.")],
+    sequences: Annotated[Path, typer.Option(help="Table of chains or of labels, parquet; named after the shard.")],
+    repeats: Annotated[Path, typer.Option(help="Which sequences of a shard an earlier one embeds.")],
     embeddings: Annotated[Path, typer.Option(help="Embeddings to write, safetensors.")],
     rejects: Annotated[Path, typer.Option(help="Table of what cannot be embedded to write, CSV.")],
     settings: Annotated[EmbedSettings, option(EmbedSettings)] = EmbedSettings(),
 ) -> None:
     """Embed the unique sequences of one shard, pooled and per residue."""
-    loaded = Trunk.load(trunk, description, batch_tokens=settings.batch_tokens)
-    embed_shard(sequences, loaded, embeddings, rejects, settings)
+    precision = getattr(torch, settings.precision)
+    loaded = Trunk.load(trunk, description, batch_tokens=settings.batch_tokens, precision=precision)
+    embed_shard(sequences, elsewhere(repeats, sequences.stem), loaded, embeddings, rejects, settings)

@@ -11,10 +11,11 @@ from foldgraft.fetch.inputs import (
     file_items,
     rcsb_items,
     sequence_paths,
+    sifts_path,
     table_path,
 )
 from foldgraft.fetch.settings import SequencesSettings, SolubilitySettings, StructuresSettings
-from foldgraft.fetch.tables import Sequence, merged, read_labels, read_sequences
+from foldgraft.fetch.tables import Sequence, merged, read_labels, read_sequences, tabbed
 from foldgraft.records.files import checked_id
 
 
@@ -43,7 +44,8 @@ def check(
 
 
 def check_structures(structures: StructuresSettings, data: Path) -> None:
-    """Ids are legal and none comes twice, within a source or in two."""
+    """Ids are legal and none comes twice, within a source or in two; a local table of SIFTS is there."""
+    sifts_path(structures, data)
     readers: tuple[Callable[[], list[Item]], ...] = (
         lambda: file_items(structures, data),
         lambda: rcsb_items(structures),
@@ -73,7 +75,7 @@ def check_sequences(sequences: SequencesSettings, data: Path) -> None:
 
 def check_labels(solubility: SolubilitySettings, data: Path) -> None:
     """The table has its columns, and each row an id of its own, a sequence and a label."""
-    for _ in read_labels(table_path(solubility, data), solubility.columns):
+    for _ in read_labels(table_path(solubility, data), solubility.columns, tabbed(solubility.table)):
         pass
 
 

@@ -1,11 +1,14 @@
-"""HTTP with manners: time-outs, retries with growing pauses, bounds, and nothing but https."""
+"""HTTP with manners: time-outs, retries with growing pauses, rates, bounds, and nothing but https."""
 
+import json
 import random
+import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,10 +20,14 @@ from foldgraft.fetch.settings import FetchSettings
 
 T = TypeVar("T")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+CONDITIONS = {"if-none-match", "if-modified-since"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 LONGEST = 120.0  # seconds between two attempts
 PATIENCE = 600.0  # seconds at most that a server may ask to wait
-CHUNK = 1 << 16
+ENOUGH = 3600.0  # seconds for one body: a server may not hold a job by a byte now and then
+RATES = {"rcsb_search": 10, "rcsb_data": 20, "alphafold": 5, "uniprot": 5}
+"""Requests per second and job. The PDB's are those of its own client, py-rcsb-api; the other two services publish none
+and ask for few. Files are served without a limit."""
 
 
 class PassingError(Exception):
@@ -32,24 +39,59 @@ class PassingError(Exception):
 
 
 class FinalError(Exception):
-    """A failure that another attempt would not mend."""
+    """A failure that another attempt would not mend; `status` is the answer's, if that was it."""
+
+    def __init__(self, reason: str, status: int | None = None):
+        super().__init__(reason)
+        self.status = status
+
+
+class StoppedError(Exception):
+    """The client was told to stop."""
+
+
+class Pace:
+    """Lets through so many requests in any second, whichever thread they come from."""
+
+    def __init__(self, rate: int):
+        self._recent: deque[float] = deque(maxlen=rate)
+        self._lock = threading.Lock()
+
+    def pause(self) -> float:
+        """Seconds to wait before the request that is hereby announced."""
+        with self._lock:
+            now = time.monotonic()
+            full = len(self._recent) == self._recent.maxlen
+            due = max(now, self._recent[0] + 1) if full else now
+            self._recent.append(due)
+            return due - now
 
 
 class Client:
-    """A connection pool that obeys the settings; safe to share between threads."""
+    """A connection pool that obeys the settings; safe to share between threads.
+
+    When a service fails again and again without an answer between, every request to it raises a `FoldgraftError`: to
+    reject item after item would stay in the lock when the service is up again.
+    """
 
     def __init__(self, settings: FetchSettings):
         contact = f"; {settings.contact}" if settings.contact else ""
+        services = settings.services.model_dump()
         self.answered = False
         self._settings = settings
         self._bound = settings.max_file_mb * 10**6
+        self._paces = {services[name].rstrip("/"): Pace(rate) for name, rate in RATES.items()}
+        self._loopback = any(urlsplit(url).hostname in LOOPBACK for url in services.values())
+        self._failures: Counter[str] = Counter()
+        self._outage = max(20, 2 * (settings.retries + 1) * settings.connections)
+        self._stopped = threading.Event()
         self._http = httpx.Client(
             timeout=settings.timeout,
             follow_redirects=True,
             max_redirects=5,
             headers={"User-Agent": f"foldgraft/{__version__} (+python-httpx{contact})", "Accept-Encoding": "identity"},
             limits=httpx.Limits(max_connections=settings.connections),
-            event_hooks={"request": [_refuse_plain]},
+            event_hooks={"request": [self._refuse_plain]},
         )
 
     def __enter__(self) -> "Client":
@@ -58,21 +100,53 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def patiently(self, attempt: Callable[[], T]) -> T:
-        """The result of `attempt`, tried again while it raises `PassingError` and the settings allow.
+    def stop(self) -> None:
+        """End every wait and every download at its next piece with a `StoppedError`."""
+        self._stopped.set()
+
+    def patiently(self, url: str, attempt: Callable[[], T]) -> T:
+        """The result of `attempt` to have something from `url`, again while it raises `PassingError` and may.
 
         Raises
         ------
         FinalError
-            at once, or `PassingError` when the last attempt has failed.
+            at once, or `PassingError` when the last attempt has failed; `FoldgraftError` when the service has stopped
+            answering.
         """
+        service = _service(url)
+
+        def counted() -> T:
+            try:
+                result = attempt()
+            except PassingError as error:
+                self._failures[service] += 1
+                if self._failures[service] >= self._outage:
+                    self._give_up(service, error)
+                raise
+            except FinalError:
+                self._failures[service] = 0
+                raise
+            self._failures[service] = 0
+            return result
+
         retrying = Retrying(
             stop=stop_after_attempt(self._settings.retries + 1),
             wait=self._pause,
+            sleep=self._sleep,
             retry=retry_if_exception_type(PassingError),
             reraise=True,
         )
-        return retrying(attempt)
+        return retrying(counted)
+
+    def _give_up(self, service: str, error: PassingError) -> NoReturn:
+        raise FoldgraftError(
+            f"{service} has stopped answering: {self._outage} attempts failed one after another, the last with: {error}"
+            "; what was downloaded is kept in the store, so run again when the service is up"
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stopped.wait(seconds):
+            raise StoppedError
 
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -82,7 +156,8 @@ class Client:
 
     @contextmanager
     def stream(self, method: str, url: str, **request: Any) -> Iterator[httpx.Response]:
-        """One attempt at a response of status 2xx, its body not yet read."""
+        """One attempt at a response of status 2xx, or 304 where it was asked for, its body not yet read."""
+        self._sleep(sum(pace.pause() for base, pace in self._paces.items() if _below(url, base)))
         try:
             with self._http.stream(method, url, **request) as response:
                 self.answered = True
@@ -92,7 +167,7 @@ class Client:
             raise FinalError("too many redirects") from None
         except httpx.TransportError as error:
             raise PassingError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FinalError(f"{type(error).__name__}: {error}") from None
 
     def check_answered(self, reasons: Iterable[str]) -> None:
@@ -106,36 +181,53 @@ class Client:
 
     def chunks(self, response: httpx.Response) -> Iterator[bytes]:
         """The body piece by piece, not more of it than the settings allow."""
-        size = 0
-        for chunk in response.iter_bytes(CHUNK):
+        size, end = 0, time.monotonic() + ENOUGH
+        for chunk in response.iter_bytes():
+            if self._stopped.is_set():
+                raise StoppedError
+            if time.monotonic() > end:
+                raise PassingError(f"the answer takes longer than {ENOUGH:.0f} s")
             size += len(chunk)
             if size > self._bound:
                 raise FinalError(f"the file is larger than {self._bound} bytes (fetch.max_file_mb)")
             yield chunk
 
-    def get(self, url: str, **request: Any) -> httpx.Response:
-        """A whole small response, its bytes as `content`, retried as the settings say."""
-        return self._whole("GET", url, **request)
+    def ask(self, url: str, question: Any = None) -> Any:
+        """The JSON that a URL answers, to a question posted as JSON if there is one; None for an empty one (204).
 
-    def post(self, url: str, **request: Any) -> httpx.Response:
-        """Like `get`, with a body."""
-        return self._whole("POST", url, **request)
+        Raises
+        ------
+        PassingError, FinalError
+            as `patiently`; an answer that is no JSON is a passing failure, a busy service's web page.
+        """
 
-    def _whole(self, method: str, url: str, **request: Any) -> httpx.Response:
-        def attempt() -> httpx.Response:
-            with self.stream(method, url, **request) as response:
+        def attempt() -> Any:
+            request = {} if question is None else {"json": question}
+            with self.stream("GET" if question is None else "POST", url, **request) as response:
                 content = b"".join(self.chunks(response))
-                headers = {
-                    k: v for k, v in response.headers.items() if k.lower() not in ("content-encoding", "content-length")
-                }
-                return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
+            if response.status_code == 204:
+                return None
+            try:
+                return json.loads(content)
+            except (ValueError, RecursionError):
+                raise PassingError(f"the answer is no JSON: it begins with {content[:40]!r}") from None
 
-        return self.patiently(attempt)
+        return self.patiently(url, attempt)
+
+    def _refuse_plain(self, request: httpx.Request) -> None:
+        """Every request passes here, those that follow a redirect too."""
+        if not allowed(str(request.url)) or (request.url.scheme == "http" and not self._loopback):
+            raise FinalError(f"refused: {request.url} is not https")
 
 
-def _refuse_plain(request: httpx.Request) -> None:
-    if not allowed(str(request.url)):
-        raise FinalError(f"refused: {request.url} is not https")
+def _below(url: str, base: str) -> bool:
+    return url.startswith(base) and url[len(base) : len(base) + 1] in ("", "/", "?")
+
+
+def _service(url: str) -> str:
+    """The host and the first folder of its path: one host may have several services."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{parts.path.strip('/').split('/')[0]}"
 
 
 def allowed(url: str) -> bool:
@@ -153,14 +245,14 @@ def check_services(settings: FetchSettings) -> None:
 
 def _judge(response: httpx.Response) -> None:
     status = response.status_code
-    if status < 300:
+    if status < 300 or (status == 304 and response.request.headers.keys() & CONDITIONS):
         return
     if status in PASSING:
-        raise PassingError(f"HTTP {status}", _asked(response.headers.get("Retry-After", "")))
-    raise FinalError(f"HTTP {status}{' (not found)' if status == 404 else ''}")
+        raise PassingError(f"HTTP {status}", seconds_asked(response.headers.get("Retry-After", "")))
+    raise FinalError(f"HTTP {status}{' (not found)' if status == 404 else ''}", status)
 
 
-def _asked(value: str) -> float:
+def seconds_asked(value: str) -> float:
     """Seconds that a Retry-After header asks for, as a number or a date."""
     try:
         seconds = float(value)
@@ -169,4 +261,4 @@ def _asked(value: str) -> float:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, TypeError):
             return 0.0
-    return min(max(seconds, 0.0), PATIENCE)
+    return min(seconds, PATIENCE) if seconds > 0 else 0.0

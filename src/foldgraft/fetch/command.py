@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from foldgraft.fetch import labels as label_shards
+from foldgraft.fetch import replay as replays
 from foldgraft.fetch import sequences as sequence_files
+from foldgraft.fetch import sifts as sifts_files
 from foldgraft.fetch import structures as structure_files
 from foldgraft.fetch.search import write_search
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
@@ -18,6 +20,10 @@ Fetch = Annotated[FetchSettings, option(FetchSettings)]
 Data = Annotated[Path, typer.Option(help="Folder that relative input paths start from.")]
 Store = Annotated[Path, typer.Option(help="Folder of the content-addressed store.")]
 Shard = Annotated[str, typer.Option(help="Name of the shard, e.g. files-00000.")]
+Replay = Annotated[
+    Path | None,
+    typer.Option(help="Whole lock of an earlier run, to do again what it says: no network and no local file is used."),
+]
 
 
 @app.callback()
@@ -34,21 +40,25 @@ def structures(
     search: Annotated[Path | None, typer.Option(help="Ids that `fetch search` found, for shards of a query.")] = None,
     source: Annotated[str, typer.Option(help="What the lock calls local files: files or synth.")] = "files",
     data: Data = Path(),
+    replay: Replay = None,
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch one shard of structures."""
-    structure_files.fetch_shard(shard, structures, search, data, store, lock, settings, source)
+    structure_files.fetch_shard(shard, structures, search, data, store, lock, settings, source, replay)
 
 
 @app.command()
 def search(
     structures: Annotated[StructuresSettings, option(StructuresSettings)],
+    store: Store,
     ids: Annotated[Path, typer.Option(help="List of ids to write.")],
+    lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
     data: Data = Path(),
+    replay: Replay = None,
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Search the PDB for entries."""
-    write_search(structures, data, ids, settings)
+    write_search(structures, data, store, ids, lock, settings, replay)
 
 
 @app.command()
@@ -58,22 +68,39 @@ def sequences(
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
     sequences: Annotated[SequencesSettings, option(SequencesSettings)],
     data: Data = Path(),
+    replay: Replay = None,
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch all sequences."""
-    sequence_files.fetch_sequences(sequences, data, store, fasta, lock, settings)
+    sequence_files.fetch_sequences(sequences, data, store, fasta, lock, settings, replay)
+
+
+@app.command()
+def sifts(
+    store: Store,
+    table: Annotated[Path, typer.Option(help="Table of segments to write.")],
+    lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
+    structures: Annotated[StructuresSettings, option(StructuresSettings)],
+    data: Data = Path(),
+    replay: Replay = None,
+    settings: Fetch = FetchSettings(),
+) -> None:
+    """Fetch the table that maps residues of the PDB to UniProt."""
+    sifts_files.fetch_sifts(structures, data, store, table, lock, settings, replay)
 
 
 @app.command()
 def labels(
     shard: Shard,
+    store: Store,
     labels: Annotated[Path, typer.Option(help="Table of labels to write.")],
     solubility: Annotated[SolubilitySettings, option(SolubilitySettings)],
     data: Data = Path(),
+    replay: Replay = None,
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Read one shard of labelled sequences."""
-    label_shards.fetch_labels(shard, solubility, data, labels, settings)
+    label_shards.fetch_labels(shard, solubility, data, store, labels, settings, replay)
 
 
 @app.command()
@@ -83,6 +110,13 @@ def lock(
     piece: Annotated[list[Path] | None, typer.Option(help="A piece of the lock; repeat for each.")] = None,
     table: Annotated[list[Path] | None, typer.Option(help="A labelled table, to be stored and locked; repeat.")] = None,
     data: Data = Path(),
+    replay: Replay = None,
 ) -> None:
     """Merge the pieces of the lock, and add the labelled tables."""
-    structure_files.merge_lock(piece or [], lock, table or [], data, store)
+    structure_files.merge_lock(piece or [], lock, table or [], data, store, replay)
+
+
+@app.command()
+def verify(lock: Annotated[Path, typer.Option(help="The lock to verify.")], store: Store) -> None:
+    """Verify that the store holds every file of a lock, byte by byte."""
+    print(f"{replays.verify(lock, store)} files of {lock} are in {store}, undamaged")

@@ -4,41 +4,100 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from foldgraft.fetch.client import Client, FinalError, PassingError
+from foldgraft.fetch.client import Client, FinalError, PassingError, allowed
 from foldgraft.fetch.inputs import Item
 from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.store import Store, decompressed, spool
+from foldgraft.fetch.withdrawn import Withdrawal, withdrawal
 
 Row = dict[str, Any]
+Trust = Callable[[Path, str, int], None]  # path, id, most bytes after decompression
 
 BLOCK = re.compile(rb"data_(\S+)", re.IGNORECASE)
 MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 HEAD = 65536  # bytes in which the name of the data block must stand
+AGAIN = "--forcerun fetch_structures tries again"
+NULLS = ("sha256", "bytes", "revision", "release", "reason")
+
+
+class Arrival(NamedTuple):
+    """A file that has come into the store, and what the server says of it."""
+
+    sha256: str
+    bytes: int
+    url: str
+    modified: str | None
+    etag: str | None
 
 
 def lock_row(item: Item, url: str, status: str, **more: object) -> Row:
-    """A row of the lock; what is not given is null."""
-    empty = dict.fromkeys(("sha256", "bytes", "revision", "release", "reason"))
-    retrieved = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"source": item.source, "id": item.id, "url": url, "retrieved": retrieved, "status": status, **empty, **more}
+    """A row of the lock but for its shard; what is not given is null."""
+    identity = {"source": item.source, "id": item.id, "url": url, "retrieved": _now(), "status": status}
+    return {**identity, **dict.fromkeys(NULLS), **more}
 
 
-def download(item: Item, client: Client, store: Store, settings: FetchSettings) -> Row:
-    """Bring one item of a web service into the store, unless it is there; a failure is a rejected row."""
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def download(item: Item, client: Client, store: Store, settings: FetchSettings, trust: Trust | None = None) -> Row:
+    """Bring one item of a web service into the store, unless it is there; a failure is a rejected row.
+
+    A withdrawn PDB entry with successors is a row of status `replaced` that names them as `successors`. `trust` raises
+    a `PassingError` for a file that is not what was asked for; by default, for no structure.
+    """
     known = store.remembered(item.source, item.id)
-    if known:
-        return known
+    if known and not _due(known, settings):
+        return _locked(known)
     url = ""
     try:
         url, version = ADDRESS[item.source](item, client, settings)
-        sha256, size, final, modified = _stored(item, url, client, store, settings)
+        arrival = _stored(item, url, client, store, settings, known, trust or believe)
     except (PassingError, FinalError) as error:
-        return lock_row(item, url, "rejected", reason=str(error))
-    row = lock_row(item, final, "stored", sha256=sha256, bytes=size, revision=version, release=modified)
-    store.remember(row)
+        if item.source == "rcsb" and isinstance(error, FinalError) and error.status == 404:
+            return _missing(item, url, client, settings)
+        if known:
+            return _locked(known) | {"reason": f"kept as it was, since it could not be asked for again: {error}"}
+        hint = f"; {AGAIN}" if isinstance(error, PassingError) and item.source != "sifts" else ""
+        return lock_row(item, url, "rejected", reason=f"{error}{hint}")
+    if known and (arrival is None or arrival.sha256 == known["sha256"]):
+        store.remember({**known, "checked": _now()})
+        return _locked(known)
+    about = {"sha256": arrival.sha256, "bytes": arrival.bytes, "revision": version, "release": arrival.modified}
+    row = lock_row(item, arrival.url, "stored", **about)
+    store.remember({**row, "asked": url, "etag": arrival.etag, "checked": row["retrieved"]})
     return row
+
+
+def _due(known: Row, settings: FetchSettings) -> bool:
+    """Whether what was downloaded is to be asked for again; days are compared, in UTC."""
+    day = settings.refreshed_after
+    return day is not None and str(known.get("checked") or known["retrieved"])[:10] < day.isoformat()
+
+
+def _locked(known: Row) -> Row:
+    return {name: known.get(name) for name in ("source", "id", "url", "retrieved", "status", *NULLS)}
+
+
+def _missing(item: Item, url: str, client: Client, settings: FetchSettings) -> Row:
+    """What becomes of an entry of which there is no file."""
+    try:
+        found = withdrawal(item.id, client, settings.services.rcsb_data)
+    except (PassingError, FinalError) as error:
+        unknown = f"HTTP 404 (not found), and whether it was withdrawn could not be asked: {error}; {AGAIN}"
+        return lock_row(item, url, "rejected", reason=unknown)
+    if found is None:
+        return lock_row(item, url, "rejected", reason="HTTP 404 (not found), and the PDB knows of no withdrawal")
+    return _withdrawn(item, url, found)
+
+
+def _withdrawn(item: Item, url: str, found: Withdrawal) -> Row:
+    if not found.successors:
+        return lock_row(item, url, "rejected", reason=f"withdrawn {found.day} without a successor: {found.why}")
+    reason = f"withdrawn {found.day}, replaced by {', '.join(found.successors)}"
+    return lock_row(item, url, "replaced", reason=reason, successors=found.successors)
 
 
 def _rcsb(item: Item, client: Client, settings: FetchSettings) -> tuple[str, str | None]:
@@ -46,44 +105,73 @@ def _rcsb(item: Item, client: Client, settings: FetchSettings) -> tuple[str, str
 
 
 def _alphafold(item: Item, client: Client, settings: FetchSettings) -> tuple[str, str | None]:
-    """The URL that the service names for the model, and the model's version: neither is guessed."""
-    answer = client.get(f"{settings.services.alphafold.rstrip('/')}/{item.place}")
+    """The URL that the service names for the model, and the model's version with its sequence's checksum: none of
+    them is guessed."""
+    nothing = f"the AlphaFold database has no model {item.id}"
     try:
-        models = answer.json()
+        models = client.ask(f"{settings.services.alphafold.rstrip('/')}/{item.place}")
+    except FinalError as error:
+        raise FinalError(nothing if error.status == 404 else str(error), error.status) from None
+    try:
         model = next(m for m in models if item.id in (m.get("entryId"), m.get("modelEntityId")))
-        return model["cifUrl"], str(model.get("latestVersion") or "") or None
+        url, version, checksum = model["cifUrl"], model.get("latestVersion"), model.get("sequenceChecksum")
+        if not allowed(url):
+            raise FinalError(f"refused: {url} is not https")
     except (ValueError, TypeError, AttributeError, KeyError, StopIteration):
-        raise FinalError(f"the AlphaFold database has no model {item.id}") from None
+        raise FinalError(nothing) from None
+    parts = [str(version) if version else "", f"sequence checksum {checksum}" if checksum else ""]
+    return url, ", ".join(filter(None, parts)) or None
 
 
 ADDRESS: dict[str, Callable[[Item, Client, FetchSettings], tuple[str, str | None]]] = {
     "rcsb": _rcsb,
     "alphafold": _alphafold,
+    "sifts": lambda item, client, settings: (item.place, None),
 }
 
 
 def _stored(
-    item: Item, url: str, client: Client, store: Store, settings: FetchSettings
-) -> tuple[str, int, str, str | None]:
-    """sha256, size, final URL and date of the file, once its bytes are in the store."""
+    item: Item,
+    url: str,
+    client: Client,
+    store: Store,
+    settings: FetchSettings,
+    known: Row | None,
+    trust: Trust,
+) -> Arrival | None:
+    """What arrived, once its bytes are in the store; None if the server says that what is known has not changed."""
 
-    def attempt() -> tuple[str, int, str, str | None]:
+    def attempt() -> Arrival | None:
         with store.incoming() as temporary:
-            with client.stream("GET", url) as response:
+            with client.stream("GET", url, headers=_conditions(url, known)) as response:
+                if response.status_code == 304:
+                    return None
+                kind = response.headers.get("Content-Type", "")
+                if kind.startswith("text/html"):
+                    raise PassingError(f"the answer is a web page ({kind})")
                 sha256, size = spool(client.chunks(response), temporary)
-                final, modified = str(response.url), response.headers.get("Last-Modified")
-            believe(temporary, item.id, settings.max_decompressed_mb * 10**6)
+                final, headers = str(response.url), response.headers
+            trust(temporary, item.id, settings.max_decompressed_mb * 10**6)
             store.adopt(temporary, sha256)
-            return sha256, size, final, modified
+            return Arrival(sha256, size, final, headers.get("Last-Modified"), headers.get("ETag"))
 
-    return client.patiently(attempt)
+    return client.patiently(url, attempt)
+
+
+def _conditions(url: str, known: Row | None) -> dict[str, str]:
+    """Headers that spare the server a file which has not changed, if it was had from the same URL."""
+    if known is None or known.get("asked") != url:
+        return {}
+    asked = {"If-None-Match": known.get("etag"), "If-Modified-Since": known.get("release")}
+    return {name: value for name, value in asked.items() if value}
 
 
 def believe(path: Path, entry: str, bound: int) -> None:
     """Raise a `PassingError` unless the file is a whole mmCIF file of this entry."""
-    head = b""
+    head = end = b""
     try:
         for piece in decompressed(path, bound):
+            end = piece[-1:] or end
             if len(head) < HEAD:
                 head += piece[:HEAD]
     except ValueError as error:
@@ -98,6 +186,8 @@ def believe(path: Path, entry: str, bound: int) -> None:
     names = {name.strip("'\"").lower() for name in _names(head, block)}
     if not names & _spellings(entry):
         raise PassingError(f"the answer is another entry: {sorted(names)[0][:40]!r}")
+    if end != b"\n":
+        raise PassingError("the file is not whole: it ends within a line")
 
 
 def _names(head: bytes, block: re.Match[bytes]) -> list[str]:

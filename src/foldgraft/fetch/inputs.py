@@ -8,7 +8,7 @@ from typing import NamedTuple
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.identifiers import accession, alphafold_entry, file_entry, pdb_id
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
-from foldgraft.fetch.tables import count_rows
+from foldgraft.fetch.tables import count_rows, tabbed
 from foldgraft.records.files import matches
 
 
@@ -44,9 +44,9 @@ def structure_shards(structures: StructuresSettings, fetch: FetchSettings, data:
     return shards
 
 
-def label_shards(solubility: SolubilitySettings, fetch: FetchSettings, data: Path) -> list[str]:
-    """Names of the shards of labelled sequences."""
-    rows = count_rows(table_path(solubility, data))
+def label_shards(solubility: SolubilitySettings, fetch: FetchSettings, path: Path) -> list[str]:
+    """Names of the shards of labelled sequences; `path` is the table's."""
+    rows = count_rows(path, tabbed(solubility.table))
     return shard_names("labels", min(rows, solubility.limit or rows), fetch.label_shard_size)
 
 
@@ -101,6 +101,22 @@ def accessions(given: list[str], key: str) -> list[str]:
     if None in found:
         raise FoldgraftError(f"{key}: {given[found.index(None)]!r} is no UniProt accession; write P69905 or A0A024R1R8")
     return [name for name in found if name]
+
+
+def sifts_path(structures: StructuresSettings, data: Path) -> Path | None:
+    """The local table of SIFTS; None if it is to be downloaded, or there is to be none.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is no such file.
+    """
+    if structures.sifts in (None, "download"):
+        return None
+    path = data / str(structures.sifts)
+    if not path.is_file():
+        raise FoldgraftError(f"structures.sifts: there is no file {path}; write download for the table of SIFTS itself")
+    return path
 
 
 def sequence_paths(sequences: SequencesSettings, data: Path) -> list[Path]:

@@ -1,41 +1,71 @@
-"""All sequences into one FASTA file: local files first, then UniProtKB."""
+"""All sequences into one FASTA file: local files first, then UniProtKB; or all of them again from a lock."""
 
 import sys
+from collections import Counter, deque
 from collections.abc import Iterator
+from datetime import date
+from functools import cached_property, lru_cache
 from pathlib import Path
-from urllib.parse import urlencode
-
-import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, PassingError, check_services
 from foldgraft.fetch.downloads import Row, lock_row
-from foldgraft.fetch.identifiers import accession
 from foldgraft.fetch.inputs import Item, accessions, sequence_paths
+from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings
 from foldgraft.fetch.store import Store
 from foldgraft.fetch.structures import file_row
-from foldgraft.fetch.tables import Sequence, letters, merged, read_sequences, subsample
+from foldgraft.fetch.tables import Sequence, merged, read_sequences, subsample
+from foldgraft.fetch.uniprot import Entry, Page, Uniprot, parse
 from foldgraft.progress import progress
-from foldgraft.records import lock as lock_records
 from foldgraft.records.fasta import write_fasta
-from foldgraft.records.tables import write_frame
+from foldgraft.records.lock import store_path, write_piece
 
+SHARD = "sequences"
 BATCH = 100  # accessions in one request, so that its URL stays short
-PAGE = 500  # the service's largest
+MOST_SUCCESSORS = 100  # entries looked at for one that was withdrawn
+AGAIN = "--forcerun fetch_sequences tries again"
+
+Answer = tuple[Entry, Page | None]  # no page: the service could not be asked
 
 
 def fetch_sequences(
-    sequences: SequencesSettings, data: Path, store: Path, fasta: Path, lock: Path, fetch: FetchSettings
+    sequences: SequencesSettings,
+    data: Path,
+    store: Path,
+    fasta: Path,
+    lock: Path,
+    fetch: FetchSettings,
+    replay: Path | None = None,
 ) -> None:
-    """Write the merged FASTA and the lock's rows: one per local file, accession, or page of a query."""
+    """Write the merged FASTA and the lock's rows: one per local file, accession, or page of a query.
+
+    With `replay`, the lock of an earlier run, both are what they were then, and nothing is read but the store.
+    """
+    if replay:
+        _replay(Replay(replay, store), sequences.limit, fasta, lock)
+        return
     rows: list[Row] = []
     check_services(fetch)
     with Client(fetch) as client:
         found = _all(sequences, data, Store(store), client, fetch, rows)
         write_merged(found, sequences.limit, fasta)
         client.check_answered(row["reason"] for row in rows if row["status"] == "rejected")
-    write_frame(lock, pd.DataFrame(rows, columns=lock_records.SCHEMA.names), lock_records.SCHEMA)
+    write_piece(lock, SHARD, rows)
+    print(", ".join(f"{n} {status}" for status, n in Counter(r["status"] for r in rows).items()), file=sys.stderr)
+
+
+def _replay(replay: Replay, limit: int | None, fasta: Path, lock: Path) -> None:
+    rows = replay.rows(SHARD)
+
+    def found() -> Iterator[Sequence]:
+        for row in rows:
+            if row["status"] == "stored":
+                path = replay.path(row)
+                yield from stored(row, path) if row["source"] == "uniprot" else read_sequences([path])
+
+    write_merged(found(), limit, fasta)
+    write_piece(lock, SHARD, rows)
 
 
 def write_merged(found: Iterator[Sequence], limit: int | None, fasta: Path) -> None:
@@ -53,85 +83,171 @@ def write_merged(found: Iterator[Sequence], limit: int | None, fasta: Path) -> N
     write_fasta(fasta, counted())
 
 
+def stored(row: Row, path: Path) -> list[Sequence]:
+    """The sequences that a row of the lock takes from its stored answer: those of a query's page, or one.
+
+    Raises
+    ------
+    FoldgraftError
+        if they are not there.
+    """
+    try:
+        found = _sequences(path)
+    except PassingError as error:
+        raise FoldgraftError(f"{row['id']}: {path}: {error}") from None
+    if not row["id"].startswith("query-"):
+        found = [record for record in found if record[0] == row["id"]]
+        if not found:
+            raise FoldgraftError(f"{row['id']}: {path} does not hold its sequence")
+    return found
+
+
+@lru_cache(maxsize=1)  # the rows of one answer follow each other
+def _sequences(path: Path) -> list[Sequence]:
+    return _living(parse(path.read_bytes()))
+
+
+def _living(entries: list[Entry]) -> list[Sequence]:
+    return [(entry.accession, entry.sequence) for entry in entries if entry.sequence]
+
+
 def _all(
     sequences: SequencesSettings, data: Path, store: Store, client: Client, fetch: FetchSettings, rows: list[Row]
 ) -> Iterator[Sequence]:
     paths = sequence_paths(sequences, data)
     rows += [file_row(path, data, store) for path in paths]
     yield from read_sequences(paths)
-    base = fetch.services.uniprot.rstrip("/")
+    service = Uniprot(fetch.services.uniprot, client, store)
     names = accessions(sequences.uniprot.accessions, "sequences.uniprot.accessions")
-    for start in range(0, len(names), BATCH):
-        yield from _batch(names[start : start + BATCH], base, client, store, rows)
+    yield from Accessions(names, service, store, fetch.refreshed_after, rows).sequences()
     if sequences.uniprot.query:
-        yield from _query(sequences.uniprot.query, sequences.limit, base, client, store, rows)
+        yield from _query(sequences.uniprot.query, sequences.limit, service, rows)
 
 
-def _batch(names: list[str], base: str, client: Client, store: Store, rows: list[Row]) -> Iterator[Sequence]:
-    """Sequences of a batch of accessions; one that the answer lacks is a rejected row."""
-    url = f"{base}/accessions?accessions={','.join(names)}&format=fasta&size={PAGE}"
-    origin: dict[str, Row] = {}
-    try:
-        for page, records in _pages(url, client, store):
-            origin |= dict.fromkeys((name for name, _ in records), page)
-            yield from records
-        reason = "UniProtKB has no such entry, or it is inactive (merged, split or deleted)"
-    except (PassingError, FinalError) as error:
-        reason = str(error)
-    for name in names:
-        item = Item("uniprot", name, name)
-        if name in origin:
-            rows.append(lock_row(item, **origin[name], status="stored"))
+class Accessions:
+    """Entries asked for by accession: what the store remembers is not asked for again, what was withdrawn is followed.
+
+    An entry stays as it is until UniProt's next release, so one that was downloaded before `refreshed_after` is asked
+    for again only if there has been one. What became of a withdrawn or missing entry is asked each time.
+    """
+
+    def __init__(self, names: list[str], service: Uniprot, store: Store, refreshed_after: date | None, rows: list[Row]):
+        self._names, self._service, self._store, self._rows = names, service, store, rows
+        self._fresh = refreshed_after.isoformat() if refreshed_after else ""
+        self._taken = set(names)
+
+    def sequences(self) -> Iterator[Sequence]:
+        """The sequences in the order of the accessions, those of successors in place of the withdrawn."""
+        for start in range(0, len(self._names), BATCH):
+            part = self._names[start : start + BATCH]
+            kept = {name: row for name in part if (row := self._kept(name))}
+            answers = self._batch([name for name in part if name not in kept])
+            for name in part:
+                if name in kept:
+                    self._rows.append(kept[name])
+                    yield from stored(kept[name], store_path(self._store.root, kept[name]["sha256"]))
+                else:
+                    yield from self._settle(name, answers.get(name) or self._single(name))
+
+    def _kept(self, name: str) -> Row | None:
+        row = self._store.remembered("uniprot", name)
+        if row and row["retrieved"] < self._fresh and (row["release"] is None or row["release"] != self._release):
+            return None
+        return row
+
+    @cached_property
+    def _release(self) -> str | None:
+        """The service's present release, by asking for any entry."""
+        _, page = self._single(self._names[0])
+        return page.release if page else None
+
+    def _batch(self, names: list[str]) -> dict[str, Answer]:
+        """Answers in use, by accession; if the service fails, it fails for all of the batch."""
+        if not names:
+            return {}
+        try:
+            page = self._service.batch(names)
+        except (PassingError, FinalError) as error:
+            return {name: _failed(name, error) for name in names}
+        return {entry.accession: (entry, page) for entry in page.entries if entry.sequence}
+
+    def _single(self, name: str) -> Answer:
+        try:
+            return self._service.entry(name)
+        except (PassingError, FinalError) as error:
+            return _failed(name, error)
+
+    def _settle(self, name: str, answer: Answer) -> Iterator[Sequence]:
+        entry, _ = answer
+        if not entry.successors:
+            yield from self._note(answer)
+            return
+        heirs = self._heirs(entry)
+        if any(heir.sequence for heir, _ in heirs):
+            self._rows.append(lock_row(_item(name), self._service.url(name), "replaced", reason=entry.withdrawn))
+            print(f"{name}: {entry.withdrawn}", file=sys.stderr)
         else:
-            rows.append(lock_row(item, url, "rejected", reason=reason))
-            print(f"{name}: {reason}", file=sys.stderr)
+            self._reject(name, f"{entry.withdrawn}, of which none could be had")
+        for heir in heirs:
+            if heir[0].accession not in self._taken:
+                self._taken.add(heir[0].accession)
+                yield from self._note(heir, f"successor of {name}")
+
+    def _heirs(self, old: Entry) -> list[Answer]:
+        """What stands at the end of each chain of successors; a chain that leads back has no end."""
+        queue, seen, found = deque(old.successors), {old.accession}, []
+        while queue and len(seen) <= MOST_SUCCESSORS:
+            name = queue.popleft()
+            if name not in seen:
+                seen.add(name)
+                answer = self._single(name)
+                queue.extend(answer[0].successors)
+                found += [] if answer[0].successors else [answer]
+        beyond = f"not asked for, since {old.accession} leads to more than {MOST_SUCCESSORS} entries"
+        return found + [(Entry(name, fault=beyond), None) for name in dict.fromkeys(queue) if name not in seen]
+
+    def _note(self, answer: Answer, reason: str | None = None) -> Iterator[Sequence]:
+        """Write down an entry that was had, or why it was not."""
+        entry, page = answer
+        if not page or not entry.sequence:
+            self._reject(entry.accession, ": ".join(filter(None, [reason, entry.withdrawn or entry.fault])))
+            return
+        row = _page_row(entry.accession, page, revision=entry.version)
+        self._store.remember(row)
+        self._rows.append({**row, "reason": reason})
+        yield entry.accession, entry.sequence
+
+    def _reject(self, name: str, reason: str) -> None:
+        self._rows.append(lock_row(_item(name), self._service.url(name), "rejected", reason=reason))
+        print(f"{name}: {reason}", file=sys.stderr)
 
 
-def _query(
-    query: str, limit: int | None, base: str, client: Client, store: Store, rows: list[Row]
-) -> Iterator[Sequence]:
+def _query(query: str, limit: int | None, service: Uniprot, rows: list[Row]) -> Iterator[Sequence]:
     """Sequences that a query finds; an answer that breaks off is an error, since a part of it would pass for all."""
-    url = f"{base}/search?{urlencode({'query': query, 'format': 'fasta', 'size': PAGE})}"
     count = 0
     try:
-        for number, (page, records) in enumerate(_pages(url, client, store)):
-            rows.append(lock_row(Item("uniprot", f"query-{number:05d}", query), **page, status="stored"))
-            yield from records
-            count += len(records)
+        for number, page in enumerate(service.query(query)):
+            rows.append(_page_row(f"query-{number:05d}", page))
+            for entry in page.entries:
+                if not entry.sequence:
+                    rows.append(lock_row(_item(entry.accession), page.url, "rejected", reason=entry.withdrawn))
+                    print(f"{entry.accession}: {entry.withdrawn}", file=sys.stderr)
+            yield from _living(page.entries)
+            count += len(page.entries)
             if limit and count >= limit:
                 return
     except (PassingError, FinalError) as error:
         raise FoldgraftError(f"sequences.uniprot.query: {query!r} failed after {count} sequences: {error}") from None
 
 
-def _pages(url: str, client: Client, store: Store) -> Iterator[tuple[dict[str, object], list[Sequence]]]:
-    """Pages of an answer, following the Link header: what the lock says of each, and its sequences."""
-    following: str | None = url
-    while following:
-        answer = client.get(following)
-        records = parse_fasta(answer.text)
-        sha256, size = store.add([answer.content])
-        release = answer.headers.get("X-UniProt-Release")
-        yield {"url": following, "sha256": sha256, "bytes": size, "release": release}, records
-        following = answer.links.get("next", {}).get("url")
+def _failed(name: str, error: PassingError | FinalError) -> Answer:
+    return Entry(name, fault=f"{error}; {AGAIN}" if isinstance(error, PassingError) else str(error)), None
 
 
-def parse_fasta(text: str) -> list[Sequence]:
-    """Records of a UniProt answer, each under its accession.
+def _page_row(name: str, page: Page, **more: object) -> Row:
+    found = {"sha256": page.sha256, "bytes": page.bytes, "release": page.release}
+    return lock_row(_item(name), page.url, "stored", **found, **more)
 
-    Raises
-    ------
-    FinalError
-        if the answer is no FASTA.
-    """
-    if text.strip() and not text.startswith(">"):
-        raise FinalError(f"the answer is no FASTA: it begins with {text[:30]!r}")
-    records = []
-    for part in text.split(">")[1:]:
-        header, _, body = part.partition("\n")
-        words = header.split("|")
-        name = accession(words[1] if len(words) > 2 else header.split(" ")[0])
-        if name is None:
-            raise FinalError(f"the answer has a record without an accession: {header[:40]!r}")
-        records.append((name, letters(body, f"UniProtKB {name}")))
-    return records
+
+def _item(name: str) -> Item:
+    return Item("uniprot", name, name)

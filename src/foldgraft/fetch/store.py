@@ -1,19 +1,22 @@
 """The content-addressed store that all runs share, and its memory of what has been downloaded."""
 
 import hashlib
+import json
 import os
 import tempfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import file_sha256, read_json, write_json
+from foldgraft.records.files import file_sha256, read_json
 from foldgraft.records.lock import store_path
 
 CHUNK = 1 << 20
+STALE = 2 * 86400.0  # seconds after which a temporary file belongs to no job any more
 
 
 class Store:
@@ -26,8 +29,13 @@ class Store:
     def incoming(self) -> Iterator[Path]:
         """A temporary file in the store, gone when the block ends."""
         folder = self.root / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder)
+        try:
+            handle, name = tempfile.mkstemp(dir=folder)
+        except (
+            FileNotFoundError
+        ):  # asked for only where it is missing, since on network file systems each question counts
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=folder)
         os.close(handle)
         path = Path(name)
         try:
@@ -35,12 +43,16 @@ class Store:
         finally:
             path.unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """Remove the temporary files that killed jobs have left; young ones may be in use."""
+        for path in (self.root / "incoming").glob("*"):
+            with suppress(FileNotFoundError):  # another job tidies too
+                if time.time() - path.stat().st_mtime > STALE:
+                    path.unlink()
+
     def adopt(self, path: Path, sha256: str) -> None:
         """Move a complete temporary file to its place."""
-        target = store_path(self.root, sha256)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o644)
-        path.replace(target)
+        _place(path, store_path(self.root, sha256))
 
     def add(self, chunks: Iterable[bytes]) -> tuple[str, int]:
         """Store bytes; returns their sha256 and how many they are."""
@@ -55,19 +67,30 @@ class Store:
         return path.is_file() and file_sha256(path) == sha256
 
     def remembered(self, source: str, name: str) -> dict[str, Any] | None:
-        """The lock row under which an item was downloaded before, if its bytes are still whole."""
+        """What was noted of an item's download, if its bytes are still whole."""
         try:
             row = read_json(self._memory(source, name))
+            return row if isinstance(row, dict) and self.holds(str(row.get("sha256"))) else None
         except FoldgraftError:
             return None
-        return row if isinstance(row, dict) and self.holds(str(row.get("sha256"))) else None
 
     def remember(self, row: dict[str, Any]) -> None:
-        """Note a download, so that no run repeats it."""
-        write_json(self._memory(row["source"], row["id"]), row)
+        """Note a download, so that no run repeats it: its lock row, and what the server is to be asked by."""
+        with self.incoming() as temporary:
+            temporary.write_text(json.dumps(row, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            _place(temporary, self._memory(row["source"], row["id"]))
 
     def _memory(self, source: str, name: str) -> Path:
         return self.root / "downloads" / source / name[-2:] / f"{name}.json"
+
+
+def _place(path: Path, target: Path) -> None:
+    path.chmod(0o644)
+    try:
+        path.replace(target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
 
 
 def spool(chunks: Iterable[bytes], path: Path) -> tuple[str, int]:

@@ -3,20 +3,22 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pandas as pd
+import pyarrow.parquet as pq
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, check_services
 from foldgraft.fetch.downloads import Row, download, lock_row
 from foldgraft.fetch.inputs import Item, structure_shards
+from foldgraft.fetch.parallel import in_parallel
+from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings, StructuresSettings
 from foldgraft.fetch.store import Store, read_chunks
+from foldgraft.fetch.withdrawn import with_successors
 from foldgraft.progress import progress
-from foldgraft.records import lock as lock_records
-from foldgraft.records.tables import read_frames, write_frame
+from foldgraft.records.lock import SCHEMA, write_piece
+from foldgraft.records.tables import read_rows, row_writer
 
 
 def fetch_shard(
@@ -28,25 +30,31 @@ def fetch_shard(
     lock: Path,
     fetch: FetchSettings,
     source: str = "files",
+    replay: Path | None = None,
 ) -> None:
     """Bring a shard that the configuration names into the store and write its piece of the lock.
 
-    Local files are noted under `source`. Whatever cannot be had is a rejected row.
+    Local files are noted under `source`. Whatever cannot be had is a rejected row. With `replay`, the lock of an
+    earlier run, the shard is what it was then, and nothing is read but the store.
     """
-    items = structure_shards(structures, fetch, data).get(shard)
-    if items is None:
+    if replay:
+        Replay(replay, store).piece(shard, lock)
+        return
+    shards = structure_shards(structures, fetch, data)
+    if shard not in shards:
         raise FoldgraftError(f"--shard: the configuration has no shard {shard!r}")
-    if shard.startswith("query-"):
-        items = searched(shard, search, fetch)
+    named = {item.id.lower() for items in shards.values() for item in items}
+    items = searched(shard, search, fetch, named) if shard.startswith("query-") else shards[shard]
     items = [item._replace(source=source) if item.source == "files" else item for item in items]
-    bring(items, data, Store(store), lock, fetch)
+    bring(items, shard, data, Store(store), lock, fetch, named)
 
 
-def searched(shard: str, search: Path | None, fetch: FetchSettings) -> list[Item]:
-    """The items of a shard of search results."""
+def searched(shard: str, search: Path | None, fetch: FetchSettings, named: set[str]) -> list[Item]:
+    """The items of a shard of search results; all of the results are added to the ids that are named."""
     if search is None:
         raise FoldgraftError("--search: a shard of a query needs the table of ids that `fetch search` writes")
     number, names = shard_number(shard), search.read_text().split()
+    named |= set(names)
     return [Item("rcsb", name, name) for name in names[number * fetch.shard_size : (number + 1) * fetch.shard_size]]
 
 
@@ -58,24 +66,43 @@ def shard_number(shard: str) -> int:
     return int(number)
 
 
-def bring(items: list[Item], data: Path, store: Store, lock: Path, fetch: FetchSettings) -> None:
-    """Store every item and write the lock's rows in the items' order."""
-    rows = list(progress(_rows(items, data, store, fetch), "fetch", total=len(items)))
-    write_frame(lock, pd.DataFrame(rows, columns=lock_records.SCHEMA.names), lock_records.SCHEMA)
+def bring(
+    items: list[Item], shard: str, data: Path, store: Store, lock: Path, fetch: FetchSettings, named: set[str]
+) -> None:
+    """Store every item and write the lock's rows in the items' order, each followed by those of its successors.
+
+    A successor whose lower-case id is `named` in the configuration comes by itself and is not taken twice.
+    """
+    store.tidy()
+    try:
+        rows = list(_rows(items, data, store, fetch, named))
+    except OSError as error:
+        raise FoldgraftError(f"the store {store.root} cannot be written or read: {error}") from None
+    write_piece(lock, shard, rows)
+    for row in rows:
+        if row["status"] == "replaced":
+            print(f"{row['id']}: {row['reason']}", file=sys.stderr)
     print(", ".join(f"{n} {status}" for status, n in Counter(r["status"] for r in rows).items()), file=sys.stderr)
 
 
-def _rows(items: list[Item], data: Path, store: Store, fetch: FetchSettings) -> Iterator[Row]:
+def _rows(items: list[Item], data: Path, store: Store, fetch: FetchSettings, named: set[str]) -> Iterator[Row]:
     if all(item.source in ("files", "synth") for item in items):
-        yield from (copy(item, data, store, fetch) for item in items)
+        yield from progress((copy(item, data, store, fetch) for item in items), "fetch", total=len(items))
         return
     check_services(fetch)
-    with Client(fetch) as client, ThreadPoolExecutor(fetch.connections) as pool:
-        rows = []
-        for row in pool.map(lambda item: download(item, client, store, fetch), items):
-            rows.append(row)
-            yield row
+    with Client(fetch) as client:
+
+        def downloaded(items: list[Item]) -> Iterator[Row]:
+            rows = in_parallel(lambda item: download(item, client, store, fetch), items, fetch.connections)
+            return progress(rows, "fetch", total=len(items))
+
+        try:
+            rows = list(with_successors(items, downloaded, named))
+        except BaseException:
+            client.stop()
+            raise
         client.check_answered(row["reason"] for row in rows if row["status"] == "rejected")
+        yield from rows
 
 
 def copy(item: Item, data: Path, store: Store, fetch: FetchSettings) -> Row:
@@ -98,12 +125,26 @@ def _pieces(path: Path, bound: int) -> Iterator[bytes]:
         raise FinalError(f"the file cannot be read ({error.strerror})") from None
 
 
-def merge_lock(pieces: Iterable[Path], lock: Path, tables: Iterable[Path], data: Path, store: Path) -> None:
-    """Write the pieces of the lock as one table, in the order given, and after them labelled tables, stored whole."""
-    rows = [file_row(table, data, Store(store)) for table in tables]
-    named = pd.DataFrame(rows, columns=lock_records.SCHEMA.names)
-    parts = [part for part in (read_frames(pieces, lock_records.SCHEMA), named) if len(part)]
-    write_frame(lock, pd.concat(parts, ignore_index=True) if parts else named, lock_records.SCHEMA)
+def merge_lock(
+    pieces: Iterable[Path], lock: Path, tables: list[Path], data: Path, store: Path, replay: Path | None = None
+) -> None:
+    """Write the pieces of the lock as one table, in the order given, and after them labelled tables, stored whole.
+
+    Raises
+    ------
+    FoldgraftError
+        if it is a replay and the lock is another than the one that is replayed.
+    """
+    with row_writer(lock, SCHEMA, group=4096) as table:
+        for piece in pieces:
+            for row in read_rows(piece, SCHEMA):
+                table.write(row)
+        named = [file_row(path, data, Store(store)) | {"shard": "labels"} for path in tables if not replay]
+        for row in Replay(replay, store).rows("labels") if replay and tables else named:
+            table.write(row)
+    if replay and not pq.read_table(lock).equals(pq.read_table(replay)):
+        lock.unlink()
+        raise FoldgraftError(f"replay: {replay} is the lock of a run with another configuration, or was edited")
 
 
 def file_row(path: Path, data: Path, store: Store) -> Row:

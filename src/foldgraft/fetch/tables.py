@@ -48,25 +48,30 @@ def letters(text: str, where: str) -> str:
     return sequence.replace("J", "X")
 
 
-def count_rows(path: Path) -> int:
-    """Number of rows below the header of a table."""
-    with _rows(path) as reader:
+def tabbed(name: str) -> bool:
+    """Whether a table of that name is tab-separated."""
+    return ".tsv" in Path(name).name.lower()
+
+
+def count_rows(path: Path, tabs: bool = False) -> int:
+    """Number of rows below the header of a table, comma- or tab-separated."""
+    with _rows(path, tabs) as reader:
         return max(sum(1 for row in reader if row) - 1, 0)
 
 
 @contextmanager
-def _rows(path: Path) -> Iterator[Iterator[list[str]]]:
+def _rows(path: Path, tabs: bool) -> Iterator[Iterator[list[str]]]:
     """The rows of a CSV or TSV table as lists; trouble with the file is a `FoldgraftError` naming it."""
     csv.field_size_limit(MAX_FIELD)
     try:
         with open_text(path) as handle:
-            yield csv.reader(handle, delimiter="\t" if ".tsv" in path.name.lower() else ",")
+            yield csv.reader(handle, delimiter="\t" if tabs else ",")
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise FoldgraftError(f"{path}: cannot be read as a table ({error})") from None
 
 
-def read_labels(path: Path, columns: ColumnsSettings) -> Iterator[Label]:
-    """Yield the rows of a labelled table.
+def read_labels(path: Path, columns: ColumnsSettings, tabs: bool = False) -> Iterator[Label]:
+    """Yield the rows of a labelled table, comma- or tab-separated.
 
     Raises
     ------
@@ -75,7 +80,7 @@ def read_labels(path: Path, columns: ColumnsSettings) -> Iterator[Label]:
         neither 0 or 1 nor a fraction, a fold that is no whole number, a sequence with other than residues.
     """
     wanted = {role: name for role, name in columns.model_dump().items() if name is not None}
-    with _rows(path) as reader:
+    with _rows(path, tabs) as reader:
         header = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
         for role, name in wanted.items():
             if name not in header:

@@ -4,16 +4,20 @@ A row says where an item came from and under which sha256 its bytes lie in the s
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records.tables import row_writer
 
 SCHEMA = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("id", pa.string(), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),
         pa.field("url", pa.string(), nullable=False),
         pa.field("sha256", pa.string()),
         pa.field("bytes", pa.int64()),
@@ -24,12 +28,14 @@ SCHEMA = pa.schema(
         pa.field("reason", pa.string()),
     ],
     metadata={
-        "source": "files, rcsb, alphafold, uniprot or synth",
+        "source": "files, rcsb, alphafold, uniprot, sifts or synth",
+        "shard": "the shard or input it belongs to: files-00000, rcsb-00000, alphafold-00000, query-00000, search, "
+        "sequences, labels or sifts",
         "url": "where it came from; file paths as given in the configuration",
         "bytes": "size as stored",
         "retrieved": "ISO time, UTC",
-        "status": "stored or rejected",
-        "reason": "why it was rejected",
+        "status": "stored, rejected, or replaced: withdrawn, its successors standing in its place",
+        "reason": "why it was rejected, what replaced it, or whose successor it is",
     },
 )
 
@@ -45,3 +51,10 @@ def store_path(store: Path, sha256: str) -> Path:
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise FoldgraftError(f"lockfile: {sha256[:80]!r} is not a sha256 in lower-case hexadecimal digits")
     return Path(store) / sha256[:2] / sha256
+
+
+def write_piece(path: Path, shard: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows of one shard or input; what a row says of its shard is overwritten."""
+    with row_writer(path, SCHEMA, group=4096) as table:
+        for row in rows:
+            table.write({**row, "shard": shard})

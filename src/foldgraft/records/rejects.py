@@ -1,5 +1,6 @@
 """What was dropped and why: `rejects/<shard>.csv` of a stage."""
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,8 +15,10 @@ COLUMNS = ["id", "rule", "value", "reason"]
 
 def write_rejects(path: Path, rows: Iterable[tuple[str, str, str, str]]) -> None:
     """Write (id, rule, value, reason) rows; an empty table has its header."""
-    with atomic(path) as temporary:
-        pd.DataFrame(list(rows), columns=COLUMNS).to_csv(temporary, index=False)
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        table = csv.writer(handle, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(rows)
 
 
 def read_rejects(path: Path) -> pd.DataFrame:

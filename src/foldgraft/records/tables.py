@@ -38,7 +38,11 @@ class RowWriter:
 @contextmanager
 def row_writer(path: Path, schema: pa.Schema, group: int = 32) -> Iterator[RowWriter]:
     """Write a table row by row; it appears under its name only when complete."""
-    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as parquet:
+    recurring = [f.name for f in schema if not pa.types.is_list(f.type)]  # a dictionary of coordinates is a waste
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=recurring) as parquet,
+    ):
         writer = RowWriter(parquet, schema, group)
         yield writer
         writer.flush()

@@ -1,4 +1,9 @@
-"""Structure targets: `targets/<shard>.parquet`, one row per chain."""
+"""Structure targets: `targets/<shard>.parquet`, one row per chain.
+
+In the file a pair of residues takes about 0.45 bytes, compressed, and a residue 50 to 60 more; unpacked in memory a
+pair takes 3 bytes and a residue 64. With `targets.orientations` a pair takes 1.7 bytes more in the file and 6 more in
+memory. A chain of 300 residues is thus 37 kB, or 112 kB with orientations. benchmarks/benchmark_targets.py measures it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.records.tables import read_arrays, read_rows
 from foldgraft.residues import PI_PERIODIC
 
@@ -39,6 +45,37 @@ SCHEMA = pa.schema(
 )
 
 
+ORIENTATIONS = ("distance", "omega", "theta", "phi")
+ORIENTATION_CLASSES = {"distance": 37, "omega": 25, "theta": 25, "phi": 13}
+"""How many classes each has, class 0 included; a masked pair is of none."""
+
+WITH_ORIENTATIONS = pa.schema(
+    [*SCHEMA, *(pa.field(f"orientation_{name}", pa.list_(pa.uint8()), nullable=False) for name in ORIENTATIONS)],
+    metadata={
+        **{key.decode(): value.decode() for key, value in SCHEMA.metadata.items()},
+        "orientation_distance": "(L * (L - 1) / 2,) class of the CB-CB distance, the CB of a glycine being virtual: "
+        f"0 for 20 angstrom and more, else 1 to 36 in steps of 0.5 from 2, the first open below; {MASKED} where masked",
+        "orientation_omega": "(L * (L - 1) / 2,) class of the torsion CA-CB-CB-CA: 0 for 20 angstrom and more, else "
+        f"1 to 24 in steps of 15 degrees from -180; {MASKED} where masked",
+        "orientation_theta": "(2, L * (L - 1) / 2) class of the torsion N-CA-CB-CB, as omega's; row 0 of i seeing j "
+        "for i < j, row 1 of j seeing i",
+        "orientation_phi": "(2, L * (L - 1) / 2) class of the angle CA-CB-CB, rows as theta's: 0 for 20 angstrom and "
+        f"more, else 1 to 12 in steps of 15 degrees from 0; {MASKED} where masked",
+    },
+)
+"""Of a shard made with `targets.orientations`."""
+
+
+@dataclass(frozen=True)
+class Orientations:
+    """Classes of every pair of a chain (Yang et al. 2020); `MASKED` where there is no truth, 0 beyond 20 angstrom."""
+
+    distance: np.ndarray  # (P,) uint8 of 37 classes, P = L * (L - 1) / 2
+    omega: np.ndarray  # (P,) uint8 of 25
+    theta: np.ndarray  # (2, P) uint8 of 25, row 0: i seeing j for i < j; row 1: j seeing i
+    phi: np.ndarray  # (2, P) uint8 of 13, likewise
+
+
 @dataclass(frozen=True)
 class Targets:
     """The targets of one chain, unpacked."""
@@ -52,10 +89,14 @@ class Targets:
     torsions: np.ndarray  # (L, 7, 2) float32
     torsion_mask: np.ndarray  # (L, 7) bool
     ss3: str
+    orientations: Orientations | None = None  # read by `read_orientations`
 
     def row(self) -> dict[str, object]:
         """The targets as a row of the table."""
-        return {
+        oriented = {}
+        if self.orientations is not None:
+            oriented = {f"orientation_{name}": getattr(self.orientations, name).ravel() for name in ORIENTATIONS}
+        return oriented | {
             "id": self.id,
             "sequence": self.sequence,
             "sequence_sha256": self.sequence_sha256,
@@ -105,6 +146,24 @@ def read_contacts(path: Path) -> Iterator[Contacts]:
         for kind in ("contacts", "pair_mask"):
             row[kind] = _bits(row[kind], length * (length - 1) // 2)
         yield Contacts(**row)
+
+
+def read_orientations(path: Path) -> Iterator[tuple[str, Orientations]]:
+    """Yield the id and the orientations of each chain of a shard, one chain at a time.
+
+    Raises
+    ------
+    FoldgraftError
+        if the shard was made without `targets.orientations`.
+    """
+    columns = [f"orientation_{name}" for name in ORIENTATIONS]
+    try:
+        for row in read_arrays(path, WITH_ORIENTATIONS, ["id", *columns]):
+            distance, omega, theta, phi = (np.array(row[name], dtype=np.uint8) for name in columns)
+            yield row["id"], Orientations(distance, omega, theta.reshape(2, -1), phi.reshape(2, -1))
+    except FoldgraftError as error:
+        hint = "; set targets.orientations: true and rerun the stage" if columns[0] in str(error) else ""
+        raise FoldgraftError(f"{error}{hint}") from None
 
 
 def _bits(packed: bytes, count: int) -> np.ndarray:

@@ -57,6 +57,8 @@ def _folds(run: Run) -> list[Block]:
         return []
     said = f"{' and '.join(names)}: cross-validated, so that every fold is tested once, by a member that did not learn "
     said += "from it. The search for leaks looked at each fold in turn"
+    if (run.trunk.get("source") or {}).get("kind") == "pretrain":
+        said += ", and the trunk's pretraining kept away from the relatives of all of them"
     return [Text(f"{said}.", "note")]
 
 

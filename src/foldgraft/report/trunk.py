@@ -27,7 +27,9 @@ def worth(run: Run) -> str:
         source = (run.trunk.get("source") or {}).get("kind", "")
         origin = f" ({source})" if source else ""
         return f"The trunk is {name}{origin}, with {size} parameters; none of them was trained in this run."
-    said = f"The trunk is {name}, with {size} parameters, pretrained in this run. Its perplexity of masked residues is "
+    here = (run.trunk.get("source") or {}).get("kind") == "pretrain"
+    said = f"The trunk is {name}, with {size} parameters, pretrained {'in' if here else 'before'} this run. "
+    said += "Its perplexity of masked residues is "
     said += f"{number(perplexity, 2)}, that of letter frequencies alone {number(unigram, 2)}"
     if perplexity >= unigram:
         return f"{said}: it has learnt nothing beyond letter frequencies, so expect little from its features."

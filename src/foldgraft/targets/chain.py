@@ -6,6 +6,7 @@ from foldgraft.records.chains import Chain
 from foldgraft.records.targets import TORSIONS, Targets
 from foldgraft.residues import ATOM_INDEX
 from foldgraft.targets.masks import Mask, count
+from foldgraft.targets.orientations import orientations
 from foldgraft.targets.pairs import contacts, distogram_bins, pair_counts, pair_distances, representatives
 from foldgraft.targets.secondary import secondary_structure
 from foldgraft.targets.settings import TargetsSettings
@@ -25,6 +26,7 @@ def chain_targets(chain: Chain, settings: TargetsSettings) -> tuple[Targets, lis
     pair_distance = pair_distances(points)
     angles, angle_states = torsions(coordinates, chain.sequence, bonded)
     ss3 = secondary_structure(coordinates[:, BACKBONE], proline, bonded)
+    oriented, orientation_audit = orientations(coordinates, chain.sequence) if settings.orientations else (None, [])
     targets = Targets(
         id=chain.id,
         sequence=chain.sequence,
@@ -35,11 +37,13 @@ def chain_targets(chain: Chain, settings: TargetsSettings) -> tuple[Targets, lis
         torsions=sine_cosine(angles),
         torsion_mask=angle_states == Mask.DEFINED,
         ss3=ss3,
+        orientations=oriented,
     )
     incomplete = np.frombuffer(ss3.encode("ascii"), dtype=np.uint8) == ord("-")
     audit = [
         ["residues", *count(np.where(incomplete, Mask.UNRESOLVED, Mask.DEFINED))],
         ["pairs", *pair_counts(point_states)],
         *([name, *count(angle_states[:, index])] for index, name in enumerate(TORSIONS)),
+        *orientation_audit,
     ]
     return targets, [[chain.id, *row] for row in audit]

@@ -10,3 +10,6 @@ class TargetsSettings(Settings):
 
     max_peptide_bond: float = Field(default=2.0, ge=1.4, le=2.5)
     """Longest distance in angstrom from a C to the next N at which two neighbours in sequence count as bonded."""
+    orientations: bool = False
+    """Add trRosetta's classes of distance, omega, theta and phi of every pair, for heads of your own to learn; a pair
+    then takes 2.1 bytes instead of 0.45."""

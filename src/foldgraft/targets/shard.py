@@ -7,7 +7,7 @@ from foldgraft.progress import progress
 from foldgraft.records.chains import read_chains
 from foldgraft.records.files import atomic
 from foldgraft.records.tables import row_writer
-from foldgraft.records.targets import SCHEMA
+from foldgraft.records.targets import SCHEMA, WITH_ORIENTATIONS
 from foldgraft.targets.chain import chain_targets
 from foldgraft.targets.masks import COLUMNS
 from foldgraft.targets.settings import TargetsSettings
@@ -18,7 +18,8 @@ def write_shard(chains: Path, targets: Path, audit: Path, settings: TargetsSetti
 
     A shard without chains gives tables without rows.
     """
-    with row_writer(targets, SCHEMA) as rows, atomic(audit) as temporary:
+    schema = WITH_ORIENTATIONS if settings.orientations else SCHEMA
+    with row_writer(targets, schema) as rows, atomic(audit) as temporary:
         with temporary.open("w", newline="", encoding="ascii") as handle:
             table = csv.writer(handle, lineterminator="\n")
             table.writerow(COLUMNS)

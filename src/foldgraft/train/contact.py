@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from foldgraft.train.contact_data import (
     Pairs,
     choose_chains,
     gather,
+    gather_all,
     precision_at_length,
     read_chains,
     residues,
@@ -54,8 +56,10 @@ class Inputs:
 def train(name: str, experiment: ContactExperiment, inputs: Inputs, outputs: Outputs) -> None:
     """Train the members of an experiment, write its results, and predict validation and test chains.
 
-    Memory grows with chains x pairs x features of the settings, and with one chain's pairs x heads of a layer; not
-    with the number of chains of the run.
+    Attention is not kept whole anywhere: training keeps that of sampled pairs in memory (`max_chains` x
+    `pairs_per_chain` x features, four bytes each), validation that of all pairs on disk, beside the results, two bytes
+    each, and prediction takes it a layer at a time. Memory grows with the square of the longest chain, not with the
+    number of chains. benchmarks/benchmark_train.py says what it costs.
 
     Raises
     ------
@@ -77,7 +81,9 @@ def train(name: str, experiment: ContactExperiment, inputs: Inputs, outputs: Out
     training = gather(
         chosen(fitting, "training chains"), layout, trunk, embeddings, experiment.pairs_per_chain, experiment.seed
     )
-    validation = gather(chosen(valid, "validation chains"), layout, trunk, embeddings, None, experiment.seed)
+    outputs.head.parent.mkdir(parents=True, exist_ok=True)
+    spool = TemporaryFile(dir=outputs.head.parent)  # noqa: SIM115 (it lives as long as the pairs that refer to it)
+    validation = gather_all(chosen(valid, "validation chains"), layout, trunk, embeddings, spool)
     _check_pairs(training, validation)
 
     pairs = Pairs(training)
@@ -196,8 +202,7 @@ def _batches(pairs: Pairs, experiment: ContactExperiment, generator: torch.Gener
 
 def _validation_logits(heads: Sequence[ContactHead], chain: ChainPairs, trunk: Trunk) -> np.ndarray:
     """Logits of the pairs of a validation chain; shape (M, S), float64."""
-    block = (0, chain.features.T)
-    scores = score_pairs(heads, [block], chain.i, chain.j, chain.residue, trunk.device)
+    scores = score_pairs(heads, chain.blocks(), chain.i, chain.j, chain.residue, trunk.device)
     return scores.cpu().numpy().astype(np.float64)
 
 

@@ -1,9 +1,11 @@
 """Chains of known structure as residue pairs: which chains, which pairs, and their features."""
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,11 +19,15 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.records import targets
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.embeddings import Embeddings
+from foldgraft.records.pairs import triangle
 from foldgraft.records.split import SPLIT
-from foldgraft.records.tables import read_frame, read_rows
+from foldgraft.records.tables import read_arrays, read_frame
 from foldgraft.records.targets import Contacts, read_contacts
 from foldgraft.train.loop import Batch
 from foldgraft.train.settings import ContactExperiment
+
+COLUMNS = 64
+"""Columns of stored features that are read at a time."""
 
 RANKED = 12
 """Validation ranks pairs at least this far apart: medium and long range together."""
@@ -40,7 +46,7 @@ def choose_chains(shards: Sequence[Path], split: Path, experiment: ContactExperi
     FoldgraftError
         if the train, valid or test set has no chain.
     """
-    table = pd.concat([_lengths(path) for path in shards], ignore_index=True)
+    table = pd.concat([_lengths(path) for path in shards], ignore_index=True).drop_duplicates("id")
     long = int((table["length"] > experiment.max_length).sum())
     if long:
         print(f"contacts: {long} chains left out, longer than {experiment.max_length} residues", file=sys.stderr)
@@ -82,10 +88,12 @@ def read_chains(
         if some are given but one is missing.
     """
     partners = {path.stem: path for path in coevolution}
+    left = set(wanted)
     for shard in shards:
-        here = set(read_frame(shard, targets.SCHEMA, ["id"])["id"]) & wanted
+        here = set(read_frame(shard, targets.SCHEMA, ["id"])["id"]) & left
         if not here:
             continue
+        left -= here  # a chain that stands in a second shard counts as of the first
         scores: dict[str, Coevolution] = {}
         if partners:
             if shard.stem not in partners:
@@ -99,16 +107,33 @@ def read_chains(
 def _read_coevolution(path: Path, wanted: set[str]) -> dict[str, Coevolution]:
     return {
         row["id"]: Coevolution(np.array(row["scores"], dtype=np.float32), row["neff"])
-        for row in read_rows(path, COEVOLUTION)
+        for row in read_arrays(path, COEVOLUTION)
         if row["id"] in wanted
     }
+
+
+class Stored(NamedTuple):
+    """Features of all pairs of a chain, shape (width, S), float16, in a file that they share with those of others."""
+
+    file: IO[bytes]
+    start: int
+    width: int
+    pairs: int
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first column, values of shape (columns, S)), `COLUMNS` at a time."""
+        row = self.pairs * np.dtype(np.float16).itemsize
+        for column in range(0, self.width, COLUMNS):
+            count = min(COLUMNS, self.width - column)
+            data = os.pread(self.file.fileno(), count * row, self.start + column * row)
+            yield column, np.frombuffer(data, dtype=np.float16).reshape(count, self.pairs)
 
 
 @dataclass(frozen=True)
 class ChainPairs:
     """Pairs of one chain, with what the heads read of them."""
 
-    features: np.ndarray  # (S, width) float32 or float16
+    features: np.ndarray | Stored  # (S, width) float32 of sampled pairs; stored, of all
     i: np.ndarray  # (S,)
     j: np.ndarray  # (S,)
     labels: np.ndarray  # (S,) bool
@@ -116,6 +141,10 @@ class ChainPairs:
     residue: np.ndarray  # (L, D) float16, D = 0 without embeddings
     contacts: int  # among all usable pairs of the chain
     usable: int  # pairs far enough apart, both residues resolved
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The features as `foldgraft.models.head_contact.score_pairs` takes them."""
+        return self.features.blocks() if isinstance(self.features, Stored) else iter([(0, self.features.T)])
 
 
 def sample_pairs(chain: Contacts, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, float, int, int]:
@@ -146,40 +175,68 @@ def gather(
     layout: Layout,
     trunk: Trunk,
     embeddings: Embeddings | None,
-    budget: int | None,
+    budget: int,
     seed: int,
 ) -> list[ChainPairs]:
-    """Features of sampled pairs of every chain, or of all usable pairs (in half precision) where budget is None.
+    """Features of `budget` sampled pairs of every chain, in memory."""
 
-    Chains too short to have a pair, or without embedding where one is wanted, are left out and counted.
+    def sampled(chain: Contacts, coevolution: Coevolution | None) -> ChainPairs | None:
+        rng = np.random.default_rng([seed, int(chain.sequence_sha256[:8], 16)])
+        places, offset, contacts, usable = sample_pairs(chain, budget, rng)
+        if not len(places):
+            return None
+        features = layout.gather(trunk, chain.sequence, places, coevolution)
+        i, j = (numbers[places] for numbers in triangle(len(chain.sequence)))
+        labels, residue = chain.contacts[places], residues(embeddings, chain)
+        return ChainPairs(features, i, j, labels, offset, residue, contacts, usable)
+
+    return _each(chains, embeddings, sampled)
+
+
+def gather_all(
+    chains: Iterator[tuple[Contacts, Coevolution | None]],
+    layout: Layout,
+    trunk: Trunk,
+    embeddings: Embeddings | None,
+    spool: IO[bytes],
+) -> list[ChainPairs]:
+    """All usable pairs of every chain, their features in half precision on disk.
+
+    In memory are 17 bytes of a pair, not the two bytes of each of its hundreds of features; and while a chain is
+    gathered, one layer of it.
     """
+
+    def stored(chain: Contacts, coevolution: Coevolution | None) -> ChainPairs | None:
+        places = pair_index(len(chain.sequence)).places
+        places = places[chain.pair_mask[places]]
+        if not len(places):
+            return None
+        start = spool.seek(0, os.SEEK_END)
+        for _, values in layout.blocks(trunk, chain.sequence, places, coevolution):
+            spool.write(np.ascontiguousarray(values, dtype=np.float16).data)
+        spool.flush()
+        i, j = (numbers[places] for numbers in triangle(len(chain.sequence)))
+        labels, residue = chain.contacts[places], residues(embeddings, chain)
+        features = Stored(spool, start, layout.width, len(places))
+        return ChainPairs(features, i, j, labels, 0.0, residue, int(labels.sum()), len(places))
+
+    return _each(chains, embeddings, stored)
+
+
+def _each(
+    chains: Iterator[tuple[Contacts, Coevolution | None]],
+    embeddings: Embeddings | None,
+    pairs_of: Callable[[Contacts, Coevolution | None], ChainPairs | None],
+) -> list[ChainPairs]:
+    """The pairs of every chain; those too short to have any, or without embedding where one is wanted, are counted."""
     found, left_out = [], 0
     for chain, coevolution in chains:
-        if embeddings is not None and chain.sequence_sha256 not in embeddings:
+        missing = embeddings is not None and chain.sequence_sha256 not in embeddings
+        pairs = None if missing else pairs_of(chain, coevolution)
+        if pairs is None:
             left_out += 1
-            continue
-        rng = np.random.default_rng([seed, int(chain.sequence_sha256[:8], 16)])
-        most = budget or len(chain.sequence) ** 2
-        places, offset, contacts, usable = sample_pairs(chain, most, rng)
-        if not len(places):
-            left_out += 1
-            continue
-        if budget is None:
-            offset = 0.0
-        features = layout.gather(trunk, chain.sequence, places, coevolution)
-        i, j = (numbers[places] for numbers in np.triu_indices(len(chain.sequence), k=1))
-        found.append(
-            ChainPairs(
-                features=features if budget else features.astype(np.float16),
-                i=i,
-                j=j,
-                labels=chain.contacts[places],
-                offset=offset,
-                residue=residues(embeddings, chain),
-                contacts=contacts,
-                usable=usable,
-            )
-        )
+        else:
+            found.append(pairs)
     if left_out:
         print(f"contacts: {left_out} chains left out, too short or without embedding", file=sys.stderr)
     return found

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models import alphabet
 from foldgraft.models.trunk import fill_network, read_network
 from foldgraft.models.trunk_network import Architecture, Network
 from foldgraft.records.files import atomic, file_sha256, read_json, write_json
@@ -45,14 +46,15 @@ def convert(checkpoint: Path, weights: Path, description: Path) -> None:
     Parameters
     ----------
     checkpoint
-        a fair-esm ESM-2 file (.pt), a safetensors file with its `trunk.json` beside it, or the folder of the two.
+        a fair-esm ESM-2, ESM-1b or ESM-1v file (.pt), a safetensors file with its `trunk.json` beside it, or the folder
+        of the two.
     weights, description
         the two files to write.
 
     Raises
     ------
     FoldgraftError
-        if it is missing or is no ESM-2 trunk.
+        if it is missing or is no such trunk.
     """
     if checkpoint.is_dir():
         checkpoint = checkpoint / "model.safetensors"
@@ -84,42 +86,64 @@ def convert_fair(
 
 
 def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
-    """Read an ESM-2 checkpoint of fair-esm.
+    """Read an ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm.
 
     Parameters
     ----------
     checkpoint
-        `{"cfg": {"model": Namespace}, "model": tensors}` as fair-esm distributes it.
+        as fair-esm distributes it: `{"cfg": {"model": Namespace}, "model": tensors}` for ESM-2,
+        `{"args": Namespace, "model": tensors}` with the architecture roberta_large for ESM-1b and ESM-1v.
     regression
         the file with the weights of its contact regression.
 
     Raises
     ------
     FoldgraftError
-        for anything else, an ESM-1 or ESM-1b checkpoint among it.
+        for anything else, an ESM-1 checkpoint among it.
     """
     content = _load(checkpoint)
-    if isinstance(content, dict) and "args" in content:
-        raise FoldgraftError(f"{checkpoint}: is an ESM-1 or ESM-1b checkpoint; only ESM-2 checkpoints can be a trunk")
     try:
-        config, tensors = content["cfg"]["model"], content["model"]
-        architecture = Architecture(
-            layers=int(config.encoder_layers),
-            width=int(config.encoder_embed_dim),
-            heads=int(config.encoder_attention_heads),
-            token_dropout=bool(config.token_dropout),
-        )
-        state = {PREFIX.sub("", name): tensor.float() for name, tensor in tensors.items()}
+        tensors = {PREFIX.sub("", name): tensor for name, tensor in content["model"].items()}
+        architecture = _esm1b(content["args"], tensors) if "args" in content else _esm2(content["cfg"]["model"])
+        # one copy of the embeddings is kept, the language head's, and the rotary frequencies follow from the shape
+        embeddings = tensors["embed_tokens.weight"]
+        tied = tensors.pop("lm_head.weight", embeddings)
+        shared = torch.equal(tied, embeddings)
+        if architecture.positions == "learned":
+            embeddings[alphabet.MASK] = 0  # in place, as fair-esm does it: the head's copy follows if it is the same
+        tensors["embed_tokens.weight"] = tied
+        state = {name: tensor.float() for name, tensor in tensors.items() if not name.endswith("rot_emb.inv_freq")}
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise FoldgraftError(f"{checkpoint}: is no ESM-2 checkpoint of fair-esm") from None
-    # what follows from other tensors is not kept: the rotary frequencies and the head's copy of the embeddings
-    state = {name: tensor for name, tensor in state.items() if not name.endswith("rot_emb.inv_freq")}
-    tied = state.pop("lm_head.weight", None)
-    if tied is not None and not torch.equal(tied, state.get("embed_tokens.weight", torch.empty(0))):
-        raise FoldgraftError(f"{checkpoint}: its language head does not share the embeddings, so it is no ESM-2")
+        raise FoldgraftError(f"{checkpoint}: is no ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm") from None
+    if not shared:
+        raise FoldgraftError(f"{checkpoint}: its language head does not share the embeddings, so it is no such trunk")
     if regression:
         state |= _read_regression(regression)
     return fill_network(state, architecture, str(checkpoint))
+
+
+def _esm2(config: argparse.Namespace) -> Architecture:
+    return Architecture(
+        layers=int(config.encoder_layers),
+        width=int(config.encoder_embed_dim),
+        heads=int(config.encoder_attention_heads),
+        token_dropout=bool(config.token_dropout),
+    )
+
+
+def _esm1b(config: argparse.Namespace, tensors: dict[str, torch.Tensor]) -> Architecture:
+    if config.arch != "roberta_large":
+        raise ValueError(config.arch)
+    given = {name.removeprefix("encoder_"): value for name, value in vars(config).items()}
+    return Architecture(
+        layers=int(given["layers"]),
+        width=int(given["embed_dim"]),
+        heads=int(given["attention_heads"]),
+        token_dropout=bool(given.get("token_dropout", False)),
+        positions="learned",
+        max_tokens=int(given["max_positions"]),
+        norm_before="emb_layer_norm_before.weight" in tensors,
+    )
 
 
 def _read_regression(path: Path) -> dict[str, torch.Tensor]:

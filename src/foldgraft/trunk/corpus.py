@@ -1,7 +1,8 @@
-"""The text of a pretraining: the run's sequences, as tokens, without those near the test split."""
+"""The text of a pretraining: sequences as tokens, without those near the proteins that heads are tested on."""
 
+import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +42,17 @@ class Corpus:
     def __getitem__(self, number: int) -> np.ndarray:
         return self.tokens[self.offsets[number] : self.offsets[number + 1]]
 
+    def sha256(self) -> str:
+        """Hex digest of the text."""
+        digest = hashlib.sha256(self.tokens.data)
+        digest.update(self.offsets.data)
+        return digest.hexdigest()
+
+    def mean_length(self, longest: int) -> float:
+        """Tokens of the sequence that a token stands in, on average, if sequences are cropped and two tokens added."""
+        lengths = np.minimum(np.diff(self.offsets), longest) + 2.0
+        return float((lengths**2).sum() / lengths.sum())
+
     def frequencies(self) -> np.ndarray:
         """How often each token stands in the text, each counted once more than it does; shape (33,), sum 1."""
         counts = np.bincount(self.tokens, minlength=len(alphabet.TOKENS)) + 1.0
@@ -59,13 +71,36 @@ def read_unique(fasta: Path) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def test_sequences(split_table: Path, chains: Iterable[Path], label_tables: Iterable[Path]) -> set[str]:
-    """The sequences of the test split, from the index of the chains and the shards of the labels."""
-    rows = read_frame(split_table, split.SPLIT, ["sequence_sha256", "split"])
-    wanted = set(rows.loc[rows["split"] == "test", "sequence_sha256"])
+def known_sequences(chains: Iterable[Path], label_tables: Iterable[Path]) -> pd.DataFrame:
+    """The sequences of an index of chains and of shards of labels; sequence, sequence_sha256, once each."""
     columns = ["sequence", "sequence_sha256"]
     tables = [read_frames(chains, index.SCHEMA, columns), read_frames(label_tables, labels.SCHEMA, columns)]
-    known = pd.concat(tables).drop_duplicates("sequence_sha256")
+    return pd.concat(tables).drop_duplicates("sequence_sha256")
+
+
+def test_sequences(
+    split_table: Path, chains: Iterable[Path], label_tables: Iterable[Path], cross_validated: Iterable[str] = ()
+) -> set[str]:
+    """The sequences that heads are tested on.
+
+    Parameters
+    ----------
+    split_table
+        `cluster/split.parquet`.
+    chains, label_tables
+        the indices of chains and the shards of labels that hold the sequences.
+    cross_validated
+        sets (structures, labels) of which each fold is once the test fold; of the others the test split is.
+
+    Raises
+    ------
+    FoldgraftError
+        if the tables lack one of them.
+    """
+    rows = read_frame(split_table, split.SPLIT, ["set", "sequence_sha256", "split"])
+    tested = (rows["split"] == "test") | rows["set"].isin(set(cross_validated))
+    wanted = set(rows.loc[tested, "sequence_sha256"])
+    known = known_sequences(chains, label_tables)
     found = known[known["sequence_sha256"].isin(wanted)]
     if len(found) < len(wanted):
         raise FoldgraftError(
@@ -109,27 +144,32 @@ def near(sequences: dict[str, str], test: set[str], identity: float, coverage: f
     return same | set(table.loc[hit, "query"])
 
 
-def divide(sequences: dict[str, str], valid: int) -> tuple[Corpus, Corpus]:
-    """Training and validation text; validation is the first by sha256, thus at random, and at most a tenth.
+def divide(sequences: dict[str, str], valid: int, held_back: dict[str, str] | None = None) -> tuple[Corpus, Corpus]:
+    """Training and validation text.
+
+    Parameters
+    ----------
+    sequences
+        by their sha256.
+    valid
+        most sequences to validate on: the first by sha256, thus at random.
+    held_back
+        what to validate on; none of it is trained on. By default at most a tenth of the sequences is taken off them.
 
     Raises
     ------
     FoldgraftError
         if fewer than two sequences are left.
     """
-    ordered = [sequences[name] for name in sorted(sequences)]
+    ordered = [sequences[name] for name in sorted(sequences) if name not in (held_back or {})]
     if len(ordered) < 2:
         raise FoldgraftError(
             f"trunk.pretrain: {len(ordered)} sequences are left to learn from; give more, or another trunk"
         )
-    count = max(1, min(valid, len(ordered) // 10))
-    print(f"pretrain: {len(ordered) - count} sequences to learn from, {count} held back", file=sys.stderr)
-    return Corpus.of(ordered[count:]), Corpus.of(ordered[:count])
-
-
-def crops(corpus: Corpus, length: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Every sequence once, in random order; of longer ones a random stretch of `length` residues."""
-    for number in generator.permutation(len(corpus)):
-        tokens = corpus[number]
-        start = generator.integers(0, len(tokens) - length + 1) if len(tokens) > length else 0
-        yield tokens[start : start + length]
+    if held_back is None:
+        count = max(1, min(valid, len(ordered) // 10))
+        ordered, measured = ordered[count:], ordered[:count]
+    else:
+        measured = [held_back[name] for name in sorted(held_back)[:valid]]
+    print(f"pretrain: {len(ordered)} sequences to learn from, {len(measured)} held back", file=sys.stderr)
+    return Corpus.of(ordered), Corpus.of(measured)

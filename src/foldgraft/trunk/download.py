@@ -1,11 +1,15 @@
-"""Download of published ESM-2 checkpoints."""
+"""Download of published checkpoints; what an interrupted one has brought is taken up again by the next."""
 
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.progress import progress
@@ -28,110 +32,160 @@ class InterruptedDownloadError(Exception):
     """Something that may go better the next time."""
 
 
-def download(name: str, folder: Path, base: str) -> tuple[Path, Path]:
-    """The checkpoint and the contact regression of an ESM-2 model; what is in the folder already is not fetched again.
+TROUBLE = (InterruptedDownloadError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
+"""What a download may end with; the last two come of proxies of a kind that httpx does not know."""
+
+
+def download(name: str, folder: Path, base: str) -> tuple[Path, Path | None]:
+    """The checkpoint and the contact regression of a model; what is in the folder already is not fetched again.
 
     Parameters
     ----------
     name
         of the model, one of `PUBLISHED`.
     folder
-        where the files are kept under fair-esm's own names, to be shared by all runs.
+        where the files are kept under fair-esm's own names, to be shared by all runs. Processes that want the same
+        file wait for the one that is fetching it.
     base
         address below which fair-esm's folders `models` and `regression` stand.
+
+    Returns
+    -------
+    The two files; ESM-1v has no contact regression.
 
     Raises
     ------
     FoldgraftError
         if a file cannot be had, saying which to put where by hand, or if it is not the published one.
     """
-    wanted = [
-        (f"{name}.pt", f"{base.rstrip('/')}/models/{name}.pt", PUBLISHED[name]),
-        (
-            f"{name}-contact-regression.pt",
-            f"{base.rstrip('/')}/regression/{name}-contact-regression.pt",
-            REGRESSION_BYTES,
-        ),
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
-        for file, url, limit in wanted:
-            if not (folder / file).is_file():
-                try:
-                    Transfer(client, url, folder / file, limit).run()
-                except (InterruptedDownloadError, httpx.HTTPError, httpx.InvalidURL) as error:
-                    raise FoldgraftError(
-                        f"trunk: {url} could not be downloaded ({error}); where there is a network, fetch "
-                        f"{' and '.join(url for _, url, _ in wanted)}, put the files into {folder.resolve()} under "
-                        "their names, and run again"
-                    ) from None
-            _check(folder / file)
-    return folder / wanted[0][0], folder / wanted[1][0]
+    wanted = [(f"{name}.pt", f"{base.rstrip('/')}/models/{name}.pt", PUBLISHED[name])]
+    if not name.startswith("esm1v"):
+        file = f"{name}-contact-regression.pt"
+        wanted.append((file, f"{base.rstrip('/')}/regression/{file}", REGRESSION_BYTES))
+    by_hand = (
+        f"where there is a network, fetch {' and '.join(url for _, url, _ in wanted)}, put "
+        f"{'the files' if len(wanted) > 1 else 'the file'} into {folder.resolve()} under their names, and run again"
+    )
+    for file, url, limit in wanted:
+        path = folder / file
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.is_file():
+                with _alone(path), httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+                    if not path.is_file():
+                        Transfer(client, url, path, limit).run()
+        except TROUBLE as error:
+            raise FoldgraftError(f"trunk: {url} could not be downloaded ({error}); {by_hand}") from None
+        if not _published(path, file):
+            raise FoldgraftError(
+                f"{path}: is not the published file (sha256 should be {PINNED[file]}); delete it and run again"
+            )
+    found = [folder / file for file, _, _ in wanted]
+    return found[0], found[1] if len(found) > 1 else None
 
 
-def _check(path: Path) -> None:
-    pinned = PINNED.get(path.name)
-    if pinned and file_sha256(path) != pinned:
-        raise FoldgraftError(f"{path}: is not the published file (sha256 should be {pinned}); delete it and run again")
+def _published(path: Path, name: str) -> bool:
+    """Whether a file is the one published under this name, as far as that is known."""
+    return name not in PINNED or file_sha256(path) == PINNED[name]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a file; it is the kernel's, so that it ends with the process that holds it."""
+    with path.with_name(f".{path.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"trunk: another process is fetching {path.name}; waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass
 class Transfer:
-    """One file on its way to `path`; what a broken connection left is taken up again where the server allows it."""
+    """One file on its way to `path`, past a part file beside it, and a file with the server's tag of what it is of.
+
+    The tag goes back to the server with the size of the part: the server then sends the rest if its file is still the
+    same, else the whole. A part whose tag is not known, or that the rest does not fit, is discarded.
+    """
 
     client: httpx.Client
     url: str
     path: Path
     limit: int
-    tag: str = ""
 
     def run(self) -> None:
         """Try until the file is whole."""
-        part = self.path.with_name(f".{self.path.name}.part")
-        part.unlink(missing_ok=True)
+        self.part = self.path.with_name(f".{self.path.name}.part")
+        self.tag = self.path.with_name(f".{self.path.name}.tag")
         retrying = Retrying(
-            retry=retry_if_exception_type((InterruptedDownloadError, httpx.TransportError)),
+            retry=retry_if_exception(_passing),
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(multiplier=0.5, max=20),
             reraise=True,
         )
-        try:
-            for attempt in retrying:
-                with attempt:
-                    self._stream(part)
-            part.replace(self.path)
-        finally:
-            part.unlink(missing_ok=True)
+        for attempt in retrying:
+            with attempt:
+                self._stream()
+        self.part.replace(self.path)
+        self.tag.unlink(missing_ok=True)
 
-    def _stream(self, part: Path) -> None:
-        have = part.stat().st_size if self.tag and part.exists() else 0
+    def _discard(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.tag.unlink(missing_ok=True)
+
+    def _stream(self) -> None:
+        tag = self.tag.read_text() if self.tag.is_file() else ""
+        have = self.part.stat().st_size if tag and self.part.is_file() else 0
         headers = {"Accept-Encoding": "identity"}
         if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": self.tag}
+            headers |= {"Range": f"bytes={have}-", "If-Range": tag}
         with self.client.stream("GET", self.url, headers=headers) as response:
-            self._judge(response)
+            self._judge(response, have)
             if response.status_code == 200:
                 have = 0
+                self._begin(response.headers.get("etag", ""))
             size = have + int(response.headers.get("content-length", 0))
             self._bound(size)
-            chunks = progress(response.iter_bytes(CHUNK), f"{self.path.name}, MiB", ceil(size / CHUNK) or None)
-            with part.open("ab" if have else "wb") as handle:
+            chunks = progress(response.iter_bytes(CHUNK), f"{self.path.name}, MiB", ceil((size - have) / CHUNK) or None)
+            with self.part.open("ab") as handle:
                 for chunk in chunks:
                     have += len(chunk)
                     self._bound(have)
                     handle.write(chunk)
+        if not _published(self.part, self.path.name):
+            self._discard()
+            wrong = InterruptedDownloadError if response.status_code == 206 else httpx.HTTPError
+            raise wrong(f"it is not the published file, whose sha256 is {PINNED[self.path.name]}")
 
-    def _judge(self, response: httpx.Response) -> None:
-        status = response.status_code
+    def _begin(self, tag: str) -> None:
+        """An empty part; its tag is written after the old part is gone, so that the two always belong together."""
+        self._discard()
+        self.part.touch()
+        if tag and not tag.startswith("W/"):  # a weak tag does not promise the same bytes
+            self.tag.write_text(tag)
+
+    def _judge(self, response: httpx.Response, have: int) -> None:
+        status, span = response.status_code, response.headers.get("content-range", "")
         if status in (408, 429) or status >= 500:
             raise InterruptedDownloadError(f"the server answered {status}")
+        if status == 416 or (status == 206 and not span.startswith(f"bytes {have}-")):
+            self._discard()
+            raise InterruptedDownloadError(
+                f"the server answered {status} {span}, which does not fit the {have} bytes here"
+            )
         if status not in (200, 206):
             raise httpx.HTTPError(f"the server answered {status}")
         if response.headers.get("content-type", "").startswith("text/html"):
             raise httpx.HTTPError("a web page came instead of the file")
-        tag = response.headers.get("etag", "")
-        self.tag = "" if tag.startswith("W/") else tag  # a weak tag does not promise the same bytes
 
     def _bound(self, size: int) -> None:
         if size > self.limit:
+            self._discard()
             raise httpx.HTTPError(f"it has {size} bytes or more, and {self.limit} were expected at most")
+
+
+def _passing(error: BaseException) -> bool:
+    """Whether another attempt may help; a proxy that refuses refuses again."""
+    transport = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.ProxyError)
+    return transport or isinstance(error, InterruptedDownloadError)

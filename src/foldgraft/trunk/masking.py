@@ -1,40 +1,85 @@
-"""Batches of crops, and the masks that make a language model of a network (Devlin et al. 2019)."""
+"""Batches of crops, and the masks that make a language model of a network (Devlin et al. 2019).
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+Which batch comes when, its crops and its masks follow from the seed, the pass and the number of the batch alone: a
+pretraining goes on from a place in the stream as if it had never stopped, and batches may be made ahead of their use.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from foldgraft.models import alphabet
 from foldgraft.residues import AMINO_ACIDS
-from foldgraft.trunk.corpus import Corpus, crops
+from foldgraft.trunk.corpus import Corpus
+from foldgraft.trunk.settings import PretrainSettings
 
 SELECTED = 0.15
 MASKED, REPLACED = 0.8, 0.1
-CROPS_AT_ONCE = 4096
+POOL_CROPS, POOL_BATCHES = 4096, 100
+"""Crops are sorted by length within pools of at least so many crops, and of about so many batches."""
+ORDER, CROPS = range(2)
+"""What a random generator is for: it is seeded with the seed, the purpose, and numbers."""
 RANDOM_LETTERS = alphabet.encode(AMINO_ACIDS)
 
 
-def endless_batches(corpus: Corpus, length: int, tokens: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Batches of random crops without end, pass after pass over the corpus; each of shape (B, T), uint8."""
+class Place(NamedTuple):
+    """Where in the stream of batches: the number of the pass over the corpus, and of the batch within it."""
+
+    round: int = 0
+    number: int = 0
+
+
+class Batch(NamedTuple):
+    """What the network reads, and what it is to guess."""
+
+    inputs: np.ndarray  # (B, T) uint8
+    positions: np.ndarray  # (S,) int64, into the flattened inputs
+    letters: np.ndarray  # (S,) int64
+    tokens: int  # without padding
+
+
+def endless_batches(corpus: Corpus, settings: PretrainSettings, start: Place) -> Iterator[tuple[Place, Batch]]:
+    """Batches without end, from a place in the stream on, each with the place of the one that follows it."""
+    place = start
     while True:
-        stream = crops(corpus, length, generator)
-        while pool := list(islice(stream, CROPS_AT_ONCE)):
-            batches = list(buckets(pool, tokens))
-            for number in generator.permutation(len(batches)):
-                yield batches[number]
+        plan = passage(corpus, settings, place.round)
+        for number in range(place.number, len(plan)):
+            generator = np.random.default_rng([settings.seed, CROPS, place.round, number])
+            tokens = pad([crop(corpus[row], settings.crop_length, generator) for row in plan[number]])
+            selected = select(tokens, generator)
+            yield Place(place.round, number + 1), masked(tokens, corrupt(tokens, selected, generator), selected)
+        place = Place(place.round + 1)
 
 
-def buckets(pool: Iterable[np.ndarray], tokens: int) -> Iterator[np.ndarray]:
-    """Padded batches of crops of like length, with at most `tokens` tokens each, or one row."""
-    batch: list[np.ndarray] = []
-    for crop in sorted(pool, key=len, reverse=True):
-        if batch and (len(batch[0]) + 2) * (len(batch) + 1) > tokens:
-            yield pad(batch)
-            batch = []
-        batch.append(crop)
-    if batch:
-        yield pad(batch)
+def passage(corpus: Corpus, settings: PretrainSettings, number: int) -> list[np.ndarray]:
+    """The sequences of each batch of a pass, which takes every one once; numbers of sequences, shape (B,)."""
+    generator = np.random.default_rng([settings.seed, ORDER, number])
+    lengths = np.minimum(np.diff(corpus.offsets), settings.crop_length)
+    order = generator.permutation(len(corpus))
+    pool = max(POOL_CROPS, int(POOL_BATCHES * settings.batch_tokens / (lengths.mean() + 2)))
+    plan: list[np.ndarray] = []
+    for begin in range(0, len(order), pool):
+        rows = order[begin : begin + pool]
+        rows = rows[np.argsort(-lengths[rows], kind="stable")]
+        batches = [rows[a:b] for a, b in buckets(lengths[rows], settings.batch_tokens)]
+        plan += [batches[place] for place in generator.permutation(len(batches))]
+    return plan
+
+
+def buckets(lengths: np.ndarray, tokens: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of batches of crops, longest first: padded, at most `tokens` tokens each, or one row."""
+    start = 0
+    while start < len(lengths):
+        stop = start + max(1, tokens // (int(lengths[start]) + 2))
+        yield start, min(stop, len(lengths))
+        start = stop
+
+
+def crop(tokens: np.ndarray, length: int, generator: np.random.Generator) -> np.ndarray:
+    """A sequence, or of a longer one a random stretch of `length` residues."""
+    start = generator.integers(0, len(tokens) - length + 1) if len(tokens) > length else 0
+    return tokens[start : start + length]
 
 
 def pad(batch: list[np.ndarray]) -> np.ndarray:
@@ -48,13 +93,24 @@ def pad(batch: list[np.ndarray]) -> np.ndarray:
 def select(tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Positions whose letters are to be guessed, 15 % of the residues and at least one; shape (B, T), bool."""
     residue = tokens >= alphabet.FIRST_LETTER
-    chance = np.where(residue, generator.random(tokens.shape), 1.0)
+    chance = np.where(residue, generator.random(tokens.shape, dtype=np.float32), np.float32(1))
     return (chance < SELECTED) | (chance == chance.min())
 
 
 def corrupt(tokens: np.ndarray, selected: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Of the selected positions 80 % become <mask>, 10 % a random amino acid, and the rest stay; shape (B, T)."""
-    fate = generator.random(tokens.shape)
-    letters = generator.choice(RANDOM_LETTERS, tokens.shape)
-    corrupted = np.where(selected & (fate < MASKED), alphabet.MASK, tokens)
-    return np.where(selected & (fate >= MASKED) & (fate < MASKED + REPLACED), letters, corrupted)
+    corrupted = tokens.copy()
+    fate = generator.random(int(selected.sum()), dtype=np.float32)
+    letters = tokens[selected]
+    letters[fate < MASKED] = alphabet.MASK
+    replaced = (fate >= MASKED) & (fate < MASKED + REPLACED)
+    letters[replaced] = generator.choice(RANDOM_LETTERS, int(replaced.sum()))
+    corrupted[selected] = letters
+    return corrupted
+
+
+def masked(tokens: np.ndarray, inputs: np.ndarray, selected: np.ndarray) -> Batch:
+    """The batch of which the selected positions are to be guessed."""
+    positions = np.flatnonzero(selected)
+    count = int((tokens != alphabet.PAD).sum())
+    return Batch(inputs, positions, tokens.reshape(-1)[positions].astype(np.int64), count)

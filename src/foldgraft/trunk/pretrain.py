@@ -1,56 +1,58 @@
 """Masked-language modelling of a small ESM-2 network, bounded by steps, by time, or by both."""
 
-import gc
+import hashlib
 import math
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
+from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk_network import Architecture, Network
 from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.masking import buckets, corrupt, endless_batches, select
+from foldgraft.trunk.examination import Examination, masked_loss
+from foldgraft.trunk.feed import ahead, tensors
+from foldgraft.trunk.masking import endless_batches
 from foldgraft.trunk.settings import PretrainSettings
+from foldgraft.trunk.speed import speed
+from foldgraft.trunk.state import Learner, read_digest, read_state, write_state
 
 EMBEDDING_STD = 0.02
 """The embeddings serve as the last matrix too; the usual deviation of 1 would begin at a perplexity above 50."""
 
 HISTORY = ["step", "seconds", "tokens", "learning_rate", "train_loss", "valid_perplexity"]
 GRADIENT_NORM = 1.0
-BETAS = (0.9, 0.98)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Budget:
-    """How much of the allowed steps and seconds is spent, as a fraction."""
+    """The steps and seconds allowed from a first one on."""
 
     steps: int | None
     seconds: float | None
-    begun: float = 0.0
+    first_step: int = 0
+    first_second: float = 0.0
 
-    def start(self) -> None:
-        """Begin to count the seconds."""
-        self.begun = time.monotonic()
-
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.begun
-
-    def spent(self, step: int) -> float:
-        """The larger of the two fractions after this many steps."""
-        by_steps = 0.0 if self.steps is None else step / self.steps if self.steps else 1.0
-        by_time = 0.0 if self.seconds is None else self.elapsed() / self.seconds
+    def spent(self, step: int, seconds: float) -> float:
+        """The larger of the two fractions used up after this many steps and seconds."""
+        by_steps = 0.0 if self.steps is None else (step - self.first_step) / self.steps if self.steps else 1.0
+        by_time = 0.0 if self.seconds is None else (seconds - self.first_second) / self.seconds
         return max(by_steps, by_time)
 
 
 def new_network(settings: PretrainSettings, frequencies: np.ndarray) -> Network:
     """A random network that guesses by the frequencies of the letters; shape (33,), all above zero."""
+    if not (settings.layers and settings.width and settings.heads):
+        raise FoldgraftError("trunk.pretrain.from: give its weights (--start), or layers, width and heads instead")
     torch.manual_seed(settings.seed)
     network = Network(Architecture(settings.layers, settings.width, settings.heads))
     with torch.no_grad():
@@ -60,57 +62,33 @@ def new_network(settings: PretrainSettings, frequencies: np.ndarray) -> Network:
     return network
 
 
-def learning_rate(settings: PretrainSettings, step: int, spent: float) -> float:
+def learning_rate(settings: PretrainSettings, step: int, spent: float, decay: float) -> float:
     """Warm-up by steps, then a plateau, then a fall to zero over the last `decay` of the budget."""
     warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    fall = min(1.0, (1 - spent) / settings.decay) if settings.decay else 1.0
+    fall = min(1.0, (1 - spent) / decay) if decay else 1.0
     return settings.learning_rate * warm * max(0.0, fall)
 
 
-def masked_loss(network: Network, tokens: np.ndarray, corrupted: np.ndarray, selected: np.ndarray) -> Tensor:
-    """Cross-entropy of the selected positions in nats, the mean over them; the head runs on these alone."""
-    device = network.embed_tokens.weight.device
-    where = torch.from_numpy(selected).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        hidden = network(torch.from_numpy(corrupted.astype(np.int64)).to(device))
-        logits = network.logits(hidden[where])
-    return F.cross_entropy(logits.float(), torch.from_numpy(tokens.astype(np.int64)).to(device)[where])
-
-
-class Examination:
-    """The same masked positions of the held-back sequences at every measurement, all of them behind <mask>."""
-
-    def __init__(self, valid: Corpus, settings: PretrainSettings):
-        generator = np.random.default_rng(settings.seed)
-        pool = [valid[number][: settings.crop_length] for number in range(len(valid))]
-        self.batches = list(buckets(pool, settings.batch_tokens))
-        self.selected = [select(tokens, generator) for tokens in self.batches]
-
-    def positions(self) -> int:
-        """How many letters are to be guessed."""
-        return int(sum(selected.sum() for selected in self.selected))
-
-    def unigram(self, frequencies: np.ndarray) -> float:
-        """Perplexity of guessing by the frequencies of letters."""
-        letters = np.concatenate([t[s] for t, s in zip(self.batches, self.selected, strict=True)])
-        return float(np.exp(-np.log(frequencies[letters]).mean()))
-
-    @torch.no_grad()
-    def perplexity(self, network: Network) -> float:
-        """Perplexity of the network."""
-        total = 0.0
-        network.eval()
-        for tokens, selected in zip(self.batches, self.selected, strict=True):
-            hidden = np.where(selected, alphabet.MASK, tokens)
-            total += float(masked_loss(network, tokens, hidden, selected)) * selected.sum()
-        network.train()
-        return math.exp(total / self.positions())
+def digest(train: Corpus, valid: Corpus, settings: PretrainSettings, start: str = "") -> str:
+    """Of what determines a pretraining, so that a state of another one is known; `start` names the first weights."""
+    parts = [
+        settings.model_dump_json(exclude={"save_seconds"}, exclude_defaults=True),
+        train.sha256(),
+        valid.sha256(),
+        start,
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def pretrain(
-    train: Corpus, valid: Corpus, settings: PretrainSettings, device: torch.device
+    train: Corpus,
+    valid: Corpus,
+    settings: PretrainSettings,
+    device: torch.device,
+    state: Path | None = None,
+    start: Trunk | None = None,
 ) -> tuple[Network, list[dict[str, float]], dict[str, Any]]:
-    """Pretrain a network from scratch.
+    """Pretrain a network.
 
     Parameters
     ----------
@@ -120,88 +98,148 @@ def pretrain(
         shape, budget and optimizer; bounded by steps alone, the same seed gives the same network.
     device
         on CUDA the products are computed in bfloat16.
+    state
+        where a copy of the state is kept; if it holds one of this very pretraining, it goes on from there.
+    start
+        a trunk to go on from, without its contact regression, which is for the weights as they were; random weights by
+        default.
 
     Returns
     -------
     The network; rows of `HISTORY`, the first before any step; and a summary for the trunk's description.
     """
-    frequencies = train.frequencies()
-    network = new_network(settings, frequencies).to(device).train()
     exam = Examination(valid, settings)
-    optimizer = _optimizer(network, settings)
-    generator = np.random.default_rng(settings.seed)
-    stream = endless_batches(train, settings.crop_length, settings.batch_tokens, generator)
+    known = digest(train, valid, settings, start.sha256 if start else "")
+    learner = _resumed(state, known, settings, device)
+    if learner is None:
+        network = _thawed(start) if start else new_network(settings, train.frequencies())
+        learner = Learner.of(network, settings, device)
+
+    def keep() -> None:
+        if state:
+            write_state(state, learner, known)
+
     budget = Budget(settings.steps, settings.minutes and 60 * settings.minutes)
-    history: list[dict[str, float]] = []
-    losses: list[Tensor] = []
-    step = seen = 0
-
-    def measure(rate: float) -> None:
-        loss = torch.stack(losses).mean().item() if losses else math.nan
-        learnt = f"loss {loss:.4f}, " if losses else ""
-        losses.clear()
-        perplexity = exam.perplexity(network)
-        history.append(dict(zip(HISTORY, (step, budget.elapsed(), seen, rate, loss, perplexity), strict=True)))
-        print(
-            f"pretrain: step {step}, {budget.elapsed():.0f} s, {seen} tokens, {learnt}"
-            f"perplexity of masked letters {perplexity:.3f}",
-            file=sys.stderr,
-        )
-
-    budget.start()
-    measure(0.0)
-    while (spent := budget.spent(step)) < 1:
-        rate = learning_rate(settings, step, spent)
-        tokens = next(stream)
-        losses.append(_step(network, optimizer, tokens, rate, generator))
-        seen += int((tokens != alphabet.PAD).sum())
-        step += 1
-        if step % settings.valid_every == 0 and budget.spent(step) < 1:
-            measure(rate)
-    if step:
-        measure(rate)
-    seconds = budget.elapsed()
-    del optimizer, stream
-    gc.collect()
+    learn(learner, train, exam, settings, budget, settings.decay, keep)
+    length = train.mean_length(settings.crop_length)
     summary = {
         "settings": settings.model_dump(mode="json"),
+        **describe(learner, train, exam),
+        **speed(learner.network, length, learner.tokens, learner.seconds, device),
+        "valid_sequences": len(valid),
+    }
+    return learner.network.eval(), summary.pop("history"), summary
+
+
+def _thawed(trunk: Trunk) -> Network:
+    trunk.network.contact_head = None
+    return trunk.network.requires_grad_(True)
+
+
+def _resumed(state: Path | None, known: str, settings: PretrainSettings, device: torch.device) -> Learner | None:
+    if not (state and state.is_file()):
+        return None
+    if read_digest(state) != known:
+        print(f"pretrain: {state} is of other settings or another text; beginning anew", file=sys.stderr)
+        return None
+    learner = read_state(state, settings, device)
+    print(f"pretrain: going on from step {learner.step}, {learner.seconds:.0f} s", file=sys.stderr)
+    return learner
+
+
+def describe(learner: Learner, train: Corpus, exam: Examination) -> dict[str, Any]:
+    """How far a pretraining is, and what it has learnt beside letter frequencies."""
+    return {
         "train_sequences": len(train),
         "train_residues": len(train.tokens),
-        "valid_sequences": len(valid),
         "valid_masked_positions": exam.positions(),
-        "steps": step,
-        "seconds": round(seconds, 1),
-        "tokens": seen,
-        "valid_perplexity": history[-1]["valid_perplexity"],
-        "unigram_perplexity": exam.unigram(frequencies),
+        "steps": learner.step,
+        "seconds": round(learner.seconds, 1),
+        "tokens": learner.tokens,
+        "first_perplexity": learner.history[0]["valid_perplexity"],
+        "valid_perplexity": learner.history[-1]["valid_perplexity"],
+        "unigram_perplexity": exam.unigram(train.frequencies()),
+        "history": learner.history,
     }
-    return network.eval(), history, summary
 
 
-def _optimizer(network: Network, settings: PretrainSettings) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim == 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)
+def learn(
+    learner: Learner,
+    train: Corpus,
+    exam: Examination,
+    settings: PretrainSettings,
+    budget: Budget,
+    decay: float,
+    keep: Callable[[], None],
+) -> None:
+    """Step until the budget is spent; the perplexity is measured on the way, and the state kept.
+
+    Parameters
+    ----------
+    decay
+        fraction of the budget, at its end, over which the learning rate falls to zero.
+    keep
+        called every `settings.save_seconds`, and at the end.
+
+    Raises
+    ------
+    FoldgraftError
+        if the loss or the perplexity is no finite number; what was kept is of before.
+    """
+    device = learner.network.embed_tokens.weight.device
+    on_gpu = device.type == "cuda"
+    stream = endless_batches(train, settings, learner.place)
+    made = ((place, batch.tokens, tensors(batch, on_gpu)) for place, batch in stream)
+    kept = time.monotonic()
+    begun = kept - learner.seconds
+    rate = 0.0
+    if not learner.history:
+        measure(learner, exam, rate)
+    with closing(ahead(made) if on_gpu else made) as batches:
+        while (spent := budget.spent(learner.step, learner.seconds)) < 1:
+            rate = learning_rate(settings, learner.step, spent, decay)
+            learner.place, count, batch = next(batches)
+            learner.losses.append(_step(learner, batch, rate))
+            learner.step += 1
+            learner.tokens += count
+            learner.seconds = time.monotonic() - begun
+            if learner.step % settings.valid_every == 0 and budget.spent(learner.step, learner.seconds) < 1:
+                measure(learner, exam, rate)
+            if time.monotonic() - kept >= settings.save_seconds:
+                keep()
+                kept = time.monotonic()
+    learner.seconds = time.monotonic() - begun
+    if learner.history[-1]["step"] < learner.step:
+        measure(learner, exam, rate)
+    keep()
 
 
-def _step(
-    network: Network,
-    optimizer: torch.optim.Optimizer,
-    tokens: np.ndarray,
-    rate: float,
-    generator: np.random.Generator,
-) -> Tensor:
-    """One step of the optimizer; the loss before it, without its graph."""
-    for group in optimizer.param_groups:
+def measure(learner: Learner, exam: Examination, rate: float) -> None:
+    """Add a row to the history, and say what it says."""
+    loss = torch.stack(learner.losses).mean().item() if learner.losses else math.nan
+    perplexity = exam.perplexity(learner.network)
+    if not math.isfinite(perplexity) or (learner.losses and not math.isfinite(loss)):
+        raise FoldgraftError(
+            f"trunk.pretrain: the loss is no finite number at step {learner.step}; lower trunk.pretrain.learning_rate"
+        )
+    learnt = f"loss {loss:.4f}, " if learner.losses else ""
+    learner.losses.clear()
+    row = (learner.step, learner.seconds, learner.tokens, rate, loss, perplexity)
+    learner.history.append(dict(zip(HISTORY, row, strict=True)))
+    print(
+        f"pretrain: step {learner.step}, {learner.seconds:.0f} s, {learner.tokens} tokens, {learnt}"
+        f"perplexity of masked letters {perplexity:.3f}",
+        file=sys.stderr,
+    )
+
+
+def _step(learner: Learner, batch: tuple[Tensor, Tensor, Tensor], rate: float) -> Tensor:
+    """One step of the optimizer; the loss before it, without its graph. Nothing here waits for the device."""
+    for group in learner.optimizer.param_groups:
         group["lr"] = rate
-    selected = select(tokens, generator)
-    loss = masked_loss(network, tokens, corrupt(tokens, selected, generator), selected)
-    optimizer.zero_grad(set_to_none=True)
+    loss = masked_loss(learner.network, *batch)
+    learner.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
-    optimizer.step()
+    torch.nn.utils.clip_grad_norm_(learner.network.parameters(), GRADIENT_NORM)
+    learner.optimizer.step()
     return loss.detach()

@@ -1,0 +1,182 @@
+"""Head training from cached embeddings beside training through the trunk, and what contact features cost.
+
+    python benchmarks/benchmark_train.py --data FOLDER [--size 8M] [--proteins 2000] [--sample 100]
+
+The proteins are the first of a random order of the NetSolP table, the trunk has random weights of an ESM-2 size. An
+epoch through the trunk embeds each batch anew, without gradients, and then makes the same step of the same head; it is
+timed on a sample and scaled. The two sides take turns. One core.
+"""
+
+import os
+
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from foldgraft.models.feature_pairs import Layout
+from foldgraft.models.features import collate
+from foldgraft.models.head_contact import build_contact
+from foldgraft.models.head_maps import contact_map
+from foldgraft.models.heads import HEADS, build
+from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.records.embeddings import Embeddings, write_embeddings
+from foldgraft.records.files import sequence_sha256
+from foldgraft.records.targets import Contacts
+from foldgraft.residues import AMINO_ACIDS
+from foldgraft.train.contact_data import gather, gather_all
+from foldgraft.train.loop import Batch, Plan, Score, fit
+from foldgraft.train.settings import Optimizer
+from foldgraft.train.solubility_data import Proteins, loader
+
+SIZES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20)}
+GOAL, BATCH, ROUNDS, LENGTH, PAIRS = 50, 64, 3, 300, 1000
+
+
+def random_trunk(size: str) -> Trunk:
+    torch.manual_seed(0)
+    return Trunk(Network(Architecture(*SIZES[size])), size, "0" * 64, torch.device("cpu"))
+
+
+class Anew(Proteins):
+    """The same batches, each through the trunk."""
+
+    def __init__(self, table: pd.DataFrame, embeddings: Embeddings, reads: str, trunk: Trunk):
+        super().__init__(table, embeddings, reads)
+        self.trunk = trunk
+
+    def __getitem__(self, rows: list[int]) -> Batch:
+        values = self.trunk.embed([self.sequences[row] for row in rows])
+        items = [value.mean(axis=0) if self.reads == "pooled" else value for value in values]
+        labels = torch.from_numpy(self.labels[rows])
+        return Batch(collate(items), labels, torch.zeros_like(labels))
+
+
+def epoch_seconds(proteins: Proteins, head: str, rows: np.ndarray) -> float:
+    """Seconds of one epoch over these proteins, training steps included."""
+    torch.manual_seed(0)
+    network = build(head, proteins.embeddings.residue(proteins.names[0]).shape[1], 64, 0.3)
+    batches = loader(proteins, rows, BATCH, torch.Generator().manual_seed(0))
+    plan = Plan("bce", Optimizer(), epochs=1, patience=1, gradient_clip=1.0, monitor="loss")
+    start = time.perf_counter()
+    with redirect_stderr(StringIO()):
+        fit(network, batches, lambda head: Score(0.0, 0.0), plan, torch.device("cpu"))
+    return time.perf_counter() - start
+
+
+def training(options: argparse.Namespace, folder: Path) -> None:
+    """Epochs from the cache and through the trunk."""
+    table = pd.read_csv(options.data / "solubility/netsolp_psi_biology_train.csv.gz")
+    table = table.sample(frac=1, random_state=0).drop_duplicates("fasta").head(options.proteins)
+    table = pd.DataFrame({"sequence": table["fasta"].to_numpy(), "label": table["solubility"].to_numpy(dtype=float)})
+    table["sequence_sha256"] = table["sequence"].map(sequence_sha256)
+    trunk, residues = random_trunk(options.size), table["sequence"].str.len()
+    sample = np.arange(options.sample)
+    scale = residues.sum() / residues[sample].sum()
+    print(
+        f"{len(table)} proteins, {residues.sum()} residues, {options.size} trunk; an epoch through the trunk is that of"
+    )
+    print(f"{len(sample)} proteins, {residues[sample].sum()} residues, times {scale:.1f}; batches of {BATCH}, one core")
+    values = trunk.embed(table["sequence"].tolist())
+    write_embeddings(folder / "e", zip(table["sequence_sha256"], values, strict=True), trunk.width, trunk.sha256)
+    cache = Embeddings([folder / "e"])
+    everything = np.arange(len(table))
+    for head in ("linear", "mlp", "light_attention"):
+        reads = HEADS[head].reads
+        cached, anew = Proteins(table, cache, reads), Anew(table, cache, reads, trunk)
+        times = [(epoch_seconds(cached, head, everything), epoch_seconds(anew, head, sample)) for _ in range(ROUNDS)]
+        ours, theirs = (float(np.median(side)) for side in zip(*times, strict=True))
+        ratio = theirs * scale / ours
+        print(f"  {head:16} {ours:8.2f} s cached, {theirs * scale:8.1f} s through the trunk, ratio", end=" ")
+        print(f"{ratio:.0f} ({'met' if ratio >= GOAL else 'MISSED'})")
+    few = table["sequence"].head(20).tolist()
+    exact = np.concatenate(list(trunk.embed(few))).astype(np.float64)
+    error = np.concatenate([cache.residue(sequence_sha256(text)) for text in few]) - exact
+    print(
+        f"float16 on disk: largest error {np.abs(error).max():.1e} where values reach {np.abs(exact).max():.1f};",
+        end=" ",
+    )
+    print(f"root mean square {100 * np.sqrt((error**2).mean() / (exact**2).mean()):.3f} % of theirs")
+
+
+def chain(number: int, length: int = LENGTH) -> Contacts:
+    rng = np.random.default_rng(number)
+    pairs = length * (length - 1) // 2
+    sequence = "".join(rng.choice(list(AMINO_ACIDS), length))
+    return Contacts(f"c{number}", sequence, sequence_sha256(sequence), rng.random(pairs) < 0.03, np.ones(pairs, bool))
+
+
+def contact_job(size: str, what: str, chains: int, length: int) -> tuple[float, float]:
+    """Seconds per chain, and the megabytes that the peak of this process grows by."""
+    trunk = random_trunk(size)
+    layout = Layout(("attention", "separation"), trunk.layers, trunk.heads)
+    head = build_contact("logistic", layout.width, 0, 32, 16, 0.0)
+    pairs = [(chain(number, length), None) for number in range(chains)]
+    jobs: dict[str, Callable[[], object]] = {
+        "sampled pairs": lambda: gather(iter(pairs), layout, trunk, None, PAIRS, 0),
+        "validation": lambda: gather_all(iter(pairs), layout, trunk, None, spool),
+        "prediction": lambda: [contact_map(_One(head), layout, trunk, c.sequence, None, None) for c, _ in pairs],
+    }
+    with redirect_stderr(StringIO()), tempfile.TemporaryFile() as spool:
+        gather(iter([(chain(0, 50), None)]), layout, trunk, None, PAIRS, 0)  # what the first call alone costs
+        Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+        before = memory("VmRSS")
+        start = time.perf_counter()
+        jobs[what]()
+        seconds = time.perf_counter() - start
+    return seconds / chains, memory("VmHWM") - before
+
+
+def memory(line: str) -> float:
+    """A figure of /proc/self/status, in MB."""
+    text = Path("/proc/self/status").read_text()
+    return int(text.partition(f"{line}:")[2].split()[0]) / 1024
+
+
+class _One:
+    """A trained head of one member."""
+
+    def __init__(self, head: torch.nn.Module):
+        self.members = [head]
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(logits)
+
+
+def main() -> None:
+    """Print epochs, ratios, and the cost of contact features."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of shared data")
+    parser.add_argument("--size", choices=SIZES, default="8M")
+    parser.add_argument("--proteins", type=int, default=2000, help="in the cache")
+    parser.add_argument("--contacts", action="store_true", help="leave out the epochs")
+    parser.add_argument("--sample", type=int, default=100, help="of them, through the trunk")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if not options.contacts:
+        with tempfile.TemporaryDirectory() as folder:
+            training(options, Path(folder))
+    layers, width, heads = SIZES[options.size]
+    whole, residue = LENGTH * (LENGTH - 1) * layers * heads / 1e6, LENGTH * width * 2 / 1e6
+    print(f"contact features, {options.size} trunk, one core; cached whole in half precision, the attention of a chain")
+    print(f"of {LENGTH} would be {whole:.0f} MB, its residue embeddings are {residue:.1f} MB")
+    for what in ("sampled pairs", "validation", "prediction"):
+        for chains, length in ((4, LENGTH), (16, LENGTH), (4, 2 * LENGTH)):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                seconds, megabytes = pool.apply(contact_job, (options.size, what, chains, length))
+            print(f"  {what:14} {chains:3} chains of {length}: {seconds:6.2f} s a chain, peak {megabytes:5.0f} MB more")
+
+
+if __name__ == "__main__":
+    main()

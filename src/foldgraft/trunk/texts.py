@@ -1,0 +1,106 @@
+"""Large corpora as text: one sequence per line, plain or xz-compressed, and the ones fit to learn from."""
+
+import lzma
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from foldgraft import mmseqs
+from foldgraft.errors import FoldgraftError
+from foldgraft.models import alphabet
+from foldgraft.records.fasta import MAX_LETTERS
+from foldgraft.records.files import atomic, file_sha256, sequence_sha256
+from foldgraft.trunk.corpus import near
+
+XZ_MAGIC = b"\xfd7zXZ\x00"
+MAX_RESIDUES = 2_000_000_000
+"""Most residues of a corpus: it is held in memory, a byte each, and a decompression bomb ends here."""
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield the sequences of a text file of one per line; compressed if it begins like xz, whatever its name.
+
+    Raises
+    ------
+    FoldgraftError
+        for a file that cannot be read, is empty, or has a line with other than letters of the alphabet, naming it.
+    """
+    number = 0
+    try:
+        with Path(path).open("rb") as handle:
+            compressed = handle.read(len(XZ_MAGIC)) == XZ_MAGIC
+        with lzma.open(path, "rb") if compressed else Path(path).open("rb") as handle:
+            while line := handle.readline(MAX_LETTERS):
+                number += 1
+                yield _sequence(line, f"{path}, line {number}")
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise FoldgraftError(f"{path}: cannot be read as text of one sequence per line ({error})") from None
+    if not number:
+        raise FoldgraftError(f"{path}: holds no sequence")
+
+
+def _sequence(line: bytes, where: str) -> str:
+    if len(line) >= MAX_LETTERS:
+        raise FoldgraftError(f"{where}: more than {MAX_LETTERS} letters, no protein")
+    sequence = line.strip().decode("ascii", "replace")
+    if not sequence or alphabet.illegal(sequence):
+        raise FoldgraftError(f"{where}: {sequence[:40]!r} is no sequence in capital letters ({alphabet.LETTERS})")
+    return sequence
+
+
+def read_texts(paths: Iterable[Path]) -> dict[str, str]:
+    """Unique sequences of text files by their sha256, in the order of it.
+
+    Raises
+    ------
+    FoldgraftError
+        as `read_lines` does, and for more than `MAX_RESIDUES` residues.
+    """
+    found: dict[str, str] = {}
+    residues = 0
+    for path in paths:
+        for sequence in read_lines(path):
+            residues += len(sequence)
+            if residues > MAX_RESIDUES:
+                raise FoldgraftError(f"{path}: with it the corpus has more than {MAX_RESIDUES} residues; give less")
+            found[sequence_sha256(sequence)] = sequence
+    return dict(sorted(found.items()))
+
+
+def prepare(
+    paths: list[Path], away: set[str], output: Path, identity: float, coverage: float, threads: int
+) -> dict[str, Any]:
+    """Write the sequences of text files that are not near proteins to be tested on, as one xz-compressed text.
+
+    Parameters
+    ----------
+    paths
+        text files of one sequence per line.
+    away
+        sequences to keep away from.
+    output
+        text to write, in the order of the sequences' sha256.
+    identity, coverage
+        see `corpus.near`.
+
+    Returns
+    -------
+    What was done, for a description.
+    """
+    text = read_texts(paths)
+    dropped = near(text, away, identity, coverage, threads)
+    kept = [sequence for name, sequence in text.items() if name not in dropped]
+    with atomic(output) as temporary, lzma.open(temporary, "wt", encoding="ascii", newline="\n") as handle:
+        handle.writelines(f"{sequence}\n" for sequence in kept)
+    return {
+        "files": {path.name: file_sha256(path) for path in paths},
+        "sequences": len(text),
+        "proteins_kept_away_from": len(away),
+        "identity": identity,
+        "coverage_of_shorter": coverage,
+        "mmseqs": mmseqs.version(),
+        "left_out": len(dropped),
+        "kept_sequences": len(kept),
+        "kept_residues": sum(map(len, kept)),
+        "sha256": file_sha256(output),
+    }

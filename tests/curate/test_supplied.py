@@ -1,0 +1,141 @@
+"""Sequences supplied for files without SEQRES: the observed residues find their places."""
+
+import gzip
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foldgraft.curate.chains import protein_chains
+from foldgraft.curate.settings import CurateSettings
+from foldgraft.curate.shard import read_entry
+from foldgraft.curate.supplied import (
+    LEFT_OUT,
+    MATCH,
+    MISMATCH,
+    NUMBERED,
+    TORN,
+    align,
+    check_supplied,
+    read_supplied,
+    with_supplied,
+)
+from foldgraft.errors import FoldgraftError
+
+LONGEST = CurateSettings().max_length
+
+
+def score(observed, steps, sequence, places):
+    """The score of one alignment, term by term."""
+    total, last = 0, None
+    for one, step, at in zip(observed, [1, *steps], places, strict=True):
+        if at < 0:
+            total += LEFT_OUT
+            continue
+        total += 0 if "X" in (one, sequence[at]) else MATCH if one == sequence[at] else MISMATCH
+        if last is not None and step == 1:
+            total += 0 if at - last == 1 else TORN
+        elif last is not None:
+            total += NUMBERED if at - last == step else 0
+        last = at
+    return total
+
+
+def every_alignment(count, length):
+    for kept in range(min(count, length) + 1):
+        for residues in combinations(range(count), kept):
+            for spots in combinations(range(length), kept):
+                places = [-1] * count
+                for residue, spot in zip(residues, spots, strict=True):
+                    places[residue] = spot
+                yield places
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_alignment_scores_higher(data):
+    letters = st.text("ACX", min_size=1, max_size=5)
+    observed, sequence = data.draw(letters), data.draw(letters)
+    steps = data.draw(st.lists(st.integers(1, 9), min_size=len(observed) - 1, max_size=len(observed) - 1))
+    places = align(observed, np.array(steps, dtype=int), sequence).tolist()
+    placed = [at for at in places if at >= 0]
+    assert placed == sorted(set(placed))
+    best = max(score(observed, steps, sequence, other) for other in every_alignment(len(observed), len(sequence)))
+    assert score(observed, steps, sequence, places) == best
+
+
+@pytest.mark.parametrize(
+    ("observed", "steps", "sequence", "places"),
+    [
+        ("MKV", (1, 1), "AAMKVAA", (2, 3, 4)),
+        ("AAA", (1, 4), "AAAAAAAA", (0, 1, 5)),  # the numbers say how wide the gap is
+        ("MKAG", (1, 2, 1), "MKVVVAG", (0, 1, 5, 6)),  # the numbers are wrong, the letters are not
+        ("GSMKV", (1, 1, 1, 1), "MKV", (-1, -1, 0, 1, 2)),  # a tag that the sequence lacks
+    ],
+)
+def test_places_worked_by_hand(observed, steps, sequence, places):
+    assert align(observed, np.array(steps), sequence).tolist() == list(places)
+
+
+def placed(content, sequences):
+    entry, disagreeing = with_supplied("e", read_entry(content, 10**8), sequences, LONGEST)
+    return {chain.id: chain for chain in protein_chains("e", entry, "files")}, disagreeing
+
+
+def test_the_supplied_sequence_is_that_of_the_chain(make):
+    atoms = [a for a in make.chain("AMKVAGLW") if a.seq not in (1, 5, 6)]
+    for key in ("e_A", "e"):
+        chains, disagreeing = placed(make.pdb(atoms), {key: "HHAMKVAGLWHH", "other": "MMM"})
+        chain = chains["e_A"]
+        assert (chain.sequence, disagreeing) == ("HHAMKVAGLWHH", {})
+        assert np.flatnonzero(chain.resolved).tolist() == [3, 4, 5, 8, 9]
+        assert chain.auth_seq_id == ["", "", "", "2", "3", "4", "", "", "7", "8", "", ""]
+
+
+def test_the_id_of_the_chain_goes_before_that_of_the_entry(make):
+    atoms = [*make.chain("MKVAG"), *make.chain("GAGAW", asym="B", entity="2")]
+    chains, _ = placed(make.mmcif(atoms), {"e": "HMKVAG", "e_B": "GAGAWC"})
+    assert {name: chain.sequence for name, chain in chains.items()} == {"e_A": "HMKVAG", "e_B": "GAGAWC"}
+
+
+def test_seqres_needs_no_supplied_sequence(make):
+    chains, _ = placed(make.mmcif(make.chain("MKV"), {"1": ["MET", "LYS", "VAL"]}), {"e": "GGGMKV"})
+    assert chains["e_A"].sequence == "MKV"
+
+
+def test_a_few_residues_may_differ_and_the_models_letter_stands(make):
+    chains, _ = placed(make.pdb(make.chain("MKVAGLWMKVAGLWMKVAGLW")), {"e": "MKVAGLWMKVAGLWMKVAGLF" + "C"})
+    assert chains["e_A"].sequence == "MKVAGLWMKVAGLWMKVAGLWC"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "same"),
+    [("MKVAGLWCCCMKVAGLW", 14 / 17), ("MKVAG", 0.0), ("WWWWWWWWWWWWWWWWWWW", None)],
+)
+def test_a_chain_that_disagrees_is_named_with_its_identity(make, sequence, same):
+    chains, disagreeing = placed(make.pdb(make.chain("MKVAGLWAAAMKVAGLW")), {"e_A": sequence})
+    assert not chains
+    assert disagreeing["A"] < 0.9
+    if same is not None:
+        assert disagreeing["A"] == pytest.approx(same)
+
+
+def test_only_the_sequences_of_the_shard_are_kept(tmp_path):
+    path = tmp_path / "s.fasta.gz"
+    path.write_bytes(gzip.compress(b">a_A\nmkv*\n>b\nMKL\n>c_x_B\nMKW\n>d\nMMM\n"))
+    assert read_supplied([path], ["a", "b", "c_x"]) == {"a_A": "MKV", "b": "MKL", "c_x_B": "MKW"}
+
+
+def test_a_bad_file_or_a_second_sequence_is_an_error(tmp_path):
+    (tmp_path / "one.fasta").write_text(">a_A\nMKV\n")
+    (tmp_path / "two.fasta").write_text(">a_A\nMKL\n")
+    check_supplied(["one.fasta"], tmp_path)
+    with pytest.raises(FoldgraftError, match=r"curate\.sequences: .*two\.fasta has a second sequence called a_A"):
+        check_supplied(["*.fasta"], tmp_path)
+    with pytest.raises(FoldgraftError, match=r"curate\.sequences: 'none\*' matches no file"):
+        check_supplied(["none*"], tmp_path)
+    (tmp_path / "bad.fasta").write_text("MKV\n")
+    with pytest.raises(FoldgraftError, match=r"bad\.fasta: not FASTA"):
+        check_supplied(["bad.fasta"], tmp_path)

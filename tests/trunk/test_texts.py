@@ -1,0 +1,67 @@
+"""Large corpora as text, and what is left out of them."""
+
+import lzma
+
+import numpy as np
+import pytest
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import file_sha256, sequence_sha256
+from foldgraft.trunk import texts
+from foldgraft.trunk.texts import prepare, read_lines, read_texts
+
+LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
+
+
+def random_sequence(seed: int, length: int = 120) -> str:
+    return "".join(np.random.default_rng(seed).choice(LETTERS, length))
+
+
+@pytest.mark.parametrize("compress", [lzma.compress, bytes])
+def test_plain_and_compressed_lines_are_read(tmp_path, compress):
+    path = tmp_path / "text"
+    path.write_bytes(compress(b"MKTAY\nMXK\n"))
+    assert list(read_lines(path)) == ["MKTAY", "MXK"]
+    assert read_texts([path, path]) == {sequence_sha256(s): s for s in sorted(("MKTAY", "MXK"), key=sequence_sha256)}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"MKTAY\nMkT\n", r"text, line 2: 'MkT' is no sequence"),
+        (b"MKTAY\n\nMKT\n", r"text, line 2: '' is no sequence"),
+        (b">a\nMKT\n", r"text, line 1: '>a' is no sequence"),
+        (b"", "holds no sequence"),
+        (lzma.compress(b"MKTAY\n" * 1000)[:-40], "cannot be read as text"),
+        (lzma.compress(b"M" * 2_000_000), "line 1: more than 1000000 letters"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, content, reason):
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(FoldgraftError, match=reason):
+        list(read_lines(path))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FoldgraftError, match=r"none\.xz: cannot be read"):
+        read_texts([tmp_path / "none.xz"])
+
+
+def test_what_is_held_in_memory_is_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "text"
+    path.write_text("MKTAY\n" * 3)
+    monkeypatch.setattr(texts, "MAX_RESIDUES", 14)
+    with pytest.raises(FoldgraftError, match="more than 14 residues"):
+        read_texts([path])
+
+
+def test_what_is_near_is_left_out(tmp_path):
+    tested, strangers = random_sequence(0), [random_sequence(seed) for seed in range(1, 9)]
+    path, output = tmp_path / "text.txt", tmp_path / "kept.txt.xz"
+    path.write_text("".join(f"{s}\n" for s in [tested, tested[:100], *strangers, strangers[0]]))
+    about = prepare([path], {tested}, output, 0.5, 0.5, 1)
+    assert sorted(read_lines(output)) == sorted(strangers)
+    assert (about["sequences"], about["left_out"], about["kept_sequences"]) == (10, 2, 8)
+    assert about["kept_residues"] == 8 * 120 and about["proteins_kept_away_from"] == 1
+    assert about["sha256"] == file_sha256(output) and about["files"] == {"text.txt": file_sha256(path)}
