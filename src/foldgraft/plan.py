@@ -25,9 +25,14 @@ from foldgraft.trunk.settings import TrunkSettings
 
 @dataclass(frozen=True)
 class Plan:
-    """Names of the shards, and digests of local inputs; a digest that changes reruns what stands on it."""
+    """Names of the shards, and digests of local inputs; a digest that changes reruns what stands on it.
+
+    `places` are the files, ids or accessions of each shard of structures; an earlier run's lock or a search knows those
+    of the shards that are not there.
+    """
 
     structures: dict[str, str]
+    places: dict[str, list[str]]
     labels: list[str]
     table: str
     sequences: str
@@ -90,9 +95,10 @@ def make(config: Config) -> Plan:
         return _replayed(config)
     structures = inputs.structure_shards(config.structures, config.fetch, data) if config.structures else {}
     table = inputs.table_path(config.solubility, data) if config.solubility else None
-    sifts = inputs.sifts_path(config.structures, data) if config.structures else None
+    sifts = inputs.sifts_path(config.structures.sifts, data) if config.structures else None
     return Plan(
         structures={shard: inputs.shard_digest(items) for shard, items in structures.items()},
+        places={shard: [item.place for item in items] for shard, items in structures.items()},
         labels=inputs.label_shards(config.solubility, config.fetch, table) if table else [],
         table=digest([table] if table else []),
         sequences=digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
@@ -120,6 +126,7 @@ def _replayed(config: Config) -> Plan:
     table = stored_table(earlier) if config.solubility else None
     return Plan(
         structures=dict.fromkeys(shards, made),
+        places={},
         labels=inputs.label_shards(config.solubility, config.fetch, table) if table else [],
         table=made,
         sequences=made,
@@ -132,10 +139,13 @@ def _replayed(config: Config) -> Plan:
 
 def _synthetic(config: Config) -> Plan:
     made = hashlib.sha256(config.synth.model_dump_json().encode()).hexdigest()
-    files = math.ceil(len(entry_names(config.synth)) / config.fetch.shard_size)
+    paths = [f"{config.results}/synth/structures/{name}.cif.gz" for name in entry_names(config.synth)]
+    size = config.fetch.shard_size
+    shards = inputs.shard_names("files", len(paths), size)
     tables = math.ceil(config.synth.labels / config.fetch.label_shard_size)
     return Plan(
-        structures={f"files-{number:05d}": made for number in range(files)},
+        structures=dict.fromkeys(shards, made),
+        places={shard: paths[k * size : (k + 1) * size] for k, shard in enumerate(shards)},
         labels=[f"labels-{number:05d}" for number in range(tables)],
         table=made,
         sequences=made,

@@ -174,6 +174,20 @@ _entity_src_gen.pdbx_gene_src_scientific_name 'Homo sapiens'
     assert (chain.uniprot, chain.organism, chain.source) == ("P69905", "Homo sapiens", "files")
 
 
+def test_the_dates_are_those_of_the_structure_model(make, read):
+    extra = """loop_
+_pdbx_audit_revision_history.ordinal
+_pdbx_audit_revision_history.data_content_type
+_pdbx_audit_revision_history.revision_date
+1 'EM metadata'     2024-01-10
+2 'Structure model' 2024-05-01
+3 'Structure model' 2025-02-03
+4 'Half map'        2026-07-08
+#"""
+    (chain,) = read(make.mmcif(make.chain("MKV"), {"1": three("MKV")}, extra=extra)).values()
+    assert (chain.released, chain.revised) == ("2024-05-01", "2025-02-03")
+
+
 SCHEME = """loop_
 _pdbx_poly_seq_scheme.asym_id
 _pdbx_poly_seq_scheme.seq_id

@@ -138,6 +138,27 @@ def test_a_chain_that_seqres_names_and_no_atom_has_is_unresolved(make, read):
     assert (chains["B"].sequence, chains["B"].auth_asym_id, chains["B"].resolved.any()) == ("GA", "B", False)
 
 
+def test_a_chain_of_seqres_that_has_ligands_alone_is_unresolved(make, read):
+    water = "HETATM   99  O   HOH B 201      90.000  90.000  90.000  1.00 20.00           O\nEND"
+    content = make.pdb(make.chain("MKV"), {"A": ["MET", "LYS", "VAL"], "B": ["GLY", "ALA"]}).decode()
+    chains = read(content.replace("END", water).encode())
+    assert {name: (chain.sequence, chain.resolved.all()) for name, chain in chains.items()} == {
+        "A": ("MKV", True),
+        "B": ("GA", False),
+    }
+
+
+def test_a_blank_chain_with_seqres_is_one_chain(make, read):
+    content = make.pdb(make.chain("KV", chain=" "), {" ": ["LYS", "VAL", "GLY"]})
+    assert {name: chain.sequence for name, chain in read(content).items()} == {"A": "KVG"}
+
+
+def test_a_chain_name_of_two_letters_is_one_chain(make, read):
+    content = make.pdb(make.chain("KV"), {"A": ["LYS", "VAL"]}).decode()
+    content = content.replace("SEQRES   1 A", "SEQRES   1AB").replace("LYS A", "LYSAB").replace("VAL A", "VALAB")
+    assert {name: chain.sequence for name, chain in read(content.encode()).items()} == {"AB": "KV"}
+
+
 def test_a_nucleic_acid_of_seqres_is_another_polymer(make):
     content = make.pdb(make.chain("MKV"), {"A": ["MET", "LYS", "VAL"], "B": ["DA", "DC"]})
     assert read_entry(content, 10**8).others == [("B", "polymer of DA, DC")]

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from Bio.PDB.parse_pdb_header import _parse_pdb_header_list
 
+from foldgraft.curate.chains import protein_chains
 from foldgraft.curate.references import completed, dbref_segments, pdb_organisms
+from foldgraft.curate.shard import read_entry
+from foldgraft.curate.supplied import with_supplied
 from foldgraft.records.sifts import Segment
 from foldgraft.residues import ONE_TO_THREE
 
@@ -67,6 +70,26 @@ def test_the_depositors_reference_is_by_author_chain(make, read):
     assert chains["B"].uniprot_segments == (Segment("Q00001", 3, 7, "53", "57", 13, 17, "struct_ref"),)
 
 
+def test_a_chain_that_the_files_sifts_table_leaves_out_has_the_depositors_reference(make, read):
+    atoms = [*make.chain(SEQUENCE, chain="H"), *make.chain(SEQUENCE, asym="B", chain="L")]
+    chains = read(make.mmcif(atoms, THREE, extra=STRUCT_REF + SIFTS))
+    assert chains["A"].uniprot == "P00001,P00002"
+    assert chains["B"].uniprot_segments == (Segment("Q00001", 3, 7, "3", "7", 13, 17, "struct_ref"),)
+
+
+@pytest.mark.parametrize("supplied", [{}, {"1abc_A": "GG" + SEQUENCE}])
+def test_without_seqres_sifts_holds_by_its_author_numbers(make, supplied):
+    atoms = [a for a in make.chain(SEQUENCE) if a.seq > 2]
+    entry, _ = with_supplied("1abc", read_entry(make.pdb(atoms), 10**8), supplied, 99)
+    sifts = {("1abc", "A"): [Segment("P00001", 1, 4, None, "4", 11, 14), Segment("P00001", 5, 7, "5", "7", 25, 27)]}
+    (chain,) = protein_chains("1abc", entry, "files", sifts)
+    first = chain.auth_seq_id.index("3") + 1
+    assert chain.uniprot_segments == (
+        Segment("P00001", None, first + 1, None, "4", 11, 14),
+        Segment("P00001", first + 2, first + 4, "5", "7", 25, 27),
+    )
+
+
 DBREF = """DBREF  1ABC A    2A    7  UNP    P0CG48   UBC_HUMAN       12     17
 DBREF  1ABC B    1     7  PDB    1ABC     1ABC             1      7
 DBREF1 1ABC B    3     9  UNP                  A0A024RBG1_HUMAN
@@ -107,6 +130,13 @@ def test_label_numbers_find_their_author_number():
     segment = Segment("P", 2, 9, None, None, 1, 2, "mmcif")
     (done,) = completed([segment], np.arange(1, 4), ["1", "1A", ""])
     assert (done.auth_start, done.auth_end) == ("1A", None)
+
+
+def test_an_end_that_lacks_one_number_is_completed_by_itself():
+    segments = [Segment("P", 1, 3, None, "7", 1, 3), Segment("P", 4, None, "8", "9", 4, 5)]
+    first, second = completed(segments, np.arange(1, 6), ["5", "6", "7", "8", "9"])
+    assert first == Segment("P", 1, 3, "5", "7", 1, 3)
+    assert second == Segment("P", 4, 5, "8", "9", 4, 5)
 
 
 HEAD = """COMPND    MOL_ID: 1;

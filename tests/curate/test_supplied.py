@@ -139,3 +139,6 @@ def test_a_bad_file_or_a_second_sequence_is_an_error(tmp_path):
     (tmp_path / "bad.fasta").write_text("MKV\n")
     with pytest.raises(FoldgraftError, match=r"bad\.fasta: not FASTA"):
         check_supplied(["bad.fasta"], tmp_path)
+    (tmp_path / "aligned.fasta").write_text(">a\nMK--V\n")
+    with pytest.raises(FoldgraftError, match=r"curate\.sequences: .*aligned\.fasta \(a\): letters alone, without gaps"):
+        check_supplied(["aligned.fasta"], tmp_path)

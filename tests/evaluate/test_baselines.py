@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evaluate import composition, separation
+from foldgraft.evaluate import composition, contacts, separation
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.pairs import triangle
@@ -128,6 +128,19 @@ def test_unresolved_pairs_do_not_count(tmp_path):
     split = pd.DataFrame({"id": [one.id for one in chains], "fold": range(3)})
     counts = separation.SeparationCounts([tmp_path / "s.parquet"], split)
     assert counts.probability(8, (0, 1))[6] == pytest.approx((1 + 1 / 21) / 2)
+
+
+def test_a_chain_of_two_shards_counts_once_as_the_first_has_it(tmp_path):
+    write_structures(tmp_path / "1", [structure(f"c{fold}", 8, {6}) for fold in range(3)])
+    write_structures(tmp_path / "2", [structure("c2", 8, {5})])
+    split = pd.DataFrame({"id": ["c0", "c1", "c2"], "fold": range(3)})
+    once, both = (
+        separation.SeparationCounts([tmp_path / name for name in names], split).probability(8, (0, 1))
+        for names in ("1", "12")
+    )
+    assert np.array_equal(once, both)
+    counted, mask = contacts.Truth([tmp_path / "1", tmp_path / "2"], {"c2"}).get("c2", sequence_sha256("A" * 8))
+    assert mask.all() and counted.sum() == 2  # at separation 6, not the 3 at separation 5
 
 
 def wanted(length: int = 9) -> pd.DataFrame:

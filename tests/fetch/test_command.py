@@ -34,10 +34,10 @@ def test_local_structures_become_a_lock(tmp_path, fetch):
     bodies = {"a": gzip.compress(b"data_a\n", mtime=0), "b": b"data_b\n", "c": b"x" * 1_000_001}
     for name, body in bodies.items():
         (tmp_path / "in" / f"{name}.cif").write_bytes(body)
-    settings = json.dumps({"shard_size": 2, "max_file_mb": 1})
-    for shard in ("files-00000", "files-00001"):
+    settings = json.dumps({"max_file_mb": 1})
+    for shard, places in (("files-00000", ["in/a.cif", "in/b.cif"]), ("files-00001", ["in/c.cif"])):
         done = fetch(
-            *("structures", "--shard", shard, "--structures", '{"files": ["*.cif"]}', "--data", "in"),
+            *("structures", "--shard", shard, "--places", json.dumps(places), "--data", "in"),
             *("--store", "store", "--lock", f"{shard}.parquet", "--settings", settings),
         )
         assert done.returncode == 0, done.stderr
@@ -60,18 +60,18 @@ def test_local_structures_become_a_lock(tmp_path, fetch):
 
 def test_a_long_list_of_ids_comes_in_a_file(tmp_path, fetch):
     names = [f"{number}{letters}" for number in range(1, 10) for letters in ("abc", "abd", "abe")] * 1500
-    (tmp_path / "structures.json").write_text(json.dumps({"rcsb": {"ids": names, "query": {"max_entries": 1}}}))
+    (tmp_path / "places.json").write_text(json.dumps(names))
     (tmp_path / "ids.txt").write_text("")
     options = ("--shard", "query-00000", "--search", "ids.txt", "--store", "store", "--lock", "l.parquet")
-    assert fetch("structures", "--structures", "@structures.json", *options).returncode == 0
-    done = fetch("structures", "--structures", "@nowhere.json", *options)
+    assert fetch("structures", "--places", "@places.json", *options).returncode == 0
+    done = fetch("structures", "--places", "@nowhere.json", *options)
     assert done.returncode == 2 and "nowhere.json cannot be read" in done.stderr
 
 
 def test_a_network_that_is_down_is_an_error_and_no_reject(tmp_path, fetch, settings_for):
     settings = settings_for("http://localhost:9", retries=0).model_dump_json()
     options = ("--store", "store", "--lock", "l.parquet", "--settings", settings)
-    done = fetch("structures", "--shard", "rcsb-00000", "--structures", '{"rcsb": {"ids": ["1abc", "2abc"]}}', *options)
+    done = fetch("structures", "--shard", "rcsb-00000", "--places", '["1abc", "2abc"]', *options)
     assert done.returncode == 2 and "no server answered" in done.stderr
     (tmp_path / "s.fasta").write_text(">a\nMKV\n")
     sequences = '{"files": ["s.fasta"], "uniprot": {"accessions": ["P69905"]}}'
@@ -88,7 +88,7 @@ def test_a_search_shard_takes_its_part_of_the_ids(tmp_path, fetch, httpserver, c
     for number, expected in enumerate((["1abc", "2abc"], ["3abc"], [])):
         done = fetch(
             *("structures", "--shard", f"query-{number:05d}", "--search", "ids.txt"),
-            *("--structures", '{"rcsb": {"query": {"max_entries": 6}}}', "--store", "store", "--lock", "l.parquet"),
+            *("--store", "store", "--lock", "l.parquet"),
             *("--settings", settings.model_dump_json()),
         )
         assert done.returncode == 0, done.stderr
@@ -112,21 +112,11 @@ def test_labels_are_cut_into_shards(tmp_path, fetch):
     assert found == [["p0", 0, 0], ["p1", 1, 1], ["p2", 0, 2], ["p3", 1, 0], ["p4", 0, 1]]
 
 
-def test_an_unknown_shard_is_one_line(tmp_path, fetch):
-    (tmp_path / "a.cif").touch()
-    done = fetch(
-        *("structures", "--shard", "files-00009", "--structures", '{"files": ["*.cif"]}'),
-        *("--store", "store", "--lock", "l.parquet"),
-    )
-    assert done.returncode == 2
-    assert done.stderr.strip() == "error: --shard: the configuration has no shard 'files-00009'"
-
-
 def test_a_store_that_cannot_be_written_is_one_line(tmp_path, fetch):
     (tmp_path / "a.cif").touch()
     (tmp_path / "store").touch()
     done = fetch(
-        *("structures", "--shard", "files-00000", "--structures", '{"files": ["*.cif"]}'),
+        *("structures", "--shard", "files-00000", "--places", '["a.cif"]'),
         *("--store", "store", "--lock", "l.parquet"),
     )
     assert done.returncode == 2
@@ -140,7 +130,8 @@ def locked(tmp_path, fetch):
     for name in "ab":
         (tmp_path / "in" / f"{name}.cif").write_text(f"data_{name}\n")
     (tmp_path / "in/t.tsv").write_text("id\tsequence\tlabel\np\tMKV\t1\n")
-    structures = ("structures", "--shard", "files-00000", "--structures", '{"files": ["*.cif"]}', "--data", "in")
+    places = '["in/a.cif", "in/b.cif"]'
+    structures = ("structures", "--shard", "files-00000", "--places", places, "--data", "in")
     labels = ("labels", "--shard", "labels-00000", "--solubility", '{"table": "t.tsv"}', "--data", "in")
     lock = ("lock", "--piece", "first-piece.parquet", "--table", "in/t.tsv", "--data", "in", "--store", "store")
     for command in (
@@ -184,3 +175,17 @@ def test_a_store_is_verified_and_a_replay_stops_at_damage(tmp_path, fetch, locke
     stopped = fetch(*locked[0], "--store", "store", "--lock", "piece.parquet", "--replay", "first.parquet")
     assert stopped.returncode == 2 and "replay: a: the store store lacks" in stopped.stderr
     assert not (tmp_path / "piece.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("shard", "places", "message"),
+    [
+        ("rcsb-00000", '["1abc", "../x"]', "'../x' is no PDB id"),
+        ("alphafold-00000", '["P69905", "nobody"]', "'nobody' is no UniProt accession"),
+        ("elsewhere-00000", "[]", "'elsewhere-00000' is no shard"),
+        ("rcsb-00000", "1abc", "--settings: Invalid JSON"),
+    ],
+)
+def test_a_place_that_is_none_stops_before_anything_is_asked(fetch, shard, places, message):
+    done = fetch("structures", "--shard", shard, "--places", places, "--store", "store", "--lock", "l.parquet")
+    assert done.returncode == 2 and message in done.stderr

@@ -51,10 +51,10 @@ def archive(raw_server, cif):
 def start(tmp_path, archive, settings_for):
     """Start a job that fetches the entries into a store and a lock of these names."""
     settings = settings_for(archive[0], retries=1, timeout=30, connections=3).model_dump_json()
-    structures = json.dumps({"rcsb": {"ids": ENTRIES}})
+    places = json.dumps(ENTRIES)
 
     def job(store, lock):
-        options = ("--shard", "rcsb-00000", "--structures", structures, "--store", store, "--lock", lock)
+        options = ("--shard", "rcsb-00000", "--places", places, "--store", store, "--lock", lock)
         command = [sys.executable, "-m", "foldgraft", "fetch", "structures", *options, "--settings", settings]
         return subprocess.Popen(command, cwd=tmp_path, env=os.environ | SOURCE, stderr=subprocess.PIPE, text=True)
 

@@ -71,6 +71,14 @@ def test_accessions_come_in_batches_and_the_missing_is_asked_for_by_itself(servi
     assert "Q99999: HTTP 404 (not found)\n" in capsys.readouterr().err
 
 
+def test_an_accession_given_twice_is_one_row(service, run):
+    service.entries["Q15086"] = inactive("Q15086", "MERGED", "P04637")
+    found, rows = run(uniprot={"accessions": ["P69905", "Q15086", "p69905", "Q15086"]})
+    assert list(found) == ["P69905", "P04637"]
+    assert [row["id"] for row in rows] == ["P69905", "Q15086", "P04637"]
+    assert service.asked.count("Q15086.json") == 1
+
+
 def test_withdrawn_entries_are_followed(service, run):
     service.entries |= {
         "Q15086": inactive("Q15086", "MERGED", "P04637"),

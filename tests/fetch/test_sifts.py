@@ -31,8 +31,7 @@ TABLE = (
 def run(tmp_path, store, settings):
     def fetch(sifts, replay=None, **changes):
         table, lock = tmp_path / "sifts.parquet", tmp_path / "lock.parquet"
-        structures = StructuresSettings(rcsb={"ids": ["1ubq"]}, sifts=sifts)
-        fetch_sifts(structures, tmp_path, store.root, table, lock, settings.model_copy(update=changes), replay)
+        fetch_sifts(sifts, tmp_path, store.root, table, lock, settings.model_copy(update=changes), replay)
         return table, list(read_rows(lock, lock_records.SCHEMA))
 
     return fetch

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
+from foldgraft.models.attention import pair_features
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk_network import Architecture, Network
 from foldgraft.models.trunk_windows import Window, batches, blocks, pair_numbers, windows
@@ -124,6 +125,13 @@ def test_attention_is_symmetrised_corrected_and_packed(trunk, sequence):
     assert len(found) == 2 and all(values.dtype == np.float32 for values in found)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_head_that_looks_only_at_the_tokens_around_the_sequence_has_no_features():
+    maps = torch.rand(2, 5, 5, generator=torch.Generator().manual_seed(0))
+    maps[1] = 0
+    found = pair_features(maps, *(torch.from_numpy(numbers) for numbers in triangle(5)))
+    assert (found[1] == 0).all() and found[0].abs().min() > 0
 
 
 @pytest.mark.parametrize("max_window", [1022, 10])

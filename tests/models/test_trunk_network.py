@@ -159,6 +159,12 @@ def test_positions_that_do_not_fit_together(given):
         Architecture.read({"layers": 1, "width": 8, "heads": 2, **given}, "here")
 
 
+@pytest.mark.parametrize("given", [{"heads": 0}, {"width": -8}, {"layers": "1"}, {"layers": 1e3}, {"layers": 10**9}])
+def test_sizes_that_cannot_be(given):
+    with pytest.raises(FoldgraftError, match="here: the sizes of a trunk are whole numbers"):
+        Architecture.read({"layers": 1, "width": 8, "heads": 2, **given}, "here")
+
+
 def test_token_dropout_can_be_off():
     torch.manual_seed(1)
     other = esm.ESM2(1, WIDTH, HEADS, token_dropout=False).eval()

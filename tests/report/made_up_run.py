@@ -86,7 +86,8 @@ def make_chain(name: str, shape: Fold, rng: np.random.Generator) -> Chain:
     return Chain(
         id=name, entry=name[:4], label_asym_id="A", auth_asym_id="A", entity="1", sequence=sequence,
         sequence_sha256=sequence_sha256(sequence), resolved=resolved, auth_seq_id=numbers, coordinates=coordinates,
-        label_seq_id=np.arange(1, length + 1), b_factor=np.full(length, 20, np.float32), uniprot=None, organism=None, **about,
+        label_seq_id=np.arange(1, length + 1), b_factor=np.full(length, 20, np.float32),
+        uniprot=None, organism=None, **about,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import torch
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk_network import Architecture, Network
-from foldgraft.records.files import file_sha256, read_json
+from foldgraft.records.files import file_sha256, read_json, write_json
 from foldgraft.trunk.checkpoint import convert, read_fair, write_trunk
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"
@@ -183,18 +183,77 @@ def test_esm_1_is_refused(tmp_path):
         read_fair(path)
 
 
+def content_of(path):
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize(
+    "shape", [{"encoder_attention_heads": 0}, {"encoder_layers": float("inf")}, {"encoder_layers": 10**9}]
+)
+def test_impossible_sizes(tmp_path, fair_files, shape):
+    content = content_of(fair_files[0])
+    vars(content["cfg"]["model"]).update(shape)
+    with pytest.raises(FoldgraftError, match=r"x\.pt: the sizes of a trunk are whole numbers"):
+        read_fair(save(tmp_path / "x.pt", content))
+
+
+BIAS, EMBEDDINGS = (f"encoder.sentence_encoder.{name}" for name in ("layers.0.fc1.bias", "embed_tokens.weight"))
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "reason"),
+    [
+        (BIAS, torch.full((96,), float("nan")), r"layers\.0\.fc1\.bias holds infinite values or NaN"),
+        (BIAS, torch.ones(96, dtype=torch.complex64), "no dense tensor of real numbers"),
+        (BIAS, torch.ones(96).to_sparse(), "no dense tensor of real numbers"),
+        (BIAS, torch.ones(96, device="meta"), "no dense tensor of real numbers"),
+        (BIAS, torch.ones(96, dtype=torch.int8), r"layers\.0\.fc1\.bias"),
+        (BIAS, torch.ones(1, dtype=torch.float16).expand(10**15), "size mismatch"),
+        (EMBEDDINGS, torch.ones(33, 24).to_sparse(), "no ESM-2"),
+    ],
+    ids=["nan", "complex", "sparse", "meta", "integers", "huge", "sparse embeddings"],
+)
+def test_odd_tensors(tmp_path, fair_files, outputs, name, tensor, reason):
+    content = content_of(fair_files[0])
+    content["model"][name] = tensor
+    with pytest.raises(FoldgraftError, match=reason):
+        convert(save(tmp_path / "x.pt", content), *outputs)
+    assert not any(path.exists() for path in outputs)
+
+
+def test_too_few_embeddings(tmp_path):
+    content = content_of(esm1b_files(tmp_path, "esm1b_t33_650M_UR50S", True, tied=True))
+    content["model"] = {EMBEDDINGS: torch.ones(10, 24)}
+    with pytest.raises(FoldgraftError, match="no ESM-2"):
+        read_fair(save(tmp_path / "x.pt", content))
+
+
+def test_half_precision_becomes_float32(tmp_path, fair_files):
+    content = content_of(fair_files[0])
+    content["model"] = {name: tensor.half() for name, tensor in content["model"].items()}
+    network = read_fair(save(tmp_path / "x.pt", content), fair_files[1])
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+def test_own_trunk_with_the_description_of_another(fair_files, outputs):
+    convert(fair_files[0], *outputs)
+    about = read_json(outputs[1])
+    write_json(outputs[1], about | {"sha256": "0" * 64})
+    with pytest.raises(FoldgraftError, match="sha256 differs"):
+        convert(outputs[0], outputs[0].with_name("again.safetensors"), outputs[1].with_name("again.json"))
+
+
 def test_a_language_head_of_its_own_is_refused(tmp_path):
     path = esm1b_files(tmp_path, "esm1b_t33_650M_UR50S", True, tied=False)
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        content = torch.load(path, weights_only=True)
+    content = content_of(path)
     content["model"]["encoder.lm_head.weight"][5, 5] += 1
     with pytest.raises(FoldgraftError, match="does not share the embeddings"):
         read_fair(save(path, content))
 
 
 def test_tensors_of_another_architecture(tmp_path, fair_files):
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        content = torch.load(fair_files[0], weights_only=True)
+    content = content_of(fair_files[0])
     content["cfg"]["model"].encoder_layers = 3
     with pytest.raises(FoldgraftError, match=r"layers\.2"):
         read_fair(save(tmp_path / "x.pt", content))

@@ -1,5 +1,6 @@
 """Downloads from a server on this machine: whole, broken, killed, shared, refused, wrong."""
 
+import gzip
 import json
 import os
 import signal
@@ -124,6 +125,70 @@ def test_what_does_not_fit_is_discarded(httpserver, fair_files, tmp_path, answer
     assert model.read_bytes() == content
     ranged = [] if answer == "without tag" else [f"bytes={len(part)}-"]
     assert asked == ranged + ([] if answer == "whole" else [None])
+
+
+@pytest.mark.parametrize("pieces", [700, 400])
+def test_a_server_that_sends_less_than_the_rest_is_asked_for_the_rest_of_it(httpserver, tmp_path, monkeypatch, pieces):
+    """Without the sha256 of a file, only the range tells that it is not whole."""
+    monkeypatch.setattr(module, "PINNED", {})
+    content = bytes(range(200)) * 10
+    left_over(tmp_path, content[:1000])
+
+    def serve(request):
+        start = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        stop = min(start + pieces, len(content))
+        span = f"bytes {start}-{stop - 1}/{len(content)}"
+        return Response(content[start:stop], status=206, headers={"ETag": '"one"', "Content-Range": span})
+
+    httpserver.expect_request(MODEL).respond_with_handler(serve)
+    httpserver.expect_request(REGRESSION).respond_with_data(b"regression")
+    model, _ = download(NAME, tmp_path, httpserver.url_for(""))
+    assert model.read_bytes() == content
+
+
+def test_more_than_the_range_states_is_discarded(httpserver, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PINNED", {})
+    content = bytes(range(200)) * 10
+    left_over(tmp_path, content[:1000])
+
+    def serve(request):
+        if "Range" not in request.headers:
+            return Response(content)
+        span = f"bytes 1000-{len(content) - 1}/{len(content)}"
+        return Response(content[1000:] + b"more", status=206, headers={"ETag": '"one"', "Content-Range": span})
+
+    httpserver.expect_request(MODEL).respond_with_handler(serve)
+    httpserver.expect_request(REGRESSION).respond_with_data(b"regression")
+    model, _ = download(NAME, tmp_path, httpserver.url_for(""))
+    assert model.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "headers", [{"ETag": 'W/"weak"'}, {"ETag": "bare"}, {"ETag": '"gz"', "Content-Encoding": "gzip"}]
+)
+def test_a_part_that_could_not_be_gone_on_with_is_begun_anew(httpserver, fair_files, tmp_path, monkeypatch, headers):
+    monkeypatch.setattr(module, "CHUNK", 500)
+    content, asked = fair_files[0].read_bytes(), []
+    body = gzip.compress(content) if "Content-Encoding" in headers else content
+
+    def serve(request):
+        asked.append(request.headers.get("Range"))
+        length = {"Content-Length": str(len(body))}
+        return Response(iter([body[: len(body) // 2] if len(asked) == 1 else body]), headers=headers | length)
+
+    httpserver.expect_request(MODEL).respond_with_handler(serve)
+    httpserver.expect_request(REGRESSION).respond_with_data(fair_files[1].read_bytes())
+    model, _ = download(NAME, tmp_path, httpserver.url_for(""))
+    assert model.read_bytes() == content and asked == [None, None]
+
+
+def test_a_range_that_nobody_asked_for_joins_no_old_part(httpserver, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PINNED", {})
+    left_over(tmp_path, b"old", tag=None)
+    httpserver.expect_ordered_request(MODEL).respond_with_response(rest(b"new", 0))
+    httpserver.expect_ordered_request(MODEL).respond_with_data(b"new")
+    httpserver.expect_ordered_request(REGRESSION).respond_with_data(b"regression")
+    assert download(NAME, tmp_path, httpserver.url_for(""))[0].read_bytes() == b"new"
 
 
 class Slow(BaseHTTPRequestHandler):

@@ -1,6 +1,7 @@
 """Legs: as good as one long one, a cool-down that leaves its plateau alone, and a trunk packaged from it."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,15 @@ from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
-from foldgraft.records.files import read_json, write_json
+from foldgraft.records.files import write_json
+from foldgraft.trunk.card import Evidence
 from foldgraft.trunk.command import app
 from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.leg import Files, leg
+from foldgraft.trunk.package import package
+from foldgraft.trunk.pretrain import digest
 from foldgraft.trunk.settings import PretrainSettings
+from foldgraft.trunk.state import read_state, write_state
 
 CPU = torch.device("cpu")
 SETTINGS = PretrainSettings(
@@ -91,6 +96,50 @@ def test_a_leg_of_other_settings_is_refused(tmp_path):
         run(tmp_path / "junk", 1)
 
 
+def test_a_leg_that_was_killed_is_told_as_far_as_it_was_kept(tmp_path, monkeypatch):
+    kept = []
+
+    def killed(*call):
+        write_state(*call)
+        kept.append(call)
+        if len(kept) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("foldgraft.trunk.leg.write_state", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "state", 10, settings=SETTINGS.model_copy(update={"save_seconds": 0}))
+    about = run(tmp_path / "state", 10)
+    assert [row["steps"] for row in about["legs"]] == [3, 10] and about["steps"] == 13
+    assert sum(row["tokens"] for row in about["legs"]) == about["tokens"]
+
+
+def test_a_state_is_not_overwritten_by_weights_that_are_no_numbers(tmp_path):
+    run(tmp_path / "state", 1)
+    altered(tmp_path / "state", math.nan)
+    before = (tmp_path / "state").read_bytes()
+    with pytest.raises(FoldgraftError, match="no finite number at step 2"):
+        run(tmp_path / "state", 5, settings=SETTINGS.model_copy(update={"save_seconds": 0}))
+    assert (tmp_path / "state").read_bytes() == before
+
+
+def test_weights_too_large_for_float16_are_not_packaged(tmp_path):
+    run(tmp_path / "state", 1)
+    run(tmp_path / "state", 1, final=tmp_path / "final")
+    altered(tmp_path / "final", 1e5)
+    with pytest.raises(FoldgraftError, match="has weights beyond 65504, too large for float16"):
+        package(tmp_path / "final", TRAIN, VALID, SETTINGS, "mini", Evidence({}), tmp_path / "mini")
+    assert not (tmp_path / "mini").exists()
+
+
+def altered(state, value: float) -> None:
+    """Put another number into the weights of a state."""
+    learner = read_state(state, SETTINGS, CPU, digest(TRAIN, VALID, SETTINGS))
+    with torch.no_grad():
+        learner.network.lm_head.bias[5] = value
+    write_state(state, learner, digest(TRAIN, VALID, SETTINGS))
+
+
 def door(*words) -> str:
     """What a trunk command says; it must end well."""
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
@@ -118,9 +167,9 @@ def test_from_text_to_packaged_trunk(tmp_path):
     pd.DataFrame([row | figures | {"value": 0.71}]).to_csv(evaluated / "metrics.csv")
     row |= {"baseline": "baseline_composition", "difference": -0.02}
     pd.DataFrame([row | figures]).to_csv(evaluated / "comparison.csv")
-    package = ("package", *both, "--name", "mini", "--folder", tmp_path / "mini", *described)
+    words = ("package", *both, "--name", "mini", "--folder", tmp_path / "mini", *described)
     door(
-        *package,
+        *words,
         "--state",
         tmp_path / "final",
         "--manifest",
@@ -129,7 +178,7 @@ def test_from_text_to_packaged_trunk(tmp_path):
         tmp_path / "runs/real",
     )
 
-    about = read_json(tmp_path / "mini/trunk.json")
+    about = json.loads((tmp_path / "mini/trunk.json").read_text(), parse_constant=pytest.fail)  # no NaN
     learnt = about["pretraining"]
     trunk = Trunk.load(tmp_path / "mini/model.safetensors", tmp_path / "mini/trunk.json", CPU)
     assert trunk.name == "mini" and trunk.layers == 2
@@ -142,6 +191,7 @@ def test_from_text_to_packaged_trunk(tmp_path):
     train, valid = set(repeats(100, 0)), set(repeats(20, 1))
     assert learnt["corpus"]["kept_sequences"] == len(train) and learnt["train_sequences"] == len(train - valid)
     assert len(learnt["history"]) >= 5 and [row["kind"] for row in learnt["legs"]] == ["plateau", "cool-down"]
+    assert learnt["settings"]["crop_length"] == 48 and "minutes" not in learnt["settings"]  # legs have their own
     card = (tmp_path / "mini/README.md").read_text()
     assert "| MIT | 70 |" in card and "| none stated | 30 |" in card
     assert "| mlp | roc_auc | 0.710 | 0.600 to 0.800 | 50 |" in card
@@ -151,11 +201,15 @@ def test_from_text_to_packaged_trunk(tmp_path):
     door("convert", "--checkpoint", tmp_path / "mini", *used)
     assert np.allclose(*(next(t.embed(["MKTAY"])) for t in (trunk, Trunk.load(used[1], used[3], CPU))))
     with pytest.raises(FoldgraftError, match="is the state of a plateau; cool it down first"):
-        door(*package, "--state", tmp_path / "state")
+        door(*words, "--state", tmp_path / "state")
+    write_json(tmp_path / "text.json", learnt["corpus"] | {"sha256": "of another text"})
+    with pytest.raises(FoldgraftError, match=r"text\.json: does not describe .*text\.txt\.xz"):
+        door(*words, "--state", tmp_path / "final")
 
 
-def test_a_command_without_a_budget_is_refused(tmp_path):
+@pytest.mark.parametrize("budget", [(), ("--minutes", 0, "--steps", 5), ("--minutes", "nan"), ("--minutes", "inf")])
+def test_a_leg_without_a_bound_is_refused(tmp_path, budget):
     write_json(tmp_path / "s.json", {"pretrain": {}})
-    with pytest.raises(FoldgraftError, match="give --minutes or --steps"):
+    with pytest.raises(FoldgraftError, match="give --minutes or --steps of the leg, above 0"):
         words = ("--text", "a", "--valid", "b", "--state", "c", "--settings", f"@{tmp_path}/s.json")
-        door("leg", *words)
+        door("leg", *words, *budget)

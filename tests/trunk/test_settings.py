@@ -1,6 +1,7 @@
 """Exactly one source, and what is refused before any job runs."""
 
 import json
+import re
 
 import pytest
 from pydantic import ValidationError
@@ -92,7 +93,7 @@ def test_a_missing_file_stops_before_any_job(tmp_path, monkeypatch, given, reaso
 
 
 def test_the_rule_hands_on_what_is_learnt_from_and_kept_away_from(tmp_path):
-    for name in ("a.txt", "b.txt", "valid.txt", "start.pt"):
+    for name in ("a.txt", "b.txt", "valid.txt", "start.pt", "start-contact-regression.pt"):
         (tmp_path / name).write_text("MKT\n")
     pretrain = {"from": "start.pt", "corpus": ["[ab].txt"], "valid": "valid.txt", "steps": 1}
     config = {
@@ -109,4 +110,17 @@ def test_the_rule_hands_on_what_is_learnt_from_and_kept_away_from(tmp_path):
     words = " ".join(done.stdout.partition("foldgraft trunk pretrain")[2].split())
     assert "--text a.txt --text b.txt" in words and "--valid valid.txt" in words and "--cross-validated labels" in words
     assert "--start results/x/trunk/start/model.safetensors" in words
-    assert "--checkpoint start.pt" in done.stdout
+    assert "--checkpoint start.pt" in done.stdout and "start.pt, start-contact-regression.pt" in done.stdout
+
+
+def test_conversion_reads_the_files_of_a_folder_and_takes_memory_by_their_size(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "trunk.json").write_text("{}")
+    with (tmp_path / "mine" / "model.safetensors").open("wb") as large:
+        large.truncate(6_000_000_000)
+    config = {"run": "x", "synth": {"families": 8, "labels": 80}, "trunk": {"checkpoint": "mine"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    done = snakemake(tmp_path, "trunk", "-n", "-p", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "input: mine/model.safetensors, mine/trunk.json" in done.stdout
+    assert 4 * 5_700 < int(re.search(r"mem_mb=(\d+)", done.stdout)[1]) < 4 * 6_100

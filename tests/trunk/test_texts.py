@@ -17,6 +17,11 @@ def random_sequence(seed: int, length: int = 120) -> str:
     return "".join(np.random.default_rng(seed).choice(LETTERS, length))
 
 
+def test_line_ends_may_be_those_of_windows(tmp_path):
+    (tmp_path / "text").write_bytes(b"MKTAY\r\nMXK\r\n")
+    assert list(read_lines(tmp_path / "text")) == ["MKTAY", "MXK"]
+
+
 @pytest.mark.parametrize("compress", [lzma.compress, bytes])
 def test_plain_and_compressed_lines_are_read(tmp_path, compress):
     path = tmp_path / "text"
@@ -30,6 +35,7 @@ def test_plain_and_compressed_lines_are_read(tmp_path, compress):
     [
         (b"MKTAY\nMkT\n", r"text, line 2: 'MkT' is no sequence"),
         (b"MKTAY\n\nMKT\n", r"text, line 2: '' is no sequence"),
+        (b"MKTAY\nMK-T\n", r"text, line 2: 'MK-T' is no sequence"),
         (b">a\nMKT\n", r"text, line 1: '>a' is no sequence"),
         (b"", "holds no sequence"),
         (lzma.compress(b"MKTAY\n" * 1000)[:-40], "cannot be read as text"),

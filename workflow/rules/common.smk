@@ -2,6 +2,7 @@
 Common: what every rule file uses. Reads and checks the configuration, and says which shards there are.
 """
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ LABEL_SHARDS = list(PLAN.labels)
 SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
 CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
 DIGESTS = PLAN.structures
+PLACES = PLAN.places
 TABLE_DIGEST = PLAN.table
 SEQUENCES_DIGEST = PLAN.sequences
 SIFTS_DIGEST = PLAN.sifts
@@ -74,9 +76,7 @@ def settings(section, **parts):
     return plan.section(CONFIG, section, **parts)
 
 
-# Neither of the two is a parameter: a longer list must rerun the shards whose digest changed, not all of them, and
-# more patience with a server nothing.
-STRUCTURES = settings("structures")
+# No parameter, since more patience with a server must rerun nothing.
 FETCH = settings("fetch")
 
 

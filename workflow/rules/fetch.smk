@@ -54,7 +54,7 @@ rule fetch_search:
         runtime=60,
         network=1,
     params:
-        query=settings("structures", include={"rcsb"}),
+        structures=settings("structures", include={"files", "limit", "rcsb"}),
         services=settings("fetch", include={"refreshed_after", "services"}),
         data=DATA,
         store=STORE,
@@ -70,7 +70,7 @@ rule fetch_search:
             --ids {output.ids:q} \
             --lock {output.lock:q} \
             --settings {FETCH:q} \
-            2>{log:q} <<<{STRUCTURES:q}
+            2>{log:q} <<<{params.structures:q}
         """
 
 
@@ -100,12 +100,13 @@ rule fetch_structures:
         source="synth" if SYNTH else "files",
         search=lambda wildcards, input: flags("--search", input.search),
         replay=flags("--replay", REPLAY),
+        places=lambda wildcards: json.dumps(PLACES.get(wildcards.shard, [])),
         digest=lambda wildcards: DIGESTS[wildcards.shard],
     shell:
         """
         python -m foldgraft fetch structures \
             --shard {wildcards.shard} \
-            --structures @/dev/stdin \
+            --places @/dev/stdin \
             --data {params.data:q} \
             --source {params.source} \
             {params.search:q} \
@@ -113,7 +114,7 @@ rule fetch_structures:
             --store {params.store:q} \
             --lock {output.lock:q} \
             --settings {FETCH:q} \
-            2>{log:q} <<<{STRUCTURES:q}
+            2>{log:q} <<<{params.places:q}
         """
 
 
@@ -185,14 +186,14 @@ rule fetch_sifts:
     shell:
         """
         python -m foldgraft fetch sifts \
-            --structures @/dev/stdin \
+            --source {params.sifts:q} \
             --data {params.data:q} \
             {params.replay:q} \
             --store {params.store:q} \
             --table {output.table:q} \
             --lock {output.lock:q} \
             --settings {FETCH:q} \
-            2>{log:q} <<<{STRUCTURES:q}
+            2>{log:q}
         """
 
 

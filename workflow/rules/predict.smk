@@ -61,6 +61,7 @@ rule predict_sequences:
         gpu=1,
     params:
         settings=predict_limits(),
+        precision=CONFIG.embed.precision,
         heads=lambda wildcards, input: flags("--head", input.heads),
         digest=lambda wildcards: PREDICT_DIGEST[wildcards.name],
     shell:
@@ -71,6 +72,7 @@ rule predict_sequences:
             --description {input.description:q} \
             {params.heads:q} \
             --predictions {output.predictions:q} \
+            --precision {params.precision:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """
@@ -101,6 +103,7 @@ rule predict_contacts:
         gpu=1,
     params:
         settings=predict_limits(),
+        precision=CONFIG.embed.precision,
         heads=lambda wildcards, input: flags("--head", input.heads),
         digest=lambda wildcards: PREDICT_DIGEST[wildcards.name],
     shell:
@@ -112,6 +115,7 @@ rule predict_contacts:
             {params.heads:q} \
             --predictions {output.predictions:q} \
             --rejects {output.rejects:q} \
+            --precision {params.precision:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """

@@ -2,10 +2,10 @@
 Trunk: the language model that all heads stand on; one of three rules, as the configuration says. A pretraining that
 goes on from another trunk has that downloaded or converted first, into trunk/start/.
 
-in   nothing (download), the file that trunk.checkpoint or trunk.pretrain.from names (convert), or, to pretrain,
-     fetch/sequences.fasta.gz or the texts of trunk.pretrain.corpus, and cluster/split.parquet with
-     curate/index.parquet and fetch/labels/<shard>.parquet: what is near a protein of the test split, or of any fold
-     where an experiment is cross-validated, is not learnt from
+in   nothing (download), the file that trunk.checkpoint or trunk.pretrain.from names and its contact regression or
+     description beside it (convert), or, to pretrain, fetch/sequences.fasta.gz or the texts of trunk.pretrain.corpus,
+     and cluster/split.parquet with curate/index.parquet and fetch/labels/<shard>.parquet: what is near a protein of
+     the test split, or of any fold where an experiment is cross-validated, is not learnt from
 out  trunk/model.safetensors     the tensors, by fair-esm's names
      trunk/trunk.json            name, architecture, source, sha256 of the tensors; a pretraining's figures
      trunk/history.csv           (pretrain) step, seconds, tokens, learning_rate, train_loss, valid_perplexity
@@ -13,10 +13,13 @@ out  trunk/model.safetensors     the tensors, by fair-esm's names
 """
 
 from foldgraft.records.files import matches
-from foldgraft.trunk.settings import PUBLISHED
+from foldgraft.trunk.settings import PUBLISHED, beside
 
 PRETRAIN = CONFIG.trunk.pretrain
 GIVEN = "<results>/trunk/start" if PRETRAIN else "<results>/trunk"
+LOCAL = Path(DATA) / CONFIG.trunk.local if CONFIG.trunk.local else None
+if LOCAL and LOCAL.is_dir():
+    LOCAL = LOCAL / "model.safetensors"
 TEXTS = matches(list(PRETRAIN.corpus), Path(DATA), "trunk.pretrain.corpus") if PRETRAIN else []
 
 if CONFIG.trunk.published:
@@ -52,11 +55,12 @@ if CONFIG.trunk.published:
             """
 
 
-if CONFIG.trunk.local:
+if LOCAL:
 
     rule trunk_convert:
         input:
-            checkpoint=Path(DATA) / CONFIG.trunk.local,
+            checkpoint=LOCAL,
+            beside=[beside(LOCAL)] if beside(LOCAL).is_file() else [],
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -69,7 +73,8 @@ if CONFIG.trunk.local:
             "../../envs/foldgraft.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            # a file in half precision, and its tensors once more in float32
+            mem_mb=lambda wildcards, input, attempt: max(8000, int(4 * input.size_mb)) * attempt,
             runtime=30,
         shell:
             """

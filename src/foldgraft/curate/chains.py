@@ -30,6 +30,7 @@ def protein_chains(
     """Yield each protein chain of an entry; one whose name cannot serve as an id comes as the error.
 
     Segments of UniProt entries are those of `sifts`, by (entry, auth_asym_id), where it has the chain, else the file's.
+    Of a chain without SEQRES only their author numbers hold: label numbers count along the SEQRES of the archive's file.
     """
     seen = observed(entry.atoms)
     by_asym = entry.atoms.by_asym()
@@ -41,6 +42,8 @@ def protein_chains(
             yield error
             continue
         segments = sifts.get((name.lower(), polymer.auth_asym_id or ""), polymer.segments)
+        if not polymer.declared:
+            segments = [segment._replace(label_start=None, label_end=None) for segment in segments]
         yield _chain(name, entry, polymer, entry.atoms.take(members[seen[members]]), source, segments)
 
 

@@ -44,7 +44,7 @@ class Polymer:
     organism: str | None = None
     segments: Sequence[Segment] = ()
     author: Sequence[str] = ()  # (L,) author numbers of the file's table of the polymer, resolved or not; or none
-    declared: bool = True  # False if it was read off the coordinates
+    declared: bool = True  # False if the file has no SEQRES of it
 
 
 @dataclass(frozen=True)

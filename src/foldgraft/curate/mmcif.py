@@ -174,7 +174,8 @@ def _header(block: gemmi.cif.Block, models: int) -> Header:
     methods = [method.upper() for (method,) in rows(block, "exptl", "method") if method]
     if not methods and block.find_values("_ma_model_list.model_id"):
         methods = ["PREDICTED"]
-    dates = [date for (date,) in rows(block, "pdbx_audit_revision_history", "revision_date") if date]
+    history = rows(block, "pdbx_audit_revision_history", "revision_date", "?data_content_type")
+    dates = [date for date, content in history if date and content.lower() in ("", "structure model")]
     dates = dates or [date for (date,) in rows(block, "database_PDB_rev", "date") if date]
     dates = [date for date in dates if ISO_DATE.fullmatch(date)]
     return Header(

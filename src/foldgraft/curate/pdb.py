@@ -1,6 +1,7 @@
 """Legacy PDB files to an entry, by way of gemmi, which also aligns the model to SEQRES where there is one.
 
-A chain that SEQRES leaves out is read off its coordinates; one that SEQRES names and that has no atom is unresolved.
+A chain that SEQRES leaves out is read off its coordinates; one that SEQRES names and that has no atom, or
+ligands alone, is unresolved.
 
 A blank chain name becomes A, or the first free letter where another chain is called A. Atom records whose
 coordinates are no numbers are left out before parsing, since a fixed-column parser would read them as zero.
@@ -42,10 +43,11 @@ def read_pdb(content: bytes) -> Entry:
         raise UnreadableError("syntax", "the file is no valid PDB file", one_line(error)) from None
     structure.setup_entities()
     structure.assign_label_seq_id()
-    names = _names(structure[0])
+    declared = _seqres(lines)
+    names = _names({chain.name for chain in structure[0]} | declared.keys())
     atoms, sequences = _atoms(structure, names)
-    for chain, monomers in _unmodelled(lines, set(names)).items():
-        sequences.setdefault(chain.strip() or chain, (chain, monomers))
+    for chain, monomers in declared.items():
+        sequences.setdefault(names[chain], (chain, monomers))
     parents = only_parents((residue.res_id.name, residue.parent_comp_id) for residue in structure.mod_residues)
     polymers, others = [], []
     for asym, (auth, monomers) in sequences.items():
@@ -73,10 +75,9 @@ def first_model(content: bytes) -> list[bytes]:
     return lines
 
 
-def _names(model: gemmi.Model) -> dict[str, str]:
-    taken = {chain.name for chain in model}
+def _names(taken: set[str]) -> dict[str, str]:
     free = next((letter for letter in ascii_uppercase if letter not in taken), "A")
-    return {name: name.strip() or free for name in taken}
+    return {name: name or free for name in taken}
 
 
 def _atoms(structure: gemmi.Structure, names: dict[str, str]) -> tuple[Atoms, dict[str, tuple[str, list[str]]]]:
@@ -122,16 +123,16 @@ def _atoms(structure: gemmi.Structure, names: dict[str, str]) -> tuple[Atoms, di
 
 
 def _declared(asym: str, auth: str, monomers: list[str]) -> Polymer:
-    return Polymer(asym, auth.strip() or None, None, monomers, np.arange(1, len(monomers) + 1))
+    return Polymer(asym, auth or None, None, monomers, np.arange(1, len(monomers) + 1))
 
 
-def _unmodelled(lines: list[bytes], modelled: set[str]) -> dict[str, list[str]]:
-    """SEQRES of the chains that have no atom, by chain name."""
+def _seqres(lines: list[bytes]) -> dict[str, list[str]]:
+    """SEQRES by chain name."""
     found: dict[str, list[str]] = {}
     for line in lines:
-        if line.startswith(b"SEQRES") and (name := text(line[11:12])) not in modelled:
-            found.setdefault(name, []).extend(text(line[19:70]).split())
-    return {name: monomers for name, monomers in found.items() if monomers}
+        if line.startswith(b"SEQRES") and (monomers := text(line[19:70]).split()):
+            found.setdefault(text(line[10:12]).strip(), []).extend(monomers)
+    return found
 
 
 def _header(structure: gemmi.Structure, lines: list[bytes], models: int) -> Header:

@@ -3,7 +3,7 @@
 Decisions
 ---------
 - Of an mmCIF file, its own SIFTS table (`_pdbx_sifts_unp_segments`, best mappings only) comes before the depositor's
-  `_struct_ref_seq`; each segment names its origin. A SIFTS table given from outside comes before both.
+  `_struct_ref_seq`, chain by chain; each segment names its origin. A SIFTS table given from outside comes before both.
 - Files number segments by label or by author. The other number is looked up in the chain; where a legacy PDB file
   (DBREF, DBREF1/2) names a residue that it does not resolve, the label number is counted from the nearest one that it
   does, and left out if that ends outside the chain or on a residue of another number.
@@ -52,7 +52,7 @@ def organisms(block: gemmi.cif.Block) -> dict[str, str]:
 
 def mmcif_segments(block: gemmi.cif.Block, asyms: Sequence[Asym]) -> dict[str, list[Segment]]:
     """UniProt segments of each chain by label_asym_id, without author numbers."""
-    return _sifts(block) or _struct_ref(block, asyms)
+    return _struct_ref(block, asyms) | _sifts(block)
 
 
 def _sifts(block: gemmi.cif.Block) -> dict[str, list[Segment]]:
@@ -147,7 +147,7 @@ def _molecules(lines: list[bytes], record: bytes) -> dict[str, dict[str, str]]:
 
 
 def completed(segments: Sequence[Segment], label: np.ndarray, author: list[str]) -> tuple[Segment, ...]:
-    """Segments with the numbers of both kinds, each once.
+    """Segments with the numbers of both kinds at each end, as far as the chain tells them; each segment once.
 
     Parameters
     ----------
@@ -162,17 +162,18 @@ def completed(segments: Sequence[Segment], label: np.ndarray, author: list[str])
         return ()
     by_label = dict(zip(label.tolist(), author, strict=True))
     by_author = {number: at for at, number in zip(label.tolist(), author, strict=True) if number}
-    done = []
+
+    def both(at: int | None, number: str | None) -> tuple[int | None, str | None]:
+        found = _label(number, by_author, by_label) if at is None else at
+        return found, by_label.get(at) or None if number is None else number
+
+    done = {}
     for segment in segments:
-        if segment.label_start is None and segment.label_end is None:
-            start, end = (_label(number, by_author, by_label) for number in (segment.auth_start, segment.auth_end))
-            done.append(segment._replace(label_start=start, label_end=end))
-        elif segment.auth_start is None and segment.auth_end is None:
-            start, end = (by_label.get(at) or None for at in (segment.label_start, segment.label_end))
-            done.append(segment._replace(auth_start=start, auth_end=end))
-        else:
-            done.append(segment)
-    return tuple(dict.fromkeys(done))
+        label_start, auth_start = both(segment.label_start, segment.auth_start)
+        label_end, auth_end = both(segment.label_end, segment.auth_end)
+        ends = {"label_start": label_start, "label_end": label_end, "auth_start": auth_start, "auth_end": auth_end}
+        done[segment._replace(**ends)] = None
+    return tuple(done)
 
 
 def _label(number: str | None, by_author: dict[str, int], by_label: dict[int, str]) -> int | None:

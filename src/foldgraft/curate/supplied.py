@@ -42,7 +42,7 @@ def read_supplied(paths: Iterable[Path], entries: Iterable[str] | None = None) -
     Raises
     ------
     FoldgraftError
-        for a file that is not FASTA, or an id that stands twice.
+        for a file that is not FASTA, an id that stands twice, or a sequence with gaps.
     """
     wanted = None if entries is None else set(entries)
     found: dict[str, str] = {}
@@ -53,6 +53,8 @@ def read_supplied(paths: Iterable[Path], entries: Iterable[str] | None = None) -
             if record.id in found:
                 raise FoldgraftError(f"curate.sequences: {path} has a second sequence called {record.id}; keep one")
             found[record.id] = record.sequence.upper().rstrip("*")
+            if not found[record.id].isalpha():
+                raise FoldgraftError(f"curate.sequences: {path} ({record.id}): letters alone, without gaps and stops")
     return found
 
 
@@ -100,7 +102,7 @@ def with_supplied(
         number[mine] = places[np.maximum(number[mine], 0)]
         numbers = np.arange(1, len(sequence) + 1)
         monomers = [NAMES.get(one, "UNK") for one in sequence]
-        polymers.append(replace(polymer, monomers=monomers, numbers=numbers, declared=True))
+        polymers.append(replace(polymer, monomers=monomers, numbers=numbers))
     return replace(entry, atoms=replace(entry.atoms, number=number), polymers=polymers), disagreeing
 
 

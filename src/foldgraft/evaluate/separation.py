@@ -29,6 +29,8 @@ def wanted(predictions: Iterable[Path]) -> pd.DataFrame:
 class SeparationCounts:
     """Contacts and resolved pairs at each sequence separation, by fold, of the structures of a split.
 
+    A chain that several shards hold counts once, as the first has it.
+
     Parameters
     ----------
     targets : paths of `targets/<shard>.parquet`
@@ -42,8 +44,9 @@ class SeparationCounts:
         self._counts = np.zeros((self.folds, 2, 1))  # (folds, contacts and pairs, separation)
         for path in progress(list(targets), "shards of targets"):
             for row in read_arrays(path, TARGETS, ["id", "sequence", "contacts", "pair_mask"]):
-                if row["id"] in fold_of:
-                    self._add(fold_of[row["id"]], len(row["sequence"]), row["contacts"], row["pair_mask"])
+                fold = fold_of.pop(row["id"], None)
+                if fold is not None:
+                    self._add(fold, len(row["sequence"]), row["contacts"], row["pair_mask"])
 
     def _add(self, fold: int, length: int, contacts: bytes, mask: bytes) -> None:
         i, j = triangle(length)

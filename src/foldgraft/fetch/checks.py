@@ -45,7 +45,7 @@ def check(
 
 def check_structures(structures: StructuresSettings, data: Path) -> None:
     """Ids are legal and none comes twice, within a source or in two; a local table of SIFTS is there."""
-    sifts_path(structures, data)
+    sifts_path(structures.sifts, data)
     readers: tuple[Callable[[], list[Item]], ...] = (
         lambda: file_items(structures, data),
         lambda: rcsb_items(structures),

@@ -11,7 +11,7 @@ from foldgraft.fetch import sequences as sequence_files
 from foldgraft.fetch import sifts as sifts_files
 from foldgraft.fetch import structures as structure_files
 from foldgraft.fetch.search import write_search
-from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.settings import FetchSettings, Places, SequencesSettings, SolubilitySettings, StructuresSettings
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
@@ -36,7 +36,7 @@ def structures(
     shard: Shard,
     store: Store,
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
-    structures: Annotated[StructuresSettings, option(StructuresSettings)],
+    places: Annotated[Places, option(Places)] = Places([]),
     search: Annotated[Path | None, typer.Option(help="Ids that `fetch search` found, for shards of a query.")] = None,
     source: Annotated[str, typer.Option(help="What the lock calls local files: files or synth.")] = "files",
     data: Data = Path(),
@@ -44,7 +44,7 @@ def structures(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch one shard of structures."""
-    structure_files.fetch_shard(shard, structures, search, data, store, lock, settings, source, replay)
+    structure_files.fetch_shard(shard, places.root, search, data, store, lock, settings, source, replay)
 
 
 @app.command()
@@ -80,13 +80,13 @@ def sifts(
     store: Store,
     table: Annotated[Path, typer.Option(help="Table of segments to write.")],
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
-    structures: Annotated[StructuresSettings, option(StructuresSettings)],
+    source: Annotated[str, typer.Option(help="`download`, or a local copy of pdb_chain_uniprot.csv.gz or .tsv.gz.")],
     data: Data = Path(),
     replay: Replay = None,
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch the table that maps residues of the PDB to UniProt."""
-    sifts_files.fetch_sifts(structures, data, store, table, lock, settings, replay)
+    sifts_files.fetch_sifts(source, data, store, table, lock, settings, replay)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,18 +72,40 @@ def _stamp(item: Item) -> str:
     return f"{item.place} {stat.st_size} {stat.st_mtime_ns}"
 
 
+def items_of(shard: str, places: Iterable[str]) -> list[Item]:
+    """The items of a shard, whose name begins with their source, from the places that its plan lists.
+
+    Raises
+    ------
+    FoldgraftError
+        if a place is none of that source, or the source is unknown.
+    """
+    source, _, number = shard.rpartition("-")
+    if source not in READERS or not number.isdigit():
+        raise FoldgraftError(f"--shard: {shard!r} is no shard; they are named files-00000, rcsb-00000 and so on")
+    return READERS[source](list(places))
+
+
 def file_items(structures: StructuresSettings, data: Path) -> list[Item]:
     """The local structure files, sorted by path, thinned to the limit."""
     paths = matches(structures.files, data, "structures.files")
     limit = structures.limit
     if limit and limit < len(paths):
         paths = [paths[k * len(paths) // limit] for k in range(limit)]
-    return [Item("files", file_entry(Path(path)), str(data / path)) for path in paths]
+    return _files(str(data / path) for path in paths)
+
+
+def _files(paths: Iterable[str]) -> list[Item]:
+    return [Item("files", file_entry(Path(path)), path) for path in paths]
 
 
 def rcsb_items(structures: StructuresSettings) -> list[Item]:
     """The PDB entries given by id, in the order given."""
-    found = [(given, pdb_id(given)) for given in structures.rcsb.ids]
+    return _entries(structures.rcsb.ids)
+
+
+def _entries(names: Iterable[str]) -> list[Item]:
+    found = [(given, pdb_id(given)) for given in names]
     wrong = next((given for given, name in found if name is None), None)
     if wrong is not None:
         raise FoldgraftError(f"structures.rcsb.ids: {wrong!r} is no PDB id; write 1ubq or pdb_00001ubq")
@@ -91,8 +114,15 @@ def rcsb_items(structures: StructuresSettings) -> list[Item]:
 
 def alphafold_items(structures: StructuresSettings) -> list[Item]:
     """The models of the AlphaFold database, in the order given."""
-    names = accessions(structures.alphafold.accessions, "structures.alphafold.accessions")
+    return _models(structures.alphafold.accessions)
+
+
+def _models(given: list[str]) -> list[Item]:
+    names = accessions(given, "structures.alphafold.accessions")
     return [Item("alphafold", alphafold_entry(name), name) for name in names]
+
+
+READERS: dict[str, Callable[[list[str]], list[Item]]] = {"files": _files, "rcsb": _entries, "alphafold": _models}
 
 
 def accessions(given: list[str], key: str) -> list[str]:
@@ -103,7 +133,7 @@ def accessions(given: list[str], key: str) -> list[str]:
     return [name for name in found if name]
 
 
-def sifts_path(structures: StructuresSettings, data: Path) -> Path | None:
+def sifts_path(sifts: str | None, data: Path) -> Path | None:
     """The local table of SIFTS; None if it is to be downloaded, or there is to be none.
 
     Raises
@@ -111,9 +141,9 @@ def sifts_path(structures: StructuresSettings, data: Path) -> Path | None:
     FoldgraftError
         if there is no such file.
     """
-    if structures.sifts in (None, "download"):
+    if sifts in (None, "download"):
         return None
-    path = data / str(structures.sifts)
+    path = data / str(sifts)
     if not path.is_file():
         raise FoldgraftError(f"structures.sifts: there is no file {path}; write download for the table of SIFTS itself")
     return path

@@ -132,7 +132,7 @@ class Accessions:
     """
 
     def __init__(self, names: list[str], service: Uniprot, store: Store, refreshed_after: date | None, rows: list[Row]):
-        self._names, self._service, self._store, self._rows = names, service, store, rows
+        self._names, self._service, self._store, self._rows = list(dict.fromkeys(names)), service, store, rows
         self._fresh = refreshed_after.isoformat() if refreshed_after else ""
         self._taken = set(names)
 

@@ -3,10 +3,14 @@
 from datetime import date
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, RootModel, field_validator, model_validator
 
 from foldgraft.fetch.identifiers import accession
 from foldgraft.settings import Settings
+
+
+class Places(RootModel[list[str]]):
+    """The files, PDB ids or UniProt accessions of a shard."""
 
 
 class RcsbQuery(Settings):

@@ -16,7 +16,7 @@ from foldgraft.fetch.downloads import Row, download
 from foldgraft.fetch.identifiers import accession, pdb_id
 from foldgraft.fetch.inputs import Item, sifts_path
 from foldgraft.fetch.replay import Replay
-from foldgraft.fetch.settings import FetchSettings, StructuresSettings
+from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.store import Store, decompressed
 from foldgraft.fetch.structures import file_row
 from foldgraft.records.files import atomic
@@ -34,7 +34,7 @@ SHOWN = 10  # bad rows named in the log
 
 
 def fetch_sifts(
-    structures: StructuresSettings,
+    sifts: str,
     data: Path,
     store: Path,
     table: Path,
@@ -42,14 +42,14 @@ def fetch_sifts(
     fetch: FetchSettings,
     replay: Path | None = None,
 ) -> None:
-    """Store the file that `structures.sifts` names, and write its segments and its row of the lock.
+    """Store SIFTS' table, `download` or a local file, and write its segments and its row of the lock.
 
     With `replay`, the lock of an earlier run, both are what they were then, and nothing is read but the store.
     """
     if replay:
         _replay(Replay(replay, store), table, lock, fetch)
         return
-    kept, local = Store(store), sifts_path(structures, data)
+    kept, local = Store(store), sifts_path(sifts, data)
     row = file_row(local, data, kept) if local else _downloaded(kept, fetch)
     told = write_segments(store_path(store, row["sha256"]), table, fetch.max_decompressed_mb * 10**6)
     write_piece(lock, SHARD, [{**row, "reason": "; ".join(filter(None, [row["reason"], told])) or None}])

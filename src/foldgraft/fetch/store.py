@@ -1,5 +1,6 @@
 """The content-addressed store that all runs share, and its memory of what has been downloaded."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -112,30 +113,24 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 
 
 def decompressed(path: Path, bound: int) -> Iterator[bytes]:
-    """A file's content piece by piece, decompressed if it is gzip.
+    """A file's content piece by piece, decompressed if it is gzip; several gzip members in a row are one file.
 
     Raises
     ------
     ValueError
         if the gzip data is damaged or cut, or there is more than `bound` bytes of content.
     """
-    total, stream = 0, None
-    for number, piece in enumerate(read_chunks(path)):
-        if number == 0 and piece.startswith(b"\x1f\x8b"):
-            stream = zlib.decompressobj(wbits=31)
-        for content in [piece] if stream is None else _inflated(stream, piece):
-            total += len(content)
-            if total > bound:
-                raise ValueError(f"it decompresses to more than {bound} bytes")
-            yield content
-    if stream is not None and not stream.eof:
-        raise ValueError("the gzip data is cut short")
-
-
-def _inflated(stream: Any, piece: bytes) -> Iterator[bytes]:
-    try:
-        while piece and not stream.eof:
-            yield stream.decompress(piece, CHUNK)
-            piece = stream.unconsumed_tail
-    except zlib.error as error:
-        raise ValueError(f"the gzip data is damaged ({error})") from None
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        total, handle = 0, gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            while content := handle.read(CHUNK):
+                total += len(content)
+                if total > bound:
+                    raise ValueError(f"it decompresses to more than {bound} bytes")
+                yield content
+        except EOFError:
+            raise ValueError("the gzip data is cut short") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"the gzip data is damaged ({error})") from None

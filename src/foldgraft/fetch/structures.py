@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, check_services
 from foldgraft.fetch.downloads import Row, download, lock_row
-from foldgraft.fetch.inputs import Item, structure_shards
+from foldgraft.fetch.inputs import Item, items_of
 from foldgraft.fetch.parallel import in_parallel
 from foldgraft.fetch.replay import Replay
-from foldgraft.fetch.settings import FetchSettings, StructuresSettings
+from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.store import Store, read_chunks
 from foldgraft.fetch.withdrawn import with_successors
 from foldgraft.progress import progress
@@ -23,7 +23,7 @@ from foldgraft.records.tables import read_rows, row_writer
 
 def fetch_shard(
     shard: str,
-    structures: StructuresSettings,
+    places: list[str],
     search: Path | None,
     data: Path,
     store: Path,
@@ -32,30 +32,25 @@ def fetch_shard(
     source: str = "files",
     replay: Path | None = None,
 ) -> None:
-    """Bring a shard that the configuration names into the store and write its piece of the lock.
+    """Bring a shard into the store and write its piece of the lock.
 
-    Local files are noted under `source`. Whatever cannot be had is a rejected row. With `replay`, the lock of an
-    earlier run, the shard is what it was then, and nothing is read but the store.
+    `places` are its files, PDB ids or accessions, as the name of the shard says; those of a `query-` shard stand in the
+    table `search`. Local files are noted under `source`. Whatever cannot be had is a rejected row. With `replay`, the
+    lock of an earlier run, the shard is what it was then, and nothing is read but the store.
     """
     if replay:
         Replay(replay, store).piece(shard, lock)
         return
-    shards = structure_shards(structures, fetch, data)
-    if shard not in shards:
-        raise FoldgraftError(f"--shard: the configuration has no shard {shard!r}")
-    named = {item.id.lower() for items in shards.values() for item in items}
-    items = searched(shard, search, fetch, named) if shard.startswith("query-") else shards[shard]
+    named: list[str] = []
+    if shard.startswith("query-"):
+        if search is None:
+            raise FoldgraftError("--search: a shard of a query needs the table of ids that `fetch search` writes")
+        first, named = shard_number(shard) * fetch.shard_size, search.read_text().split()
+        items = items_of("rcsb-00000", named[first : first + fetch.shard_size])
+    else:
+        items = items_of(shard, places)
     items = [item._replace(source=source) if item.source == "files" else item for item in items]
-    bring(items, shard, data, Store(store), lock, fetch, named)
-
-
-def searched(shard: str, search: Path | None, fetch: FetchSettings, named: set[str]) -> list[Item]:
-    """The items of a shard of search results; all of the results are added to the ids that are named."""
-    if search is None:
-        raise FoldgraftError("--search: a shard of a query needs the table of ids that `fetch search` writes")
-    number, names = shard_number(shard), search.read_text().split()
-    named |= set(names)
-    return [Item("rcsb", name, name) for name in names[number * fetch.shard_size : (number + 1) * fetch.shard_size]]
+    bring(items, shard, data, Store(store), lock, fetch, {*named, *(item.id.lower() for item in items)})
 
 
 def shard_number(shard: str) -> int:
@@ -71,7 +66,7 @@ def bring(
 ) -> None:
     """Store every item and write the lock's rows in the items' order, each followed by those of its successors.
 
-    A successor whose lower-case id is `named` in the configuration comes by itself and is not taken twice.
+    A successor whose lower-case id is `named` comes by itself and is not taken twice.
     """
     store.tidy()
     try:

@@ -1,5 +1,6 @@
 """Attention maps as features of residue pairs: symmetrised, corrected by the average product, one value per pair."""
 
+import torch
 from torch import Tensor
 
 
@@ -19,7 +20,7 @@ def pair_features(maps: Tensor, i: Tensor, j: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor of shape (heads, P).
+    Tensor of shape (heads, P); zero for a head all of whose attention goes to the tokens around the sequence.
     """
     length = maps.shape[-1]
     sums = maps.sum(-1) + maps.sum(-2)  # (heads, L)
@@ -28,6 +29,6 @@ def pair_features(maps: Tensor, i: Tensor, j: Tensor) -> Tensor:
     features += flat.index_select(1, j * length + i)
     expected = sums.index_select(1, i)
     expected *= sums.index_select(1, j)
-    expected /= sums.sum(-1, keepdim=True)
+    expected /= sums.sum(-1, keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)
     features -= expected
     return features

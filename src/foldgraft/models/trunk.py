@@ -4,7 +4,6 @@ import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -229,10 +228,10 @@ def read_network(weights: Path, architecture: Architecture) -> Network:
         if the file is no safetensors file or its tensors are not those of the architecture.
     """
     try:
-        state: dict[str, Any] = {name: tensor.float() for name, tensor in load_file(weights).items()}
+        state = load_file(weights)
     except (OSError, SafetensorError) as error:
         raise FoldgraftError(f"{weights}: cannot be read as safetensors ({error})") from None
-    return fill_network(state, architecture, str(weights))
+    return fill_network(state, architecture, str(weights)).float()
 
 
 def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, where: str) -> Network:
@@ -244,6 +243,9 @@ def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, whe
     except RuntimeError as error:
         problem = " ".join(str(error).split())[:300]
         raise FoldgraftError(f"{where}: the tensors are not those of {architecture}: {problem}") from None
+    for name, tensor in network.named_parameters():
+        if tensor.layout != torch.strided or tensor.is_meta or not tensor.is_floating_point():
+            raise FoldgraftError(f"{where}: {name} is no dense tensor of real numbers")
     return network
 
 

@@ -21,6 +21,9 @@ MASKED_IN_TRAINING = 0.15 * 0.8
 
 Positions = Literal["rotary", "learned"]
 
+LARGEST = 1 << 14
+"""No size of a trunk is greater; keeps a damaged description from asking for all the memory there is."""
+
 FIRST_PLACE = alphabet.PAD + 1
 """Row of the first token among the learned positions; the rows up to that of padding are not used."""
 
@@ -50,7 +53,13 @@ class Architecture:
 
     @classmethod
     def read(cls, value: Any, where: str) -> "Architecture":
-        """From the `architecture` of a description; `where` is named in errors."""
+        """From the `architecture` of a description.
+
+        Raises
+        ------
+        FoldgraftError
+            naming `where` it is from, if it is none.
+        """
         try:
             found = cls(**value)
         except TypeError as error:
@@ -62,6 +71,9 @@ class Architecture:
                 f"{where}: positions must be rotary, or learned with max_tokens, not {found.positions!r} "
                 f"with {found.max_tokens}"
             )
+        sizes = (found.layers, found.width, found.heads, *([found.max_tokens] if found.max_tokens else []))
+        if not all(type(size) is int and 0 < size <= LARGEST for size in sizes):
+            raise FoldgraftError(f"{where}: the sizes of a trunk are whole numbers from 1 to {LARGEST}, not {found}")
         return found
 
     def as_dict(self) -> dict[str, Any]:

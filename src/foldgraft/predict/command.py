@@ -1,8 +1,9 @@
 """The commands of the predict stage."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+import torch
 import typer
 
 from foldgraft.models.trunk import Trunk
@@ -14,6 +15,10 @@ from foldgraft.predict.solubility import write_table
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
+
+Precision = Annotated[
+    Literal["float32", "bfloat16"], typer.Option(help="embed.precision of the run that the heads are of.")
+]
 
 
 @app.callback()
@@ -28,10 +33,11 @@ def predict_sequences(
     description: Annotated[Path, typer.Option(help="Description of the trunk, JSON.")],
     head: Annotated[list[Path], typer.Option(help="Trained solubility head; repeat for several experiments.")],
     predictions: Annotated[Path, typer.Option(help="Output: one row per sequence, CSV.")],
+    precision: Precision = "float32",
     settings: Annotated[PredictSettings, option(PredictSettings)] = PredictSettings(),
 ) -> None:
     """Predict the solubility of new sequences."""
-    frozen = Trunk.load(trunk, description)
+    frozen = Trunk.load(trunk, description, precision=getattr(torch, precision))
     write_table(predictions, candidates(fasta, settings), load_heads(head, "solubility", frozen), frozen)
 
 
@@ -43,8 +49,9 @@ def predict_contacts(
     head: Annotated[list[Path], typer.Option(help="Trained contact head; repeat for several experiments.")],
     predictions: Annotated[Path, typer.Option(help="Output: one map per sequence and experiment, parquet.")],
     rejects: Annotated[Path, typer.Option(help="Output: sequences that cannot be predicted, CSV.")],
+    precision: Precision = "float32",
     settings: Annotated[PredictSettings, option(PredictSettings)] = PredictSettings(),
 ) -> None:
     """Predict the contacts of new sequences."""
-    frozen = Trunk.load(trunk, description)
+    frozen = Trunk.load(trunk, description, precision=getattr(torch, precision))
     write_maps(predictions, rejects, candidates(fasta, settings), load_heads(head, "contact", frozen), frozen)

@@ -1,4 +1,4 @@
-"""The targets of a shard of chains, one chain in memory at a time."""
+"""The targets of a shard of chains, a few chains in memory at a time."""
 
 import csv
 from pathlib import Path
@@ -12,6 +12,9 @@ from foldgraft.targets.chain import chain_targets
 from foldgraft.targets.masks import COLUMNS
 from foldgraft.targets.settings import TargetsSettings
 
+TOGETHER = 4
+"""Chains of a row group, whose targets are held until it is full: of 1,500 residues, 8 MB each with orientations."""
+
 
 def write_shard(chains: Path, targets: Path, audit: Path, settings: TargetsSettings) -> int:
     """Write the targets of all chains of `chains` and the audit of what was masked; return how many chains there were.
@@ -19,7 +22,7 @@ def write_shard(chains: Path, targets: Path, audit: Path, settings: TargetsSetti
     A shard without chains gives tables without rows.
     """
     schema = WITH_ORIENTATIONS if settings.orientations else SCHEMA
-    with row_writer(targets, schema) as rows, atomic(audit) as temporary:
+    with row_writer(targets, schema, TOGETHER) as rows, atomic(audit) as temporary:
         with temporary.open("w", newline="", encoding="ascii") as handle:
             table = csv.writer(handle, lineterminator="\n")
             table.writerow(COLUMNS)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk_network import Network
-from foldgraft.records.files import read_json
+from foldgraft.records.files import file_sha256, read_json
 
 METRICS = ("roc_auc", "mcc", "P@L long", "P@L/5 long")
 """What the card shows of an evaluation."""
@@ -37,14 +37,17 @@ class Evidence:
     comparisons: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, corpus: Path, manifest: Path | None, runs: list[Path]) -> "Evidence":
-        """From the description of the text, a CSV of its sources, and the results folders of evaluations.
+    def read(cls, text: Path, corpus: Path, manifest: Path | None, runs: list[Path]) -> "Evidence":
+        """From a text's description, a CSV of its sources, and the results folders of evaluations.
 
         Raises
         ------
         FoldgraftError
-            if a file is missing or lacks a column.
+            if a file is missing or lacks a column, or the description is that of another text.
         """
+        about = read_json(corpus)
+        if not isinstance(about, dict) or about.get("sha256") != file_sha256(text):
+            raise FoldgraftError(f"{corpus}: does not describe {text}; give what `trunk corpus` wrote with it")
         licences: dict[str, int] = {}
         if manifest:
             sources = _table(manifest, ["licence", "sequences_in_corpus"])
@@ -53,7 +56,7 @@ class Evidence:
         shown = ["experiment", "split", "metric", "value", "ci_low", "ci_high", "n"]
         compared = ["experiment", "baseline", "split", "metric", "difference", "ci_low", "ci_high", "n"]
         return cls(
-            read_json(corpus),
+            about,
             licences,
             {run.name: _table(run / "evaluate/metrics.csv", shown) for run in runs},
             {run.name: _table(run / "evaluate/comparison.csv", compared) for run in runs},
@@ -125,10 +128,10 @@ def _legs(about: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         yield leg["kind"], *figures, share, leg["device"]
 
 
-def _curve(history: list[dict[str, float]]) -> Iterator[tuple[Any, ...]]:
+def _curve(history: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
     thinned = history[:: max(1, len(history) // CURVE_ROWS)]
     for row in thinned if thinned[-1] is history[-1] else [*thinned, history[-1]]:
-        loss = "" if row["train_loss"] != row["train_loss"] else f"{row['train_loss']:.4f}"
+        loss = "" if row["train_loss"] is None else f"{row['train_loss']:.4f}"
         yield (
             f"{row['step']:,}",
             f"{row['tokens']:,}",

@@ -10,16 +10,26 @@ from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
-from foldgraft.models.trunk import fill_network, read_network
+from foldgraft.models.trunk import Trunk, fill_network
 from foldgraft.models.trunk_network import Architecture, Network
 from foldgraft.records.files import atomic, file_sha256, read_json, write_json
+from foldgraft.trunk.settings import beside
 
 PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
 REGRESSION = {"contact_head.regression.weight", "contact_head.regression.bias"}
 
 
 def write_trunk(weights: Path, description: Path, network: Network, name: str, about: dict[str, Any]) -> None:
-    """Write `model.safetensors` and `trunk.json`; `about` says where the tensors come from."""
+    """Write `model.safetensors` and `trunk.json`; `about` says where the tensors come from.
+
+    Raises
+    ------
+    FoldgraftError
+        if a tensor holds what is no number.
+    """
+    for key, tensor in network.state_dict().items():
+        if not tensor.isfinite().all():
+            raise FoldgraftError(f"trunk {name}: {key} holds infinite values or NaN; its source is broken")
     with atomic(weights) as temporary:
         save_file({key: tensor.contiguous() for key, tensor in network.state_dict().items()}, temporary)
     write_json(
@@ -33,11 +43,6 @@ def write_trunk(weights: Path, description: Path, network: Network, name: str, a
             **about,
         },
     )
-
-
-def regression_beside(checkpoint: Path) -> Path:
-    """Where fair-esm keeps the contact regression of a checkpoint."""
-    return checkpoint.with_name(f"{checkpoint.stem}-contact-regression.pt")
 
 
 def convert(checkpoint: Path, weights: Path, description: Path) -> None:
@@ -61,16 +66,12 @@ def convert(checkpoint: Path, weights: Path, description: Path) -> None:
     if not checkpoint.is_file():
         raise FoldgraftError(f"{checkpoint}: there is no such file; trunk.checkpoint must name a trunk")
     if checkpoint.suffix == ".safetensors":
-        about = read_json(checkpoint.with_name("trunk.json"))
-        if not isinstance(about, dict):
-            raise FoldgraftError(f"{checkpoint.with_name('trunk.json')}: is no description of a trunk")
-        architecture = Architecture.read(about.get("architecture"), str(checkpoint.with_name("trunk.json")))
-        network = read_network(checkpoint, architecture)
-        name, extra = str(about.get("name", checkpoint.stem)), {k: about[k] for k in ("pretraining",) if k in about}
-        source = {"kind": "checkpoint", "file": checkpoint.name, "sha256": file_sha256(checkpoint)}
-        write_trunk(weights, description, network, name, {"source": source, **extra})
+        trunk = Trunk.load(checkpoint, beside(checkpoint), torch.device("cpu"))
+        kept = {key: value for key, value in read_json(beside(checkpoint)).items() if key == "pretraining"}
+        source = {"kind": "checkpoint", "file": checkpoint.name, "sha256": trunk.sha256}
+        write_trunk(weights, description, trunk.network, trunk.name, {"source": source, **kept})
         return
-    regression = regression_beside(checkpoint)
+    regression = beside(checkpoint)
     convert_fair(checkpoint, regression if regression.is_file() else None, weights, description, {"kind": "checkpoint"})
 
 
@@ -104,7 +105,8 @@ def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
     content = _load(checkpoint)
     try:
         tensors = {PREFIX.sub("", name): tensor for name, tensor in content["model"].items()}
-        architecture = _esm1b(content["args"], tensors) if "args" in content else _esm2(content["cfg"]["model"])
+        shape = _esm1b(content["args"], tensors) if "args" in content else _esm2(content["cfg"]["model"])
+        architecture = Architecture.read(shape, str(checkpoint))
         # one copy of the embeddings is kept, the language head's, and the rotary frequencies follow from the shape
         embeddings = tensors["embed_tokens.weight"]
         tied = tensors.pop("lm_head.weight", embeddings)
@@ -112,45 +114,45 @@ def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
         if architecture.positions == "learned":
             embeddings[alphabet.MASK] = 0  # in place, as fair-esm does it: the head's copy follows if it is the same
         tensors["embed_tokens.weight"] = tied
-        state = {name: tensor.float() for name, tensor in tensors.items() if not name.endswith("rot_emb.inv_freq")}
-    except (AttributeError, KeyError, TypeError, ValueError):
+        state = {name: tensor for name, tensor in tensors.items() if not name.endswith("rot_emb.inv_freq")}
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         raise FoldgraftError(f"{checkpoint}: is no ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm") from None
     if not shared:
         raise FoldgraftError(f"{checkpoint}: its language head does not share the embeddings, so it is no such trunk")
     if regression:
         state |= _read_regression(regression)
-    return fill_network(state, architecture, str(checkpoint))
+    return fill_network(state, architecture, str(checkpoint)).float()
 
 
-def _esm2(config: argparse.Namespace) -> Architecture:
-    return Architecture(
-        layers=int(config.encoder_layers),
-        width=int(config.encoder_embed_dim),
-        heads=int(config.encoder_attention_heads),
-        token_dropout=bool(config.token_dropout),
-    )
+def _esm2(config: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "layers": config.encoder_layers,
+        "width": config.encoder_embed_dim,
+        "heads": config.encoder_attention_heads,
+        "token_dropout": bool(config.token_dropout),
+    }
 
 
-def _esm1b(config: argparse.Namespace, tensors: dict[str, torch.Tensor]) -> Architecture:
+def _esm1b(config: argparse.Namespace, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     if config.arch != "roberta_large":
         raise ValueError(config.arch)
     given = {name.removeprefix("encoder_"): value for name, value in vars(config).items()}
-    return Architecture(
-        layers=int(given["layers"]),
-        width=int(given["embed_dim"]),
-        heads=int(given["attention_heads"]),
-        token_dropout=bool(given.get("token_dropout", False)),
-        positions="learned",
-        max_tokens=int(given["max_positions"]),
-        norm_before="emb_layer_norm_before.weight" in tensors,
-    )
+    return {
+        "layers": given["layers"],
+        "width": given["embed_dim"],
+        "heads": given["attention_heads"],
+        "token_dropout": bool(given.get("token_dropout", False)),
+        "positions": "learned",
+        "max_tokens": given["max_positions"],
+        "norm_before": "emb_layer_norm_before.weight" in tensors,
+    }
 
 
 def _read_regression(path: Path) -> dict[str, torch.Tensor]:
     content = _load(path)
     try:
-        found = {name: content["model"][name].float() for name in REGRESSION}
-    except (AttributeError, KeyError, TypeError):
+        found = {name: content["model"][name] for name in REGRESSION}
+    except (AttributeError, LookupError, TypeError):
         raise FoldgraftError(f"{path}: holds no contact regression of fair-esm") from None
     return found
 
@@ -161,4 +163,6 @@ def _load(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch raises depends on how the file is foreign
         problem = " ".join(str(error).split())[:200]
-        raise FoldgraftError(f"{path}: cannot be read as a PyTorch file of tensors alone ({problem})") from None
+        raise FoldgraftError(
+            f"{path}: cannot be read as a PyTorch file of tensors alone; if it was cut short, fetch it anew ({problem})"
+        ) from None

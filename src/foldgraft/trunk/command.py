@@ -1,5 +1,6 @@
 """`foldgraft trunk`: download, convert or pretrain the trunk."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -125,15 +126,15 @@ def leg(
     text: Text,
     valid: Valid,
     state: Annotated[Path, typer.Option(help="State (.safetensors) of the legs so far; written if it is not there.")],
-    minutes: Annotated[float | None, typer.Option(min=0, help="Minutes of this leg ...")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes of this leg ...")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="... or its steps.")] = None,
     final: Annotated[Path | None, typer.Option(help="Cool down in this leg, and write the state here instead.")] = None,
     carry: Annotated[Path | None, typer.Option(help="A smaller copy of the state to write as well.")] = None,
     settings: Configuration = TrunkSettings(),
 ) -> None:
     """Pretrain for some minutes or steps from the state of the leg before."""
-    if not (minutes or steps):
-        raise FoldgraftError("give --minutes or --steps of the leg")
+    if (minutes is None and steps is None) or (minutes is not None and not 0 < minutes < math.inf):
+        raise FoldgraftError("give --minutes or --steps of the leg, above 0")
     plan = _plan(settings)
     where = LegFiles(state, final, carry)
     run_leg(*_texts(text, valid, plan), plan, where, steps, minutes, pick())
@@ -153,8 +154,9 @@ def package(
 ) -> None:
     """Make a trunk to hand on of a finished pretraining: float16 tensors, their description and a model card."""
     plan = _plan(settings)
-    evidence = Evidence.read(summary, manifest, run or [])
-    write_package(state, *_texts(text, valid, plan), plan, checked_id(name, "--name"), evidence, folder)
+    parts = _texts(text, valid, plan)
+    evidence = Evidence.read(text, summary, manifest, run or [])
+    write_package(state, *parts, plan, checked_id(name, "--name"), evidence, folder)
 
 
 def _plan(settings: TrunkSettings) -> PretrainSettings:

@@ -1,6 +1,7 @@
 """Download of published checkpoints; what an interrupted one has brought is taken up again by the next."""
 
 import fcntl
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ PINNED = {
 
 CHUNK = 2**20
 REGRESSION_BYTES = 2**20
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 ATTEMPTS = 4
 
@@ -144,32 +146,46 @@ class Transfer:
             self._judge(response, have)
             if response.status_code == 200:
                 have = 0
-                self._begin(response.headers.get("etag", ""))
+                self._begin(response.headers)
             size = have + int(response.headers.get("content-length", 0))
             self._bound(size)
+            whole = self._whole(response)
             chunks = progress(response.iter_bytes(CHUNK), f"{self.path.name}, MiB", ceil((size - have) / CHUNK) or None)
             with self.part.open("ab") as handle:
                 for chunk in chunks:
                     have += len(chunk)
                     self._bound(have)
                     handle.write(chunk)
+        if whole and have > whole:
+            self._discard()
+        if whole and have != whole:  # a server may send less of a range than it was asked for
+            raise InterruptedDownloadError(f"{have} of its {whole} bytes came")
         if not _published(self.part, self.path.name):
             self._discard()
             wrong = InterruptedDownloadError if response.status_code == 206 else httpx.HTTPError
             raise wrong(f"it is not the published file, whose sha256 is {PINNED[self.path.name]}")
 
-    def _begin(self, tag: str) -> None:
+    def _begin(self, headers: httpx.Headers) -> None:
         """An empty part; its tag is written after the old part is gone, so that the two always belong together."""
         self._discard()
         self.part.touch()
-        if tag and not tag.startswith("W/"):  # a weak tag does not promise the same bytes
+        tag = headers.get("etag", "")
+        # a weak tag, W/"...", does not promise the same bytes, and of an encoded file the server counts other bytes
+        if tag.startswith('"') and tag.isascii() and "content-encoding" not in headers:
             self.tag.write_text(tag)
+
+    @staticmethod
+    def _whole(response: httpx.Response) -> int | None:
+        """Size of the whole file where a part of it comes, if the server tells."""
+        span = CONTENT_RANGE.match(response.headers.get("content-range", ""))
+        return int(span[2]) if span and response.status_code == 206 and span[2] != "*" else None
 
     def _judge(self, response: httpx.Response, have: int) -> None:
         status, span = response.status_code, response.headers.get("content-range", "")
         if status in (408, 429) or status >= 500:
             raise InterruptedDownloadError(f"the server answered {status}")
-        if status == 416 or (status == 206 and not span.startswith(f"bytes {have}-")):
+        fits = CONTENT_RANGE.match(span)
+        if status == 416 or (status == 206 and not (have and fits and int(fits[1]) == have)):
             self._discard()
             raise InterruptedDownloadError(
                 f"the server answered {status} {span}, which does not fit the {have} bytes here"

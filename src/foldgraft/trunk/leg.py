@@ -18,7 +18,7 @@ from foldgraft.trunk.examination import Examination
 from foldgraft.trunk.pretrain import Budget, describe, digest, learn, new_network
 from foldgraft.trunk.settings import PretrainSettings
 from foldgraft.trunk.speed import speed
-from foldgraft.trunk.state import Learner, read_digest, read_state, write_state
+from foldgraft.trunk.state import Learner, read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -70,33 +70,36 @@ def leg(
     exam = Examination(valid, settings)
     known = digest(train, valid, settings)
     if files.state.is_file():
-        if read_digest(files.state) != known:
+        learner = read_state(files.state, settings, device, known)
+        if learner is None:
             raise FoldgraftError(
                 f"{files.state}: is of other settings or another text; give the same, or a new --state"
             )
-        learner = read_state(files.state, settings, device)
     elif files.final:
         raise FoldgraftError(f"{files.state}: there is no such file; a cool-down begins from the state of a leg")
     else:
         learner = Learner.of(new_network(settings, train.frequencies()), settings, device)
 
+    begun = (learner.step, learner.tokens, learner.seconds)
+    length = train.mean_length(settings.crop_length)
+    learner.legs.append({})
+
     def keep() -> None:
+        spent = {
+            "kind": "cool-down" if files.final else "plateau",
+            "steps": learner.step - begun[0],
+            "tokens": learner.tokens - begun[1],
+            "seconds": round(learner.seconds - begun[2], 1),
+        }
+        learner.legs[-1] = spent | speed(learner.network, length, spent["tokens"], spent["seconds"], device)
         if not files.final:
             write_state(files.state, learner, known)
 
-    begun = (learner.step, learner.tokens, learner.seconds)
     budget = Budget(steps, minutes and 60 * minutes, learner.step, learner.seconds)
     learn(learner, train, exam, settings, budget, 1.0 if files.final else 0.0, keep)
-    spent = {
-        "kind": "cool-down" if files.final else "plateau",
-        "steps": learner.step - begun[0],
-        "tokens": learner.tokens - begun[1],
-        "seconds": round(learner.seconds - begun[2], 1),
-    }
-    length = train.mean_length(settings.crop_length)
-    learner.legs.append(spent | speed(learner.network, length, spent["tokens"], spent["seconds"], device))
     print("leg: " + ", ".join(f"{key} {value}" for key, value in learner.legs[-1].items()), file=sys.stderr)
-    write_state(files.final or files.state, learner, known)
+    if files.final:
+        write_state(files.final, learner, known)
     if files.carry:
         write_state(files.carry, learner, known, compact=True)
     return describe(learner, train, exam) | {"legs": learner.legs}

@@ -18,8 +18,10 @@ from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.examination import Examination
 from foldgraft.trunk.pretrain import describe, digest
 from foldgraft.trunk.settings import PretrainSettings
-from foldgraft.trunk.state import read_digest, read_state
+from foldgraft.trunk.state import read_state
 
+UNUSED = {"steps", "minutes", "decay"}
+"""Settings that legs do not use."""
 COMPARED = 100
 """Validation sequences on which float16 weights are compared with float32 ones."""
 
@@ -36,17 +38,19 @@ def package(
     Raises
     ------
     FoldgraftError
-        if the state is of another text or other settings, or was not cooled down.
+        if the state is of another text or other settings, was not cooled down, or has weights too large for float16.
     """
-    if read_digest(state) != digest(train, valid, settings):
+    learner = read_state(state, settings, torch.device("cpu"), digest(train, valid, settings))
+    if learner is None:
         raise FoldgraftError(f"{state}: is of other settings or another text; give those that its legs were given")
-    learner = read_state(state, settings, torch.device("cpu"))
     if not learner.legs or learner.legs[-1]["kind"] != "cool-down":
         raise FoldgraftError(f"{state}: is the state of a plateau; cool it down first (trunk leg --final)")
     exam = Examination(valid, settings)
     half = copy.deepcopy(learner.network).half().eval()
+    if not all(tensor.isfinite().all() for tensor in half.state_dict().values()):
+        raise FoldgraftError(f"{state}: has weights beyond {torch.finfo(torch.float16).max:.0f}, too large for float16")
     about = {
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude=UNUSED),
         "corpus": evidence.corpus,
         **describe(learner, train, exam),
         "legs": learner.legs,

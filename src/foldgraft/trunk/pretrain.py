@@ -24,7 +24,7 @@ from foldgraft.trunk.feed import ahead, tensors
 from foldgraft.trunk.masking import endless_batches
 from foldgraft.trunk.settings import PretrainSettings
 from foldgraft.trunk.speed import speed
-from foldgraft.trunk.state import Learner, read_digest, read_state, write_state
+from foldgraft.trunk.state import Learner, read_state, write_state
 
 EMBEDDING_STD = 0.02
 """The embeddings serve as the last matrix too; the usual deviation of 1 would begin at a perplexity above 50."""
@@ -87,7 +87,7 @@ def pretrain(
     device: torch.device,
     state: Path | None = None,
     start: Trunk | None = None,
-) -> tuple[Network, list[dict[str, float]], dict[str, Any]]:
+) -> tuple[Network, list[dict[str, float | None]], dict[str, Any]]:
     """Pretrain a network.
 
     Parameters
@@ -139,10 +139,10 @@ def _thawed(trunk: Trunk) -> Network:
 def _resumed(state: Path | None, known: str, settings: PretrainSettings, device: torch.device) -> Learner | None:
     if not (state and state.is_file()):
         return None
-    if read_digest(state) != known:
+    learner = read_state(state, settings, device, known)
+    if learner is None:
         print(f"pretrain: {state} is of other settings or another text; beginning anew", file=sys.stderr)
         return None
-    learner = read_state(state, settings, device)
     print(f"pretrain: going on from step {learner.step}, {learner.seconds:.0f} s", file=sys.stderr)
     return learner
 
@@ -184,7 +184,7 @@ def learn(
     Raises
     ------
     FoldgraftError
-        if the loss or the perplexity is no finite number; what was kept is of before.
+        if a loss, a weight or the perplexity is no finite number; what was kept is of before.
     """
     device = learner.network.embed_tokens.weight.device
     on_gpu = device.type == "cuda"
@@ -206,6 +206,7 @@ def learn(
             if learner.step % settings.valid_every == 0 and budget.spent(learner.step, learner.seconds) < 1:
                 measure(learner, exam, rate)
             if time.monotonic() - kept >= settings.save_seconds:
+                check_finite(learner)
                 keep()
                 kept = time.monotonic()
     learner.seconds = time.monotonic() - begun
@@ -216,13 +217,10 @@ def learn(
 
 def measure(learner: Learner, exam: Examination, rate: float) -> None:
     """Add a row to the history, and say what it says."""
-    loss = torch.stack(learner.losses).mean().item() if learner.losses else math.nan
+    loss = torch.stack(learner.losses).mean().item() if learner.losses else None
     perplexity = exam.perplexity(learner.network)
-    if not math.isfinite(perplexity) or (learner.losses and not math.isfinite(loss)):
-        raise FoldgraftError(
-            f"trunk.pretrain: the loss is no finite number at step {learner.step}; lower trunk.pretrain.learning_rate"
-        )
-    learnt = f"loss {loss:.4f}, " if learner.losses else ""
+    check_finite(learner, perplexity)
+    learnt = "" if loss is None else f"loss {loss:.4f}, "
     learner.losses.clear()
     row = (learner.step, learner.seconds, learner.tokens, rate, loss, perplexity)
     learner.history.append(dict(zip(HISTORY, row, strict=True)))
@@ -231,6 +229,15 @@ def measure(learner: Learner, exam: Examination, rate: float) -> None:
         f"perplexity of masked letters {perplexity:.3f}",
         file=sys.stderr,
     )
+
+
+def check_finite(learner: Learner, perplexity: float = 1.0) -> None:
+    """Raise a `FoldgraftError` if the perplexity, a weight, or a loss since the last measurement is not finite."""
+    finite = [tensor.isfinite().all() for tensor in (*learner.network.parameters(), *learner.losses)]
+    if not (math.isfinite(perplexity) and torch.stack(finite).all()):
+        raise FoldgraftError(
+            f"trunk.pretrain: the loss is no finite number at step {learner.step}; lower trunk.pretrain.learning_rate"
+        )
 
 
 def _step(learner: Learner, batch: tuple[Tensor, Tensor, Tensor], rate: float) -> Tensor:

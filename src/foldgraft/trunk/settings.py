@@ -21,6 +21,14 @@ PUBLISHED = {
 """The models of fair-esm that can be a trunk, and the most bytes that each file may have."""
 
 SHAPE = ("layers", "width", "heads")
+
+
+def beside(checkpoint: Path) -> Path:
+    """What belongs to a checkpoint: the description of a trunk of Foldgraft, the contact regression of fair-esm's."""
+    own = checkpoint.suffix == ".safetensors"
+    return checkpoint.with_name("trunk.json" if own else f"{checkpoint.stem}-contact-regression.pt")
+
+
 CONTINUED_RATE = 1e-4
 """Learning rate for weights that have learnt already: a quarter of that which ESM-2 was trained with."""
 

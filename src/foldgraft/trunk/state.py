@@ -47,7 +47,7 @@ class Learner:
     tokens: int = 0
     seconds: float = 0.0
     place: Place = field(default_factory=Place)
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float | None]] = field(default_factory=list)
     losses: list[Tensor] = field(default_factory=list)
     legs: list[dict[str, Any]] = field(default_factory=list)
 
@@ -101,13 +101,8 @@ def _moments(learner: Learner, compact: bool) -> Iterator[tuple[str, Tensor]]:
                 yield prefix + name, learner.optimizer.state[parameter][key]
 
 
-def read_digest(path: Path) -> str:
-    """Of what a state is; see `write_state`."""
-    return str(_read(path)[0]["digest"])
-
-
-def read_state(path: Path, settings: PretrainSettings, device: torch.device) -> Learner:
-    """The pretraining that goes on from a file.
+def read_state(path: Path, settings: PretrainSettings, device: torch.device, digest: str) -> Learner | None:
+    """The pretraining that goes on from a file; None if it is one of something else than `digest` says.
 
     Raises
     ------
@@ -115,6 +110,8 @@ def read_state(path: Path, settings: PretrainSettings, device: torch.device) -> 
         if the file is not one that `write_state` wrote.
     """
     about, tensors = _read(path)
+    if about["digest"] != digest:
+        return None
     weights = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
     network = fill_network(weights, Architecture.read(about["architecture"], str(path)), str(path))
     learner = Learner.of(network.requires_grad_(True), settings, device)
@@ -135,8 +132,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})["pretraining"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        known = about["format"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise FoldgraftError(f"{path}: cannot be read as the state of a pretraining ({error}); remove it") from None
-    if about.get("format") != FORMAT:
+    if known != FORMAT:
         raise FoldgraftError(f"{path}: is the state of another version of Foldgraft; remove it and begin anew")
     return about, tensors

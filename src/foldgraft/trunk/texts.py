@@ -12,6 +12,8 @@ from foldgraft.records.fasta import MAX_LETTERS
 from foldgraft.records.files import atomic, file_sha256, sequence_sha256
 from foldgraft.trunk.corpus import near
 
+LETTERS = alphabet.LETTERS.rstrip(".-")
+"""Those of residues; a gap would be learnt as one."""
 XZ_MAGIC = b"\xfd7zXZ\x00"
 MAX_RESIDUES = 2_000_000_000
 """Most residues of a corpus: it is held in memory, a byte each, and a decompression bomb ends here."""
@@ -43,8 +45,8 @@ def _sequence(line: bytes, where: str) -> str:
     if len(line) >= MAX_LETTERS:
         raise FoldgraftError(f"{where}: more than {MAX_LETTERS} letters, no protein")
     sequence = line.strip().decode("ascii", "replace")
-    if not sequence or alphabet.illegal(sequence):
-        raise FoldgraftError(f"{where}: {sequence[:40]!r} is no sequence in capital letters ({alphabet.LETTERS})")
+    if not sequence or set(sequence) - set(LETTERS):
+        raise FoldgraftError(f"{where}: {sequence[:40]!r} is no sequence in capital letters ({LETTERS})")
     return sequence
 
 
