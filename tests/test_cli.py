@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from foldgraft.cli import COMMANDS
+from foldgraft.records.lock import write_piece
 
 
 def foldgraft(*arguments):
@@ -35,3 +36,14 @@ def test_bad_settings_are_one_line_without_a_traceback():
     done = foldgraft("curate", "summary", "--settings", '{"min_lenght": 3}')
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_line_without_a_traceback(tmp_path):
+    lock = tmp_path / "lock.parquet"
+    write_piece(lock, "files-00000", [])
+    done = foldgraft(
+        *("curate", "shard", "--lock", lock, "--store", tmp_path, "--chains", tmp_path / "c.parquet"),
+        *("--rejects", "/sys/rejects.csv"),
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: /sys/") and "Traceback" not in done.stderr

@@ -1,5 +1,6 @@
 """The `foldgraft` command: one sub-command per stage, imported only when it is called."""
 
+import errno
 import importlib
 import sys
 from typing import Annotated, Any
@@ -46,6 +47,9 @@ class Stages(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+"""Troubles of a disk that are the user's to mend; any other OSError is a fault of ours, and its traceback shows it."""
+
 app = typer.Typer(name="foldgraft", cls=Stages, no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -70,4 +74,9 @@ def main() -> None:
         typer.main.get_command(app)(prog_name="foldgraft", standalone_mode=True)
     except FoldgraftError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         sys.exit(2)

@@ -1,7 +1,8 @@
 """What the workflow must know before any job runs: the checked configuration, and the shards.
 
 All of it follows from the configuration and a listing of the local inputs, so that a plan costs no more than that
-listing, grows with shards rather than proteins, and needs no checkpoint.
+listing and grows with shards rather than proteins. Hence no checkpoint says which jobs there are; the one of `embed`
+says only which of them are done already.
 """
 
 import hashlib

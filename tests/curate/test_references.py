@@ -90,6 +90,28 @@ def test_without_seqres_sifts_holds_by_its_author_numbers(make, supplied):
     )
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "fits"),
+    [
+        ((2, "12"), (7, "17"), True),
+        ((2, None), (7, "17"), True),
+        ((2, "12"), (8, "18"), False),
+        ((2, "2"), (7, "7"), False),
+    ],
+)
+def test_a_table_of_other_numbers_than_the_chains_is_not_used(make, start, end, fits):
+    atoms = make.chain(SEQUENCE, chain="H")
+    for a in atoms:
+        a.auth = a.seq + 10
+    sifts = {("1abc", "H"): [Segment("P00009", start[0], end[0], start[1], end[1], 1, 6)]}
+    entry = read_entry(make.mmcif(atoms, THREE, extra=STRUCT_REF), 10**8)
+    (chain,) = protein_chains("1ABC", entry, "files", sifts)
+    expected = (
+        Segment("P00009", 2, 7, "12", "17", 1, 6) if fits else Segment("Q00001", 2, 7, "12", "17", 12, 17, "struct_ref")
+    )
+    assert chain.uniprot_segments == (expected,)
+
+
 DBREF = """DBREF  1ABC A    2A    7  UNP    P0CG48   UBC_HUMAN       12     17
 DBREF  1ABC B    1     7  PDB    1ABC     1ABC             1      7
 DBREF1 1ABC B    3     9  UNP                  A0A024RBG1_HUMAN

@@ -1,6 +1,8 @@
 """The client's manners: rates, proxies, outages, being stopped."""
 
+import gzip
 import http.server
+import re
 import ssl
 import subprocess
 import threading
@@ -8,41 +10,46 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import pytest
-from werkzeug import Response
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.fetch import client as client_module
 from foldgraft.fetch.client import RATES, Client, FinalError, Pace, PassingError, StoppedError, seconds_asked
 from foldgraft.fetch.settings import FetchSettings
 
 
-def test_no_more_than_the_rate_in_any_second_from_all_threads():
-    pace, due, now = Pace(5), [], time.monotonic()
+@pytest.fixture
+def frozen(monkeypatch):
+    """A clock that stands still, so that a busy machine changes nothing."""
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=lambda: 100.0, time=time.time))
+
+
+def test_no_more_than_the_rate_in_any_second_from_all_threads(frozen):
+    pace, due = Pace(5), []
 
     def ask():
         for _ in range(4):
-            due.append(time.monotonic() + pace.pause() - now)
+            due.append(pace.pause())
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    due.sort()
-    assert len(due) == 12
-    assert all(later - earlier >= 0.99 for earlier, later in zip(due, due[5:], strict=False))
-    assert due[0] < 0.5
+    assert sorted(due) == [0.0] * 5 + [1.0] * 5 + [2.0] * 2
 
 
-def test_a_service_is_asked_at_its_rate_and_files_are_not(httpserver, settings):
-    times = []
-    httpserver.expect_request("/api/x").respond_with_handler(lambda _: times.append(time.monotonic()) or Response("{}"))
+def test_a_service_is_asked_at_its_rate_and_files_are_not(httpserver, settings, frozen, monkeypatch):
+    httpserver.expect_request(re.compile("/(api|download)/x")).respond_with_data("{}")
     with Client(settings) as client:
-        for _ in range(RATES["alphafold"] + 1):
-            client.ask(f"{settings.services.alphafold}/x")
-    assert times[-1] - times[0] >= 0.9
-    assert "rcsb_files" not in RATES
+        waits = []
+        monkeypatch.setattr(client, "_sleep", waits.append)
+        for base in (settings.services.alphafold, settings.services.rcsb_files):
+            for _ in range(RATES["alphafold"] + 1):
+                client.ask(f"{base}/x")
+    assert waits == [0.0] * 5 + [1.0] + [0.0] * 6
 
 
 def test_a_proxy_of_the_environment_is_used(httpserver, monkeypatch, raw_server):
@@ -93,6 +100,7 @@ def test_a_certificate_that_nobody_signed_is_refused_behind_a_redirect_too(https
         ("7", 7, 7),
         ("0.5", 0.5, 0.5),
         *((text, 600, 600) for text in ("1e9", "inf", format_datetime(datetime.now(UTC) + timedelta(days=9), True))),
+        *((f"Wed, 21 Oct {text}", 0, 0) for text in ("99999999999 07:28:00 GMT", f"2015 07:28:00 +{'9' * 20}")),
         *((text, 0, 0) for text in ("", "soon", "nan", "-3", "Wed, 21 Oct 2015 07:28:00 GMT")),
     ],
 )
@@ -150,3 +158,61 @@ def test_a_client_that_is_stopped_waits_no_longer(settings):
         threading.Timer(0.05, client.stop).start()
         with pytest.raises(StoppedError):
             failing(client, "https://a.org/x/1", PassingError("HTTP 429", wait=600))()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SSL_CERT_FILE", "/nowhere"), ("HTTPS_PROXY", "gopher://proxy:1"), ("HTTPS_PROXY", "socks9://x")],
+)
+def test_an_environment_that_cannot_be_used_is_an_error_that_says_so(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(FoldgraftError, match=r"the network cannot be used as the environment says: .*HTTPS_PROXY"):
+        Client(FetchSettings())
+
+
+@pytest.mark.parametrize("contact", ["Jürgen", "a@b.org\r\nX: y"])
+def test_a_contact_that_cannot_stand_in_a_header_is_refused(contact):
+    with pytest.raises(ValueError, match="contact"):
+        FetchSettings(contact=contact)
+
+
+def test_the_body_of_a_redirect_is_not_read(settings_for, raw_server):
+    """One without an end would fill the memory, however small the files may be."""
+    gone = threading.Event()
+
+    def handle(connection, head):
+        if head.startswith(b"GET /api/x "):
+            connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /api/y\r\nContent-Length: 9999\r\n\r\nx")
+            gone.wait(30)
+        else:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n11")
+
+    settings = settings_for(raw_server(handle), retries=0, timeout=5)
+    with Client(settings) as client:
+        assert client.ask(f"{settings.services.alphafold}/x") == 11
+    gone.set()
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "deflate", "br"])
+def test_an_encoding_that_was_not_asked_for_is_refused(httpserver, settings, encoding):
+    body = gzip.compress(gzip.compress(b"1"))
+    httpserver.expect_request("/api/x").respond_with_data(body, headers={"Content-Encoding": encoding})
+    with Client(settings) as client, pytest.raises(FinalError, match=f"encoded as '{encoding}'"):
+        client.ask(f"{settings.services.alphafold}/x")
+
+
+def test_gzip_on_the_way_is_understood_and_its_damage_is_passing(httpserver, settings):
+    headers = {"Content-Encoding": "gzip"}
+    httpserver.expect_request("/api/x").respond_with_data(gzip.compress(b"11"), headers=headers)
+    httpserver.expect_request("/api/y").respond_with_data(b"no gzip", headers=headers)
+    with Client(settings) as client:
+        assert client.ask(f"{settings.services.alphafold}/x") == 11
+        with pytest.raises(PassingError, match="DecodingError"):
+            client.ask(f"{settings.services.alphafold}/y")
+
+
+def test_an_answer_in_json_has_a_bound_of_its_own(httpserver, settings, monkeypatch):
+    monkeypatch.setattr(client_module, "JSON_BYTES", 10)
+    httpserver.expect_request("/api/x").respond_with_data(" " * 11 + "1")
+    with Client(settings) as client, pytest.raises(FinalError, match=r"larger than 10 bytes$"):
+        client.ask(f"{settings.services.alphafold}/x")

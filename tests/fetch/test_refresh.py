@@ -106,6 +106,23 @@ def test_what_was_withdrawn_since_is_replaced(archive, fetched, httpserver):
     assert (row["status"], row["successors"]) == ("replaced", ("9ubq",))
 
 
+@pytest.mark.parametrize(("status", "words"), [(404, "the PDB knows of no withdrawal"), (403, "could not be asked")])
+def test_what_is_gone_but_not_withdrawn_is_kept_and_said(archive, fetched, httpserver, status, words):
+    first = fetched()
+    archive["status"] = 404
+    httpserver.expect_request("/data/rest/v1/holdings/removed/1UBQ").respond_with_data("", status=status)
+    again = fetched(TOMORROW)
+    assert words in again.pop("reason")
+    assert again.items() <= first.items()
+
+
+def test_an_etag_that_cannot_be_sent_is_not(archive, fetched):
+    archive["etag"] = '"\xe9"'
+    first = fetched()
+    assert fetched(TOMORROW) == first
+    assert archive["asked"][1] == (None, MODIFIED)
+
+
 def test_a_304_that_was_not_asked_for_is_a_failure(httpserver, archive, fetched):
     archive["status"] = 304
     assert fetched()["reason"] == "HTTP 304"

@@ -1,5 +1,6 @@
 """A lock read back, shard by shard, with its files verified."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from foldgraft.errors import FoldgraftError
@@ -53,3 +54,15 @@ def test_a_lock_that_cannot_be_read_is_an_error(tmp_path, store, content):
         (tmp_path / "lock.parquet").write_bytes(content)
     with pytest.raises(FoldgraftError, match="cannot be read as a lock"):
         Replay(tmp_path / "lock.parquet", store.root).rows("files-00000")
+
+
+def test_a_row_without_a_file_is_named(locked):
+    with pytest.raises(FoldgraftError, match="'None' is not a sha256"):
+        locked.path(locked.rows("files-00000")[0] | {"sha256": None})
+
+
+def test_a_lock_of_another_version_is_told_from_one_without_the_shard(locked):
+    table = pq.read_table(locked.lock)
+    pq.write_table(table.drop_columns(["shard"]), locked.lock)
+    with pytest.raises(FoldgraftError, match="has no column shard; it is no lock, or that of another version"):
+        locked.rows("files-00000")

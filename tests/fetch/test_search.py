@@ -119,6 +119,21 @@ def test_representatives_are_entities_of_which_all_pages_are_read(service, run, 
     )
 
 
+def test_a_service_with_smaller_pages_loses_no_entries(service, run, monkeypatch):
+    service(DAYS)
+    asked = module.request
+    monkeypatch.setattr(module, "request", lambda query, start, rows: asked(query, start, min(rows, 2)))
+    assert run(9) == ["1crn", "2hhb", "3hhb", "4hhb", "1ubq"]
+
+
+def test_a_service_that_sends_the_same_page_for_ever_is_an_error(httpserver, service, run):
+    page = {"total_count": 10**12, "result_set": ["4HHB", "1UBQ"]}
+    httpserver.expect_request("/query", method="POST").respond_with_json(page)
+    service(DAYS)
+    with pytest.raises(FoldgraftError, match="the page from 2 on is the same as the one before"):
+        run(9)
+
+
 def test_a_refused_query_is_an_error(httpserver, run):
     httpserver.expect_request("/query").respond_with_json({"status": 400}, status=400)
     with pytest.raises(FoldgraftError, match=r"structures\.rcsb\.query: .* gave no answer: HTTP 400"):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.store import decompressed
 from foldgraft.records.lock import store_path
 
@@ -25,9 +26,15 @@ def test_what_breaks_off_leaves_nothing(store):
         yield b"one"
         raise OSError("gone")
 
-    with pytest.raises(OSError, match="gone"):
+    with pytest.raises(FoldgraftError, match=r"the store .* cannot be written or read: gone"):
         store.add(broken())
     assert not [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_a_store_that_cannot_be_written_is_an_error(store):
+    store.root.write_text("a file where the folder should be")
+    with pytest.raises(FoldgraftError, match=r"cannot be written or read: .*Not a directory"):
+        store.add([b"one"])
 
 
 def test_many_may_store_the_same_at_once(store):
@@ -69,6 +76,9 @@ def test_only_temporary_files_that_no_job_can_still_need_are_removed(store):
         os.utime(old, (time.time() - 3 * 86400,) * 2)
         store.tidy()
         assert young.exists() and not old.exists()
+    (store.root / "incoming" / "folder").mkdir()  # or what is not ours to remove
+    os.utime(store.root / "incoming" / "folder", (1, 1))
+    store.tidy()
     sha256, _ = store.add([b"one"])
     os.utime(store_path(store.root, sha256), (1, 1))
     store.tidy()

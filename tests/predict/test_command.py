@@ -31,16 +31,17 @@ def call(folder, command, heads, text=None, **outputs):
         raise result.exception
 
 
-def table(folder, heads, text=None):
+def table(folder, heads, text=None, **options):
     path = folder.path / "out.csv"
-    call(folder, "sequences", heads, text, predictions=path)
+    call(folder, "sequences", heads, text, predictions=path, **options)
     return pd.read_csv(path, dtype={"id": str})
 
 
-@pytest.mark.parametrize("name", HEADS)
-def test_predictions_are_those_from_cached_embeddings(folder, name):
+@pytest.mark.parametrize(("name", "precision"), [*((name, "float32") for name in HEADS), ("mlp", "bfloat16")])
+def test_predictions_are_those_from_cached_embeddings(folder, name, precision):
     """What training reads from the embed stage's files, prediction computes itself; both must agree."""
     trunk, head = folder.trunk(), folder.solubility_head(name)
+    trunk.precision = getattr(torch, precision)
     names = [sequence_sha256(sequence) for sequence in SEQUENCES.values()]
     cache = folder.path / "cache.safetensors"
     write_embeddings(cache, zip(names, trunk.embed(list(SEQUENCES.values())), strict=True), trunk.width, trunk.sha256)
@@ -50,7 +51,7 @@ def test_predictions_are_those_from_cached_embeddings(folder, name):
         "residue": cached.residue,
         "letters": lambda name: letters(list(SEQUENCES.values())[names.index(name)]),
     }[HEADS[name].reads]
-    found = table(folder, [head]).set_index("id")
+    found = table(folder, [head], precision=precision).set_index("id")
     for protein, key in zip(SEQUENCES, names, strict=True):
         with torch.no_grad():
             each = [

@@ -1,6 +1,7 @@
 """Embeddings of shards: read back at random, and refused where broken."""
 
 import copy
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -133,7 +134,42 @@ def damage_names(path):
     save_file(tensors, path, metadata={"sequences": "[", "trunk": "t1"})
 
 
-@pytest.mark.parametrize("damage", [damage_nothing, damage_bytes, damage_metadata, damage_tensors, damage_names])
+def saved(path, names, offsets):
+    tensors = {"pooled": np.zeros((1, 2), np.float16), "residue": np.zeros((3, 2), np.float16)}
+    metadata = {"sequences": json.dumps(names), "trunk": "t1"}
+    save_file(tensors | {"offsets": np.array(offsets, np.int64)}, path, metadata=metadata)
+
+
+def damage_count(path):
+    saved(path, ["s1", "s2"], [0, 3])
+
+
+def damage_order(path):
+    saved(path, ["s1", "s2"], [0, 4, 3])
+
+
+def damage_end(path):
+    saved(path, ["s1"], [0, 4])
+
+
+def damage_offsets(path):
+    saved(path, [], [])
+
+
+DAMAGES = [
+    damage_nothing,
+    damage_bytes,
+    damage_metadata,
+    damage_tensors,
+    damage_names,
+    damage_count,
+    damage_order,
+    damage_end,
+    damage_offsets,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_broken_shard_is_one_clear_error(damage, tmp_path):
     path = tmp_path / "a.safetensors"
     shard(path, ["s1"])

@@ -106,3 +106,10 @@ def test_the_store_is_spread_over_folders(tmp_path):
 def test_the_store_holds_nothing_but_digests(digest, tmp_path):
     with pytest.raises(FoldgraftError, match="not a sha256"):
         store_path(tmp_path, digest)
+
+
+def test_the_umask_is_never_changed_not_even_for_a_moment(tmp_path, monkeypatch):
+    """It belongs to all threads: a file that another makes meanwhile would have the wrong permissions."""
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was set"))
+    with atomic(tmp_path / "x.txt") as temporary:
+        temporary.touch()

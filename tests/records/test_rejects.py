@@ -17,6 +17,11 @@ def test_rejects_are_read_as_written_all_as_text(tmp_path):
     assert [tuple(row) for row in table.to_numpy()] == rows
 
 
+def test_a_carriage_return_out_of_a_file_does_not_tear_a_row(tmp_path):
+    write_rejects(tmp_path / "x.csv", [("1abc", "methods", "X-RAY\rDIFFRACTION", "not wanted")])
+    assert read_rejects(tmp_path / "x.csv").values.tolist() == [["1abc", "methods", "X-RAY DIFFRACTION", "not wanted"]]
+
+
 def test_no_rejects_are_a_table_with_a_header(tmp_path):
     write_rejects(tmp_path / "x.csv", [])
     assert read_rejects(tmp_path / "x.csv").empty

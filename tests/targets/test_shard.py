@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,3 +92,16 @@ def test_bad_settings_are_one_line(settings, tmp_path):
     assert done.returncode == 2
     assert "--settings" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_targets_of_few_chains_are_held_at_once(peptide, make_chain, tmp_path):
+    sequence = "PLVNDERHSF" * 15
+    coordinates = peptide(sequence, np.random.default_rng(0).uniform(-179, 179, (len(sequence), 7)))
+    peaks = []
+    for count in (8, 32):
+        path = written(tmp_path, [make_chain(coordinates, sequence, f"1abc_{number}") for number in range(count)])
+        tracemalloc.start()
+        write_shard(path, tmp_path / "t.parquet", tmp_path / "a.csv", TargetsSettings(orientations=True))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]

@@ -1,5 +1,7 @@
 """What is learnt from: cleaned, unique, away from the test split."""
 
+import tempfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,7 +62,8 @@ def test_test_split_is_found_in_both_tables(tmp_path):
         sequences_of_test_split(paths[0], paths[1], [])
 
 
-def test_relatives_of_test_proteins_are_found():
+def test_relatives_of_test_proteins_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/none")  # often too small: what is searched is beside the output
     test = random_sequence(0)
     sequences = {
         "same": test,
@@ -71,12 +74,15 @@ def test_relatives_of_test_proteins_are_found():
         "distant": mutated(test, 0.65),
         "stranger": random_sequence(7),
     }
-    assert near(sequences, {test}, 0.5, 0.5) == {"same", "close", "fragment", "longer"}
+    assert near(sequences, {test}, 0.5, 0.5, tmp_path / "out") == {"same", "close", "fragment", "longer"}
+    assert not any(tmp_path.iterdir())
 
 
-def test_nothing_is_near_without_test_proteins():
-    assert near({"a": "MKT"}, set(), 0.5, 0.5) == set()
-    assert near({"a": "MKT"}, {"MKT"}, 0.5, 0.5) == {"a"}
+def test_nothing_is_near_without_test_proteins_or_letters_enough(tmp_path):
+    out = tmp_path / "out"
+    assert near({"a": "MKT"}, set(), 0.5, 0.5, out) == set()
+    assert near({"a": "MKT"}, {"MKT"}, 0.5, 0.5, out) == {"a"}
+    assert near({"a": "MKT", "b": "MKV"}, {"MKT"}, 0.5, 0.5, out) == {"a"}
 
 
 def test_division_is_by_digest_and_needs_two():

@@ -12,6 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 from tenacity import wait_none
 from werkzeug import Response
@@ -189,6 +190,19 @@ def test_a_range_that_nobody_asked_for_joins_no_old_part(httpserver, tmp_path, m
     httpserver.expect_ordered_request(MODEL).respond_with_data(b"new")
     httpserver.expect_ordered_request(REGRESSION).respond_with_data(b"regression")
     assert download(NAME, tmp_path, httpserver.url_for(""))[0].read_bytes() == b"new"
+
+
+def test_a_redirect_to_plain_http_is_not_followed_up(tmp_path):
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme == "https":
+            return httpx.Response(302, headers={"Location": "http://models.example/x.pt"})
+        return httpx.Response(200, content=b"changed")
+
+    with httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True) as client:
+        with pytest.raises(httpx.HTTPError, match="redirected from https to http"):
+            module.Transfer(client, "https://models.example/x.pt", tmp_path / "x.pt", 1000).run()
+        module.Transfer(client, "http://models.example/x.pt", tmp_path / "x.pt", 1000).run()
+    assert (tmp_path / "x.pt").read_bytes() == b"changed"
 
 
 class Slow(BaseHTTPRequestHandler):

@@ -89,6 +89,9 @@ def test_a_leg_of_other_settings_is_refused(tmp_path):
     with pytest.raises(FoldgraftError, match="other settings or another text; give the same"):
         run(tmp_path / "state", 1, settings=SETTINGS.model_copy(update={"seed": 1}))
     assert (tmp_path / "state").read_bytes() == before
+    with pytest.raises(FoldgraftError, match="must be files of their own"):
+        run(tmp_path / "state", 1, final=tmp_path / "state")
+    assert (tmp_path / "state").read_bytes() == before
     with pytest.raises(FoldgraftError, match="a cool-down begins from the state of a leg"):
         run(tmp_path / "none", 1, final=tmp_path / "final")
     (tmp_path / "junk").write_bytes(b"junk")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
 from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk_network import Architecture, Network
 from foldgraft.records import index, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json, sequence_sha256
@@ -207,6 +208,16 @@ def test_a_text_and_its_own_validation_are_learnt_from(run_files):
     run(command(run_files, "out", "--text", str(text), "--valid", str(valid), steps=1, save_seconds=9))
     learnt = read_json(run_files / "out/trunk.json")["pretraining"]
     assert (learnt["train_sequences"], learnt["valid_sequences"], learnt["left_out_near_test"]) == (20, 5, 0)
+
+
+def test_crops_longer_than_learned_positions_are_refused():
+    architecture = Architecture(1, 16, 2, positions="learned", max_tokens=50)
+    trunk = Trunk(Network(architecture), "old", "", CPU)
+    settings = PretrainSettings.model_validate({"from": "x", "steps": 1, "crop_length": 49})
+    with pytest.raises(FoldgraftError, match=r"crop_length: 49 is more than old reads at once; give 48 at most"):
+        pretrain(repeats(5, 0), repeats(5, 1), settings, CPU, start=trunk)
+    fitting = settings.model_copy(update={"crop_length": 48})
+    assert pretrain(repeats(5, 0), repeats(5, 1), fitting, CPU, start=trunk)[2]["steps"] == 1
 
 
 def test_a_divergence_is_told_and_nothing_of_it_kept(tmp_path):

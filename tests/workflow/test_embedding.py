@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from running import copy_checkout, snakemake
+from running import copy_checkout, planned, snakemake
 
 from foldgraft.embed.shard import SCHEMA
 from foldgraft.models.trunk_network import Architecture, Network
@@ -109,3 +109,13 @@ def test_a_sequence_is_embedded_once_and_longer_lists_redo_their_last_shards_alo
     assert run.remade() == {"files-00000", "files-00001"}
     assert run.held("files-00000") == named("GGGEE")
     assert run.held("files-00001") == named("GGGAA", "GGGCC")
+
+    # A table that was deleted to save space is made again before it is read.
+    (run.results / "curate/chains/files-00001.parquet").unlink()
+    assert "curate_shard" not in planned(run.snakemake("--dry-run").stdout)
+    again = planned(run.snakemake("--dry-run", "--config", "embed={max_length: 99}").stdout)
+    assert {"curate_shard", "embed_shard"} <= set(again)
+
+    # What a failed comparison took away is made again; until then nothing is known to be embedded.
+    (run.results / "embed/repeats/labels.parquet").unlink()
+    assert "embed_repeats" in planned(run.snakemake("--dry-run").stdout)

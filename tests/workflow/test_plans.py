@@ -41,6 +41,16 @@ def test_labels_alone(folder):
     assert not {"fetch_structures", "curate_summary", "targets_shard", "msa_search"} & set(counts)
 
 
+def test_prediction_embeds_with_the_precision_of_the_run(folder):
+    given = {**LABELS, "predict": {"sequences": {"new": "new.fasta"}}, "embed": {"precision": "bfloat16"}}
+    (folder / "new.fasta").write_text(">a\nMKV\n")
+    (folder / "given.yaml").write_text(yaml.safe_dump({"run": "r", "data": str(folder), **given}))
+    words = ("--dry-run", "--printshellcmds", "predict", "--configfile", str(folder / "given.yaml"))
+    done = snakemake(folder, *words, snakefile=ROOT / "Snakefile")
+    said = " ".join(done.stdout.partition("foldgraft predict sequences")[2].split())
+    assert "--precision bfloat16" in said, done.stdout + done.stderr
+
+
 def test_alignments_alone_need_no_sequences(folder):
     counts = plan(folder, {**STRUCTURES, "msa": {"alignments": {"files": ["*.a3m"]}}}, "msa")
     assert counts["msa_search"] == counts["msa_database"] == counts["msa_coevolution"] == 1

@@ -40,8 +40,13 @@ def sequences_of(wildcards):
 
 
 def when_compared(wildcards):
-    """No file, but that the shard waits until all tables of its kind have been compared."""
-    checkpoints.embed_repeats.get(kind=kind_of(wildcards.shard))
+    """No file, but that the shard waits until all tables of its kind have been compared.
+
+    Where there is no comparison, as after one that failed, the missing table and the unknown digest ask for it:
+    Snakemake takes a job that waits for a checkpoint for done if its output is there.
+    """
+    if Path(repeats_of(wildcards)).exists():
+        checkpoints.embed_repeats.get(kind=kind_of(wildcards.shard))
     return []
 
 
@@ -58,14 +63,16 @@ def digests(path, time):
 
 
 def digest_of(wildcards):
-    """The digest of the shard."""
-    path = Path(repeats_of(wildcards)).with_suffix(".json")
-    return digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if path.exists() else ""
+    """The digest of the shard; empty where it is not known."""
+    table = Path(repeats_of(wildcards))
+    path = table.with_suffix(".json")
+    known = table.exists() and path.exists()
+    return digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if known else ""
 
 
 # Whatever changes anywhere makes the repeats anew; but embedding is dear, so only a shard whose digest changes is to be
-# embedded anew. An input would rerun all of them, since Snakemake judges inputs before the jobs that make them. Hence a
-# checkpoint, and the tables are parameters with that digest. Before it is known a plan counts all shards.
+# embedded anew. The tables are therefore ancient, so that their times tell nothing, and the digest is a parameter; a
+# checkpoint, so that Snakemake looks at it once it is made. Before that a plan counts all shards.
 checkpoint embed_repeats:
     input:
         labels=tables("labels"),
@@ -104,6 +111,8 @@ rule embed_shard:
     input:
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
+        sequences=ancient(sequences_of),
+        repeats=ancient(repeats_of),
         compared=when_compared,
         code=code("embed"),
     output:
@@ -122,16 +131,14 @@ rule embed_shard:
         gpu=1,
     params:
         settings=settings("embed"),
-        sequences=sequences_of,
-        repeats=repeats_of,
         digest=digest_of,
     shell:
         """
         python -m foldgraft embed shard \
             --trunk {input.trunk:q} \
             --description {input.description:q} \
-            --sequences {params.sequences:q} \
-            --repeats {params.repeats:q} \
+            --sequences {input.sequences:q} \
+            --repeats {input.repeats:q} \
             --embeddings {output.embeddings:q} \
             --rejects {output.rejects:q} \
             --settings {params.settings:q} \

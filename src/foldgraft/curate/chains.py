@@ -8,7 +8,7 @@ import numpy as np
 from foldgraft.curate.conformers import observed, one_conformer
 from foldgraft.curate.entry import NOTHING, Atoms, Entry, Polymer, text
 from foldgraft.curate.letters import LETTER_ORDER, atom_places, letter
-from foldgraft.curate.references import completed
+from foldgraft.curate.references import completed, fits
 from foldgraft.curate.tables import numbers
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.chains import Chain
@@ -29,8 +29,8 @@ def protein_chains(
 ) -> Iterator[Chain | FoldgraftError]:
     """Yield each protein chain of an entry; one whose name cannot serve as an id comes as the error.
 
-    Segments of UniProt entries are those of `sifts`, by (entry, auth_asym_id), where it has the chain, else the file's.
-    Of a chain without SEQRES only their author numbers hold: label numbers count along the SEQRES of the archive's file.
+    Segments of UniProt entries are those of `sifts`, by (entry, auth_asym_id), if they fit the chain, else the file's.
+    Of a chain without SEQRES only their author numbers hold, as their label numbers count along the archive's SEQRES.
     """
     seen = observed(entry.atoms)
     by_asym = entry.atoms.by_asym()
@@ -41,7 +41,7 @@ def protein_chains(
         except FoldgraftError as error:
             yield error
             continue
-        segments = sifts.get((name.lower(), polymer.auth_asym_id or ""), polymer.segments)
+        segments = sifts.get((name.lower(), polymer.auth_asym_id or ""), ())
         if not polymer.declared:
             segments = [segment._replace(label_start=None, label_end=None) for segment in segments]
         yield _chain(name, entry, polymer, entry.atoms.take(members[seen[members]]), source, segments)
@@ -71,6 +71,8 @@ def _chain(name: str, entry: Entry, polymer: Polymer, atoms: Atoms, source: str,
     alpha = spots[place[spots] == CA]
     b_factor[where[alpha]] = numbers(atoms.b_factor[alpha])  # of the few that are needed
     author = _author_numbers(polymer, atoms, where)
+    if not segments or not all(fits(segment, polymer.numbers, author) for segment in segments):
+        segments = polymer.segments
 
     sequence = "".join(known[residue] for residue in residues)
     return Chain(

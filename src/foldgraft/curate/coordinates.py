@@ -54,9 +54,10 @@ def polymers_from_atoms(atoms: Atoms, parents: dict[str, str]) -> tuple[Atoms, l
     if not eligible.any():
         eligible = np.ones(len(atoms), dtype=bool)
     number = np.where(eligible, -1, atoms.number)
+    chosen = np.flatnonzero(eligible)
     polymers = []
-    for asym in dict.fromkeys(atoms.asym[eligible].tolist()):
-        members = np.flatnonzero(eligible & (atoms.asym == asym))
+    for asym, found in atoms.take(chosen).by_asym().items():
+        members = chosen[found]
         chain = [residue for residue in _residues(atoms.take(members)) if _in_protein(residue, parents)]
         monomers: list[str] = []
         for before, residue in zip([None, *chain], chain, strict=False):

@@ -3,7 +3,8 @@
 Decisions
 ---------
 - Of an mmCIF file, its own SIFTS table (`_pdbx_sifts_unp_segments`, best mappings only) comes before the depositor's
-  `_struct_ref_seq`, chain by chain; each segment names its origin. A SIFTS table given from outside comes before both.
+  `_struct_ref_seq`, chain by chain; each segment names its origin. A SIFTS table given from outside comes before both,
+  unless its numbers are not the chain's: two chains may have one author name, and a local file may be renumbered.
 - Files number segments by label or by author. The other number is looked up in the chain; where a legacy PDB file
   (DBREF, DBREF1/2) names a residue that it does not resolve, the label number is counted from the nearest one that it
   does, and left out if that ends outside the chain or on a residue of another number.
@@ -144,6 +145,13 @@ def _molecules(lines: list[bytes], record: bytes) -> dict[str, dict[str, str]]:
         molecule = value if key == "MOL_ID" else molecule
         found.setdefault(molecule, {})[key] = value
     return found
+
+
+def fits(segment: Segment, label: np.ndarray, author: list[str]) -> bool:
+    """Whether the ends of a segment lie in the chain and have the author numbers that it says; arrays as below."""
+    by_label = dict(zip(label.tolist(), author, strict=True))
+    ends = (segment.label_start, segment.auth_start), (segment.label_end, segment.auth_end)
+    return all(at is None or (at in by_label and (not number or by_label[at] in ("", number))) for at, number in ends)
 
 
 def completed(segments: Sequence[Segment], label: np.ndarray, author: list[str]) -> tuple[Segment, ...]:

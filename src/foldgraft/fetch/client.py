@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +23,9 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONDITIONS = {"if-none-match", "if-modified-since"}
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 LONGEST = 120.0  # seconds between two attempts
+REDIRECTS = 5
+ENCODINGS = ("", "identity", "gzip")  # one pass of gzip is bounded by the piece; several are a bomb
+JSON_BYTES = 64 * 10**6  # of one answer: read as objects, it takes ten times as much memory
 PATIENCE = 600.0  # seconds at most that a server may ask to wait
 ENOUGH = 3600.0  # seconds for one body: a server may not hold a job by a byte now and then
 RATES = {"rcsb_search": 10, "rcsb_data": 20, "alphafold": 5, "uniprot": 5}
@@ -76,6 +79,7 @@ class Client:
 
     def __init__(self, settings: FetchSettings):
         contact = f"; {settings.contact}" if settings.contact else ""
+        agent = f"foldgraft/{__version__} (+python-httpx{contact})"
         services = settings.services.model_dump()
         self.answered = False
         self._settings = settings
@@ -85,14 +89,18 @@ class Client:
         self._failures: Counter[str] = Counter()
         self._outage = max(20, 2 * (settings.retries + 1) * settings.connections)
         self._stopped = threading.Event()
-        self._http = httpx.Client(
-            timeout=settings.timeout,
-            follow_redirects=True,
-            max_redirects=5,
-            headers={"User-Agent": f"foldgraft/{__version__} (+python-httpx{contact})", "Accept-Encoding": "identity"},
-            limits=httpx.Limits(max_connections=settings.connections),
-            event_hooks={"request": [self._refuse_plain]},
-        )
+        try:
+            self._http = httpx.Client(
+                timeout=settings.timeout,
+                headers={"User-Agent": agent, "Accept-Encoding": "identity"},
+                limits=httpx.Limits(max_connections=settings.connections),
+                event_hooks={"request": [self._refuse_plain]},
+            )
+        except (OSError, ValueError, ImportError) as error:
+            raise FoldgraftError(
+                f"the network cannot be used as the environment says: {error}; mend the variables of the proxy "
+                "(HTTPS_PROXY, ALL_PROXY: http://HOST:PORT) or of the certificates (SSL_CERT_FILE, SSL_CERT_DIR)"
+            ) from None
 
     def __enter__(self) -> "Client":
         return self
@@ -159,16 +167,26 @@ class Client:
         """One attempt at a response of status 2xx, or 304 where it was asked for, its body not yet read."""
         self._sleep(sum(pace.pause() for base, pace in self._paces.items() if _below(url, base)))
         try:
-            with self._http.stream(method, url, **request) as response:
+            with self._answer(self._http.build_request(method, url, **request)) as response:
                 self.answered = True
                 _judge(response)
                 yield response
-        except httpx.TooManyRedirects:
-            raise FinalError("too many redirects") from None
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise PassingError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FinalError(f"{type(error).__name__}: {error}") from None
+
+    @contextmanager
+    def _answer(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        """The response to a request. Redirects are followed here, since httpx reads all that comes with each."""
+        following: httpx.Request | None = request
+        for _ in range(REDIRECTS + 1):
+            with closing(self._http.send(following, stream=True)) as response:
+                following = response.next_request
+                if following is None:
+                    yield response
+                    return
+        raise FinalError("too many redirects")
 
     def check_answered(self, reasons: Iterable[str]) -> None:
         """Raise a `FoldgraftError` if there are reasons of failure and no server ever answered.
@@ -179,8 +197,12 @@ class Client:
         if reason is not None and not self.answered:
             raise FoldgraftError(f"no server answered ({reason}); check the network and run again")
 
-    def chunks(self, response: httpx.Response) -> Iterator[bytes]:
-        """The body piece by piece, not more of it than the settings allow."""
+    def chunks(self, response: httpx.Response, bound: int | None = None) -> Iterator[bytes]:
+        """The body piece by piece, not more of it than the bound, by default that of a file in the settings."""
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ENCODINGS:
+            raise FinalError(f"the answer is encoded as {encoding[:40]!r}, which was not asked for")
+        most, hint = (bound, "") if bound else (self._bound, " (fetch.max_file_mb)")
         size, end = 0, time.monotonic() + ENOUGH
         for chunk in response.iter_bytes():
             if self._stopped.is_set():
@@ -188,8 +210,8 @@ class Client:
             if time.monotonic() > end:
                 raise PassingError(f"the answer takes longer than {ENOUGH:.0f} s")
             size += len(chunk)
-            if size > self._bound:
-                raise FinalError(f"the file is larger than {self._bound} bytes (fetch.max_file_mb)")
+            if size > most:
+                raise FinalError(f"the file is larger than {most} bytes{hint}")
             yield chunk
 
     def ask(self, url: str, question: Any = None) -> Any:
@@ -204,7 +226,7 @@ class Client:
         def attempt() -> Any:
             request = {} if question is None else {"json": question}
             with self.stream("GET" if question is None else "POST", url, **request) as response:
-                content = b"".join(self.chunks(response))
+                content = b"".join(self.chunks(response, JSON_BYTES))
             if response.status_code == 204:
                 return None
             try:
@@ -259,6 +281,6 @@ def seconds_asked(value: str) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return 0.0
     return min(seconds, PATIENCE) if seconds > 0 else 0.0

@@ -57,9 +57,9 @@ def download(item: Item, client: Client, store: Store, settings: FetchSettings, 
         arrival = _stored(item, url, client, store, settings, known, trust or believe)
     except (PassingError, FinalError) as error:
         if item.source == "rcsb" and isinstance(error, FinalError) and error.status == 404:
-            return _missing(item, url, client, settings)
+            return _missing(item, url, client, settings, known)
         if known:
-            return _locked(known) | {"reason": f"kept as it was, since it could not be asked for again: {error}"}
+            return _kept(known, str(error))
         hint = f"; {AGAIN}" if isinstance(error, PassingError) and item.source != "sifts" else ""
         return lock_row(item, url, "rejected", reason=f"{error}{hint}")
     if known and (arrival is None or arrival.sha256 == known["sha256"]):
@@ -81,16 +81,21 @@ def _locked(known: Row) -> Row:
     return {name: known.get(name) for name in ("source", "id", "url", "retrieved", "status", *NULLS)}
 
 
-def _missing(item: Item, url: str, client: Client, settings: FetchSettings) -> Row:
+def _kept(known: Row, reason: str) -> Row:
+    return _locked(known) | {"reason": f"kept as it was, since it could not be asked for again: {reason}"}
+
+
+def _missing(item: Item, url: str, client: Client, settings: FetchSettings, known: Row | None) -> Row:
     """What becomes of an entry of which there is no file."""
+    reason = "HTTP 404 (not found), and the PDB knows of no withdrawal"
     try:
         found = withdrawal(item.id, client, settings.services.rcsb_data)
     except (PassingError, FinalError) as error:
-        unknown = f"HTTP 404 (not found), and whether it was withdrawn could not be asked: {error}; {AGAIN}"
-        return lock_row(item, url, "rejected", reason=unknown)
-    if found is None:
-        return lock_row(item, url, "rejected", reason="HTTP 404 (not found), and the PDB knows of no withdrawal")
-    return _withdrawn(item, url, found)
+        found = None
+        reason = f"HTTP 404 (not found), and whether it was withdrawn could not be asked: {error}; {AGAIN}"
+    if found:
+        return _withdrawn(item, url, found)
+    return _kept(known, reason) if known else lock_row(item, url, "rejected", reason=reason)
 
 
 def _withdrawn(item: Item, url: str, found: Withdrawal) -> Row:
@@ -163,7 +168,7 @@ def _conditions(url: str, known: Row | None) -> dict[str, str]:
     if known is None or known.get("asked") != url:
         return {}
     asked = {"If-None-Match": known.get("etag"), "If-Modified-Since": known.get("release")}
-    return {name: value for name, value in asked.items() if value}
+    return {name: value for name, value in asked.items() if value and value.isascii()}
 
 
 def believe(path: Path, entry: str, bound: int) -> None:

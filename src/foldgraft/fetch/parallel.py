@@ -12,8 +12,8 @@ R = TypeVar("R")
 GRACE = 1.0  # seconds that threads have to clear up after an error or an interrupt
 
 
-def in_parallel(work: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
-    """Yield `work(item)` in the order of the items; the first error ends it.
+def in_parallel(work: Callable[[T], R], items: Sequence[T], threads: int, stop: Callable[[], None]) -> Iterator[R]:
+    """Yield `work(item)` in the order of the items; the first error ends it, and `stop` asks what is under way to end.
 
     Unlike those of a ThreadPoolExecutor, the threads are daemons: one that waits for a silent server does not delay the
     end of the program.
@@ -39,8 +39,11 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T], threads: int) -> Ite
     try:
         for future in futures:
             yield future.result()
-    finally:
+    except BaseException:
         waiting.clear()
+        stop()
+        raise
+    finally:
         until = time.monotonic() + GRACE
         for worker in workers:
             worker.join(max(until - time.monotonic(), 0))

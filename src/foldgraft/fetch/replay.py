@@ -46,6 +46,12 @@ class Replay:
 
     def _table(self, *conditions: tuple[str, str, str]) -> pa.Table:
         try:
+            have = set(pq.read_schema(self.lock).names)
+            missing = [name for name in SCHEMA.names if name not in have]
+            if missing:  # else they would be read as null
+                raise FoldgraftError(
+                    f"replay: {self.lock} has no column {missing[0]}; it is no lock, or that of another version"
+                )
             return pq.read_table(self.lock, schema=SCHEMA, filters=list(conditions) or None)
         except (OSError, pa.ArrowException) as error:
             raise FoldgraftError(f"replay: {self.lock} cannot be read as a lock ({error})") from None

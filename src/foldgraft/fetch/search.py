@@ -82,16 +82,19 @@ def search(query: RcsbQuery, client: Client, fetch: FetchSettings, given: set[st
     all pages are read, since nothing is known of their order.
     """
     days: dict[str, str] = {}
-    start = 0
+    start, earlier = 0, []
     while True:
         asked = request(query, start, PAGE)
         found = client.ask(fetch.services.rcsb_search, asked)
         if found is None:  # nothing matches
             break
         page = [entry if isinstance(entry, str) else entry["identifier"] for entry in found["result_set"]]
+        if page and page == earlier:
+            raise ValueError(f"the page from {start} on is the same as the one before")
+        earlier = page
         names = dict.fromkeys(name for name in map(entry_of, page) if name and name not in given and name not in days)
         days |= release_days(names, client, fetch.services.rcsb_data)
-        start += PAGE
+        start += len(page)
         if not page or start >= found.get("group_by_count", found["total_count"]):
             break
         if "group_by" not in asked["request_options"] and _enough(query, days):

@@ -221,16 +221,16 @@ class FetchSettings(Settings):
     million models of one chain each take 1,280."""
     label_shard_size: int = Field(default=2048, ge=1, le=1000000)
     """Labelled sequences in a shard."""
-    timeout: float = Field(default=60, gt=0)
+    timeout: float = Field(default=60, gt=0, le=3600)
     """Seconds without a byte before an attempt is given up."""
     retries: int = Field(default=5, ge=0, le=20)
     """Further attempts after one that failed for a passing reason."""
-    backoff: float = Field(default=1, gt=0)
+    backoff: float = Field(default=1, gt=0, le=120)
     """Seconds before the first retry; they double with each, with a random part, up to two minutes."""
     connections: int = Field(default=4, ge=1, le=32)
     """Downloads at a time in one job."""
-    contact: str = ""
-    """An e-mail or web address, sent in the User-Agent so that a service can reach you."""
+    contact: str = Field(default="", max_length=200, pattern=r"^[ -~]*$")
+    """An e-mail or web address in ASCII, sent in the User-Agent so that a service can reach you."""
     max_file_mb: int = Field(default=256, ge=1, le=65536)
     """Largest file taken, in megabytes as it arrives."""
     max_decompressed_mb: int = Field(default=1024, ge=1, le=65536)

@@ -28,26 +28,37 @@ class Store:
 
     @contextmanager
     def incoming(self) -> Iterator[Path]:
-        """A temporary file in the store, gone when the block ends."""
+        """A temporary file in the store, gone when the block ends.
+
+        Raises
+        ------
+        FoldgraftError
+            for an `OSError` in the block: the store cannot be written, is full, or what is to go there cannot be read.
+        """
+        path = None
+        try:
+            path = self._temporary()
+            yield path
+        except OSError as error:
+            raise FoldgraftError(f"the store {self.root} cannot be written or read: {error}") from None
+        finally:
+            if path:
+                path.unlink(missing_ok=True)
+
+    def _temporary(self) -> Path:
         folder = self.root / "incoming"
         try:
             handle, name = tempfile.mkstemp(dir=folder)
-        except (
-            FileNotFoundError
-        ):  # asked for only where it is missing, since on network file systems each question counts
+        except FileNotFoundError:  # on network file systems it would cost to ask first
             folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=folder)
         os.close(handle)
-        path = Path(name)
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+        return Path(name)
 
     def tidy(self) -> None:
         """Remove the temporary files that killed jobs have left; young ones may be in use."""
         for path in (self.root / "incoming").glob("*"):
-            with suppress(FileNotFoundError):  # another job tidies too
+            with suppress(OSError):  # another job tidies too, or it is another user's
                 if time.time() - path.stat().st_mtime > STALE:
                     path.unlink()
 
@@ -82,7 +93,7 @@ class Store:
             _place(temporary, self._memory(row["source"], row["id"]))
 
     def _memory(self, source: str, name: str) -> Path:
-        return self.root / "downloads" / source / name[-2:] / f"{name}.json"
+        return self.root / f"downloads/{source}/{name[-2:]}/{name}.json"
 
 
 def _place(path: Path, target: Path) -> None:

@@ -88,14 +88,10 @@ def _rows(items: list[Item], data: Path, store: Store, fetch: FetchSettings, nam
     with Client(fetch) as client:
 
         def downloaded(items: list[Item]) -> Iterator[Row]:
-            rows = in_parallel(lambda item: download(item, client, store, fetch), items, fetch.connections)
+            rows = in_parallel(lambda item: download(item, client, store, fetch), items, fetch.connections, client.stop)
             return progress(rows, "fetch", total=len(items))
 
-        try:
-            rows = list(with_successors(items, downloaded, named))
-        except BaseException:
-            client.stop()
-            raise
+        rows = list(with_successors(items, downloaded, named))
         client.check_answered(row["reason"] for row in rows if row["status"] == "rejected")
         yield from rows
 

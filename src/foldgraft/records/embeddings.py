@@ -167,7 +167,9 @@ class Embeddings:
                 header, base = _read_header(path)
                 names, trunk = json.loads(header["__metadata__"]["sequences"]), header["__metadata__"]["trunk"]
                 width, where = _places(path, header, base)
-            except (OSError, KeyError, TypeError, ValueError) as error:
+                if len(names) != len(where):
+                    raise ValueError("it has not one name per sequence")
+            except (OSError, LookupError, TypeError, ValueError) as error:
                 raise FoldgraftError(f"{path}: cannot be read as embeddings ({error})") from None
             if self.trunk not in (None, trunk):
                 raise FoldgraftError(f"{path}: made with another trunk than those before it; rerun the embed stage")
@@ -241,6 +243,8 @@ def _places(path: Path, header: dict[str, Any], base: int) -> tuple[int, np.ndar
         raise ValueError("it was cut short, or its tensors are of another kind")
     width = header["pooled"]["shape"][1]
     offsets = np.fromfile(path, dtype="<i8", count=header["offsets"]["shape"][0], offset=starts["offsets"])
+    if offsets[0] != 0 or offsets[-1] != header["residue"]["shape"][0] or (np.diff(offsets) < 0).any():
+        raise ValueError("its offsets do not divide the residues")
     where = np.empty(len(offsets) - 1, dtype=PLACE)
     where["length"] = np.diff(offsets)
     where["pooled"] = starts["pooled"] + np.arange(len(where)) * width * ITEM_BYTES["F16"]

@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 
 
-def store_path(store: Path, sha256: str) -> Path:
+def store_path(store: Path, sha256: str | None) -> Path:
     """Where the bytes with this sha256 lie in the content-addressed store.
 
     Raises
@@ -48,8 +48,8 @@ def store_path(store: Path, sha256: str) -> Path:
     FoldgraftError
         if it is not 64 hexadecimal digits; a lockfile from elsewhere must not name files outside the store.
     """
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise FoldgraftError(f"lockfile: {sha256[:80]!r} is not a sha256 in lower-case hexadecimal digits")
+    if sha256 is None or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise FoldgraftError(f"lockfile: {str(sha256)[:80]!r} is not a sha256 in lower-case hexadecimal digits")
     return Path(store) / sha256[:2] / sha256
 
 

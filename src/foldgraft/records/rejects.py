@@ -18,7 +18,7 @@ def write_rejects(path: Path, rows: Iterable[tuple[str, str, str, str]]) -> None
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(COLUMNS)
-        table.writerows(rows)
+        table.writerows([cell.replace("\r", " ") for cell in row] for row in rows)  # to readers, a bare \r ends a row
 
 
 def read_rejects(path: Path) -> pd.DataFrame:

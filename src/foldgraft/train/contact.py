@@ -102,6 +102,7 @@ def train(name: str, experiment: ContactExperiment, inputs: Inputs, outputs: Out
     logits = np.concatenate([_validation_logits(heads, chain, trunk) for chain in validation], axis=1)
     temperature, shift = fit_scale_shift(logits, np.concatenate([chain.labels for chain in validation]))
     del training, validation
+    spool.close()
     members = [Member(**member, temperature=temperature, shift=shift) for member in members]
     trained = Trained(head_info(name, experiment, layout, trunk, members), heads)
     predict(trained, layout, chosen(table["predicted"], "predicted chains"), table, inputs.trunk, embeddings, outputs)

@@ -125,8 +125,9 @@ class Stored(NamedTuple):
         row = self.pairs * np.dtype(np.float16).itemsize
         for column in range(0, self.width, COLUMNS):
             count = min(COLUMNS, self.width - column)
-            data = os.pread(self.file.fileno(), count * row, self.start + column * row)
-            yield column, np.frombuffer(data, dtype=np.float16).reshape(count, self.pairs)
+            self.file.seek(self.start + column * row)
+            values = np.fromfile(self.file, dtype=np.float16, count=count * self.pairs)  # may be more than 2 GiB
+            yield column, values.reshape(count, self.pairs)
 
 
 @dataclass(frozen=True)

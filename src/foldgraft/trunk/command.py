@@ -88,7 +88,7 @@ def pretrain(
         raise FoldgraftError("give either --sequences or --text")
     sequence_of = read_texts(text) if text else read_unique(sequences)
     test = test_sequences(split, index or [], labels or [], cross_validated or [])
-    dropped = near(sequence_of, test, plan.test_identity, plan.test_coverage, torch.get_num_threads())
+    dropped = near(sequence_of, test, plan.test_identity, plan.test_coverage, weights, torch.get_num_threads())
     kept = {name: sequence for name, sequence in sequence_of.items() if name not in dropped}
     parts = divide(kept, plan.valid_sequences, read_texts([valid]) if valid else None)
     first = Trunk.load(start, start.with_name("trunk.json"), torch.device("cpu")) if start else None

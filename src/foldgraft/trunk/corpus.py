@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -110,7 +109,9 @@ def test_sequences(
     return set(found["sequence"])
 
 
-def near(sequences: dict[str, str], test: set[str], identity: float, coverage: float, threads: int = 1) -> set[str]:
+def near(
+    sequences: dict[str, str], test: set[str], identity: float, coverage: float, beside: Path, threads: int = 1
+) -> set[str]:
     """Names of the sequences that are near a test protein.
 
     Parameters
@@ -123,6 +124,8 @@ def near(sequences: dict[str, str], test: set[str], identity: float, coverage: f
         fraction of aligned residues that are identical, at least.
     coverage
         aligned fraction of the shorter of the two, at least.
+    beside
+        an output, in whose folder the search has its temporary files.
 
     Returns
     -------
@@ -131,13 +134,13 @@ def near(sequences: dict[str, str], test: set[str], identity: float, coverage: f
     same = {name for name, sequence in sequences.items() if sequence in test}
     if not test or len(same) == len(sequences):
         return same
-    with TemporaryDirectory() as folder:
-        queries, targets, hits = (Path(folder) / name for name in ("queries.fasta", "targets.fasta", "hits.tsv"))
+    with mmseqs.scratch(beside) as folder:
+        queries, targets, hits = (folder / name for name in ("queries.fasta", "targets.fasta", "hits.tsv"))
         write_fasta(queries, ((name, sequence) for name, sequence in sequences.items() if name not in same))
         write_fasta(targets, ((f"test{number}", sequence) for number, sequence in enumerate(sorted(test))))
         columns = "query,fident,qcov,tcov"
         limits = ("--min-seq-id", identity, "-e", EVALUE, "--format-output", columns, "--threads", threads)
-        mmseqs.run("easy-search", queries, targets, hits, Path(folder) / "work", *limits)
+        mmseqs.run("easy-search", queries, targets, hits, folder / "work", *limits)
         table = pd.read_csv(hits, sep="\t", header=None, names=columns.split(","))
     # the aligned part is a larger fraction of the shorter sequence than of the longer one
     hit = (table["fident"] >= identity) & (table[["qcov", "tcov"]].max(axis=1) >= coverage)

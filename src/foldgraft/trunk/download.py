@@ -182,6 +182,8 @@ class Transfer:
 
     def _judge(self, response: httpx.Response, have: int) -> None:
         status, span = response.status_code, response.headers.get("content-range", "")
+        if self.url.startswith("https:") and any(one.url.scheme != "https" for one in (*response.history, response)):
+            raise httpx.HTTPError("it was redirected from https to http, where anybody may change the file")
         if status in (408, 429) or status >= 500:
             raise InterruptedDownloadError(f"the server answered {status}")
         fits = CONTENT_RANGE.match(span)

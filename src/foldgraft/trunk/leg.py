@@ -65,8 +65,12 @@ def leg(
     Raises
     ------
     FoldgraftError
-        if the state is of other settings or another text, or if there is none to cool down from.
+        if the state is of other settings or another text, if there is none to cool down from, or if a file has two
+        purposes.
     """
+    named = [path.resolve() for path in (files.state, files.final, files.carry) if path]
+    if len(set(named)) < len(named):
+        raise FoldgraftError(f"{files.state}: --state, --final and --carry must be files of their own")
     exam = Examination(valid, settings)
     known = digest(train, valid, settings)
     if files.state.is_file():

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk import AROUND, Trunk
 from foldgraft.models.trunk_network import Architecture, Network
 from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.examination import Examination, masked_loss
@@ -112,7 +112,7 @@ def pretrain(
     known = digest(train, valid, settings, start.sha256 if start else "")
     learner = _resumed(state, known, settings, device)
     if learner is None:
-        network = _thawed(start) if start else new_network(settings, train.frequencies())
+        network = _thawed(start, settings) if start else new_network(settings, train.frequencies())
         learner = Learner.of(network, settings, device)
 
     def keep() -> None:
@@ -131,7 +131,13 @@ def pretrain(
     return learner.network.eval(), summary.pop("history"), summary
 
 
-def _thawed(trunk: Trunk) -> Network:
+def _thawed(trunk: Trunk, settings: PretrainSettings) -> Network:
+    places = trunk.network.architecture.max_tokens
+    if places and settings.crop_length > places - AROUND:
+        raise FoldgraftError(
+            f"trunk.pretrain.crop_length: {settings.crop_length} is more than {trunk.name} reads at once; "
+            f"give {places - AROUND} at most"
+        )
     trunk.network.contact_head = None
     return trunk.network.requires_grad_(True)
 

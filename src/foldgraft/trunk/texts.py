@@ -90,7 +90,7 @@ def prepare(
     What was done, for a description.
     """
     text = read_texts(paths)
-    dropped = near(text, away, identity, coverage, threads)
+    dropped = near(text, away, identity, coverage, output, threads)
     kept = [sequence for name, sequence in text.items() if name not in dropped]
     with atomic(output) as temporary, lzma.open(temporary, "wt", encoding="ascii", newline="\n") as handle:
         handle.writelines(f"{sequence}\n" for sequence in kept)
