@@ -166,3 +166,11 @@ def test_every_schema_makes_a_table_and_explains_columns_that_exist(name, tmp_pa
         pass
     assert list(read_rows(path, schema)) == []
     assert read_frame(path, schema).empty
+
+
+def test_bytes_that_recur_are_written_once_and_coordinates_as_they_are(tmp_path):
+    columns = {"bins": pa.list_(pa.uint8()), "places": pa.list_(pa.float32()), "name": pa.string()}
+    with row_writer(tmp_path / "t.parquet", pa.schema(columns)) as table:
+        table.write({"bins": [1, 2, 1], "places": [0.5, 1.5], "name": "a"})
+    group = pq.ParquetFile(tmp_path / "t.parquet").metadata.row_group(0)
+    assert [group.column(k).has_dictionary_page for k in range(3)] == [True, False, True]

@@ -38,14 +38,20 @@ class RowWriter:
 @contextmanager
 def row_writer(path: Path, schema: pa.Schema, group: int = 32) -> Iterator[RowWriter]:
     """Write a table row by row; it appears under its name only when complete."""
-    recurring = [f.name for f in schema if not pa.types.is_list(f.type)]  # a dictionary of coordinates is a waste
     with (
         atomic(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=recurring) as parquet,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=_recurring(schema)) as parquet,
     ):
         writer = RowWriter(parquet, schema, group)
         yield writer
         writer.flush()
+
+
+def _recurring(schema: pa.Schema) -> list[str]:
+    """Columns whose values recur, so that a dictionary of them pays: scalars and lists of bytes, not coordinates."""
+    lists = [f for f in schema if pa.types.is_list(f.type) and f.type.value_type == pa.uint8()]
+    scalars = [f.name for f in schema if not pa.types.is_list(f.type)]
+    return scalars + [f"{field.name}.list.element" for field in lists]
 
 
 def write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:

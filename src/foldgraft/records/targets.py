@@ -1,8 +1,8 @@
 """Structure targets: `targets/<shard>.parquet`, one row per chain.
 
-In the file a pair of residues takes about 0.45 bytes, compressed, and a residue 50 to 60 more; unpacked in memory a
+In the file a pair of residues takes about 0.45 bytes, compressed, and a residue 35 to 40 more; unpacked in memory a
 pair takes 3 bytes and a residue 64. With `targets.orientations` a pair takes 1.7 bytes more in the file and 6 more in
-memory. A chain of 300 residues is thus 37 kB, or 112 kB with orientations. benchmarks/benchmark_targets.py measures it.
+memory. A chain of 300 residues is thus 32 kB, or 108 kB with orientations. benchmarks/benchmark_targets.py measures it.
 """
 
 from collections.abc import Iterator
