@@ -81,3 +81,8 @@ def test_a_synthetic_proteome_fills_in_its_inputs():
     config = load({"run": "x", "synth": {"families": 3}})
     assert config.structures.files == ["results/x/synth/structures/*.cif.gz"]
     assert config.aligned
+
+
+def test_an_experiment_without_a_task_is_told_so():
+    with pytest.raises(FoldgraftError, match=r"experiments\.mine: the key 'task' is missing"):
+        load({"run": "r", "structures": {"files": ["*.cif"]}, "experiments": {"mine": {"head": "linear"}}})

@@ -121,7 +121,7 @@ def replayed(folder, shards, **more):
     with row_writer(folder / "lock.parquet", SCHEMA) as table:
         for shard, names in {**shards, "labels": ["labels.csv"]}.items():
             for name in names:
-                table.write(empty | {"shard": shard, "id": name})
+                table.write(empty | {"shard": shard, "id": name, "url": f"s/{name}.cif" if name[0] == "e" else name})
     for path in (*folder.glob("s/*"), folder / "labels.csv"):
         path.unlink()
     return configured(folder, store=str(store.root), replay=str(folder / "lock.parquet"), **more)
@@ -141,3 +141,31 @@ def test_a_replay_lacks_no_entry_that_the_configuration_names(folder):
     config = replayed(folder, {"rcsb-00000": ["1abc"]}, structures={"rcsb": {"ids": ["1abc", "2abc"]}})
     with pytest.raises(FoldgraftError, match=r"lock.parquet has no 2abc in the shard rcsb-00000"):
         plan.make(config)
+
+
+@pytest.mark.parametrize(
+    ("shards", "files", "message"),
+    [
+        ({"files-00000": ["e0"]}, ["other/*.cif"], r"lock.parquet has s/e0.cif, which structures.files does not name"),
+        ({"search": ["search"]}, ["s/*.cif"], r"lock.parquet has none of the files that structures.files names"),
+    ],
+)
+def test_a_replay_of_other_files_is_refused(folder, shards, files, message):
+    with pytest.raises(FoldgraftError, match=message):
+        plan.make(replayed(folder, shards, structures={"files": files}))
+
+
+def test_a_replay_needs_no_folder_of_data(folder):
+    config = replayed(folder, {"files-00000": ["e0"]}, structures={"files": ["s/*.cif"]})
+    plan.check_inputs(config.model_copy(update={"data": str(folder / "moved")}))
+
+
+def test_the_reason_of_a_failed_job_is_found(tmp_path):
+    (tmp_path / "job.log").write_text("step 1\nerror: labels.csv, row 3: no label\nwrite 0 or 1\n")
+    (tmp_path / "other.log").write_text("".join(f"line {k}\n" for k in range(50)))
+    told = "    log: {} (check log file(s) for error details)\n"
+    names = [tmp_path / "job.log", tmp_path / "job.log", tmp_path / "other.log", tmp_path / "gone.log"]
+    (tmp_path / "snakemake.log").write_text("Error in rule x:\n" + "".join(map(told.format, names)))
+    lines = list(plan.reasons([str(tmp_path / "snakemake.log")]))
+    assert lines[:3] == [f"\n{names[0]} ends with", "    error: labels.csv, row 3: no label", "    write 0 or 1"]
+    assert lines[3:5] == [f"\n{names[2]} ends with", "    line 40"] and lines[-1] == "    line 49"

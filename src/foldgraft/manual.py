@@ -18,7 +18,8 @@ INTRODUCTION = """# Configuration
 Generated from the settings in `src/foldgraft/` by `foldgraft config write`; edit those, not this page.
 
 A configuration is a YAML file given as `snakemake --configfile FILE`; without one, `config/demo.yaml` runs. Several
-files may follow `--configfile`, each adding to those before it, and `--config key=value` changes a single key.
+files may follow `--configfile`, each adding to those before it, `--config key=value` changes a single key, and
+`--config 'fetch={retries: 2}'` one within a section.
 A misspelled key or a value out of range stops the run before any job, with the key's name.
 
 | file | what it runs on |

@@ -7,8 +7,10 @@ says only which of them are done already.
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.files import matches
 from foldgraft.synth.settings import entry_names
 from foldgraft.trunk.settings import TrunkSettings
+
+LINES = 10
+"""of a failed job's log that are shown"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def check_inputs(config: Config) -> None:
     data = Path(config.data)
     if config.replay and not Path(config.replay).is_file():
         raise FoldgraftError(f"replay: there is no file {config.replay}")
-    if not data.is_dir():
+    if not (config.replay or data.is_dir()):
         raise FoldgraftError(f"data: {config.data!r} is not a folder")
     if not (config.synth or config.replay):
         checks.check(config.structures, config.sequences, config.solubility, data)
@@ -117,6 +122,13 @@ def _replayed(config: Config) -> Plan:
     lock, data = Path(config.replay or ""), Path(config.data)
     earlier, made = Replay(lock, Path(config.store)), digest([lock])
     locked = earlier.shards()
+    if config.structures:
+        local = [shard for shard in locked if shard.startswith("files-")]
+        _same_files(earlier, local, config.structures.files, data, "structures.files")
+    if config.sequences:
+        _same_files(earlier, ["sequences"], config.sequences.files, data, "sequences.files")
+    if config.solubility:
+        _same_files(earlier, ["labels"], [config.solubility.table], data, "solubility.table")
     shards = [shard for shard in locked if shard.startswith("files-")]
     remote = config.structures.model_copy(update={"files": []}) if config.structures else None
     for shard, items in inputs.structure_shards(remote, config.fetch, data).items() if remote else ():
@@ -136,6 +148,16 @@ def _replayed(config: Config) -> Plan:
         supplied=digest(supplied_paths(config.curate.sequences, data)),
         predict=_new_sequences(config),
     )
+
+
+def _same_files(earlier: Any, shards: Iterable[str], patterns: Collection[str], data: Path, key: str) -> None:
+    """Stop if the lock is of local files that the configuration does not name, or the other way round."""
+    known = [row["url"] for shard in shards for row in earlier.rows(shard) if row["source"] == "files"]
+    wanted = [str(data / pattern).replace("**/", "*") for pattern in patterns]
+    strange = next((url for url in known if not any(fnmatch(str(data / url), pattern) for pattern in wanted)), None)
+    if strange or (patterns and not known):
+        found = f"{strange}, which {key} does not name" if strange else f"none of the files that {key} names"
+        raise FoldgraftError(f"replay: {earlier.lock} has {found}; replay a lock with the configuration it was made by")
 
 
 def _synthetic(config: Config) -> Plan:
@@ -178,6 +200,21 @@ def section(config: Config, name: str, **parts: Any) -> str:
     `include` and `exclude` leave."""
     value = getattr(config, name)
     return TypeAdapter(type(value)).dump_json(value, **parts).decode()
+
+
+def reasons(logs: Iterable[str]) -> Iterator[str]:
+    """Why jobs failed, for the end of what Snakemake says: the last lines of the log of each, which hold the reason.
+
+    `logs` are Snakemake's own, which name those of the jobs.
+    """
+    told = "".join(Path(log).read_text() for log in logs if Path(log).is_file())
+    failed = re.findall(r"^ +log: (.+) \(check log file", told, re.MULTILINE)
+    for path in map(Path, dict.fromkeys(failed)):
+        if path.is_file():
+            lines = path.read_text(errors="replace").rstrip().splitlines()
+            first = next((k for k, line in enumerate(lines) if line.startswith("error: ")), max(0, len(lines) - LINES))
+            yield f"\n{path} ends with"
+            yield from (f"    {line}" for line in lines[first : first + 2 * LINES])
 
 
 def in_conda(workflow: Any) -> bool:

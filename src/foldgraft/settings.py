@@ -30,6 +30,8 @@ def explain(error: ValidationError) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = "no such key"
+        if problem["type"] == "union_tag_not_found":
+            message, given = f"the key {problem['ctx']['discriminator']} is missing", ""
         lines.append(f"{key}: {message}{given}" if key else f"{message}{given}")
     return "\n".join(lines)
 

@@ -97,7 +97,10 @@ def test_a_replay_gives_the_same_bytes_without_server_and_files(fetched):
         ({"replay": "nowhere.parquet"}, "replay: there is no file nowhere.parquet"),
         ({"replay": "results/first/fetch/lock.parquet", "run": "first"}, "replay: it is where this run writes its own"),
         (
-            {"replay": "results/first/fetch/lock.parquet", "structures": {"rcsb": {"ids": ["2abc"]}}},
+            {
+                "replay": "results/first/fetch/lock.parquet",
+                "structures": {"files": ["in/**/*.cif"], "rcsb": {"ids": ["2abc"]}},
+            },
             "has no 2abc in the shard rcsb-00000, as this configuration has",
         ),
     ],

@@ -66,7 +66,10 @@ class Replay:
         """
         path = store_path(self.store, row["sha256"])
         if not path.is_file():
-            raise FoldgraftError(f"replay: {row['id']}: the store {self.store} lacks its file {row['sha256']}")
+            raise FoldgraftError(
+                f"replay: {row['id']}: the store {self.store} lacks its file {row['sha256']}; "
+                "fetch it again without replay"
+            )
         if file_sha256(path) != row["sha256"]:
             raise FoldgraftError(
                 f"replay: {row['id']}: its file {row['sha256']} in the store {self.store} was damaged; delete it and "

@@ -162,7 +162,7 @@ def _load(path: Path) -> Any:
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch raises depends on how the file is foreign
-        problem = " ".join(str(error).split())[:200]
+        problem = " ".join(str(error).split()).split(". ")[0][:200]  # torch goes on to advise an unsafe way
         raise FoldgraftError(
             f"{path}: cannot be read as a PyTorch file of tensors alone; if it was cut short, fetch it anew ({problem})"
         ) from None

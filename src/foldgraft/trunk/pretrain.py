@@ -200,7 +200,7 @@ def learn(
     begun = kept - learner.seconds
     rate = 0.0
     if not learner.history:
-        measure(learner, exam, rate)
+        measure(learner, exam, rate, 0.0)
     with closing(ahead(made) if on_gpu else made) as batches:
         while (spent := budget.spent(learner.step, learner.seconds)) < 1:
             rate = learning_rate(settings, learner.step, spent, decay)
@@ -209,20 +209,21 @@ def learn(
             learner.step += 1
             learner.tokens += count
             learner.seconds = time.monotonic() - begun
-            if learner.step % settings.valid_every == 0 and budget.spent(learner.step, learner.seconds) < 1:
-                measure(learner, exam, rate)
+            spent = budget.spent(learner.step, learner.seconds)
+            if learner.step % settings.valid_every == 0 and spent < 1:
+                measure(learner, exam, rate, spent)
             if time.monotonic() - kept >= settings.save_seconds:
                 check_finite(learner)
                 keep()
                 kept = time.monotonic()
     learner.seconds = time.monotonic() - begun
     if learner.history[-1]["step"] < learner.step:
-        measure(learner, exam, rate)
+        measure(learner, exam, rate, 1.0)
     keep()
 
 
-def measure(learner: Learner, exam: Examination, rate: float) -> None:
-    """Add a row to the history, and say what it says."""
+def measure(learner: Learner, exam: Examination, rate: float, spent: float) -> None:
+    """Add a row to the history, and say what it says and which fraction of the budget is spent."""
     loss = torch.stack(learner.losses).mean().item() if learner.losses else None
     perplexity = exam.perplexity(learner.network)
     check_finite(learner, perplexity)
@@ -231,7 +232,7 @@ def measure(learner: Learner, exam: Examination, rate: float) -> None:
     row = (learner.step, learner.seconds, learner.tokens, rate, loss, perplexity)
     learner.history.append(dict(zip(HISTORY, row, strict=True)))
     print(
-        f"pretrain: step {learner.step}, {learner.seconds:.0f} s, {learner.tokens} tokens, {learnt}"
+        f"pretrain: {spent:.0%}, step {learner.step}, {learner.seconds:.0f} s, {learner.tokens} tokens, {learnt}"
         f"perplexity of masked letters {perplexity:.3f}",
         file=sys.stderr,
     )
