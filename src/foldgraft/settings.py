@@ -41,8 +41,8 @@ def _keys(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return place[:2] + place[3:] if place[:1] == ("experiments",) else place
 
 
-def option(model: type[S]) -> Any:
-    """A `--settings` option that takes the section as JSON, as the workflow passes it.
+def option(model: type[S], name: str = "--settings") -> Any:
+    """An option that takes a section of the configuration as JSON, as the workflow passes it.
 
     `@FILE` reads it from a file: a list of many thousand ids is longer than an argument may be.
     """
@@ -53,8 +53,8 @@ def option(model: type[S]) -> Any:
         try:
             return model.model_validate_json(Path(text[1:]).read_bytes() if text.startswith("@") else text)
         except OSError as error:
-            raise FoldgraftError(f"--settings: {text[1:]} cannot be read ({error.strerror})") from None
+            raise FoldgraftError(f"{name}: {text[1:]} cannot be read ({error.strerror})") from None
         except ValidationError as error:
-            raise FoldgraftError(f"--settings: {explain(error)}") from None
+            raise FoldgraftError(f"{name}: {explain(error)}") from None
 
-    return typer.Option(parser=parse, metavar="JSON", help=f"{model.__name__} as JSON, or @FILE that holds it.")
+    return typer.Option(name, parser=parse, metavar="JSON", help=f"{model.__name__} as JSON, or @FILE that holds it.")

@@ -183,7 +183,7 @@ def test_a_store_is_verified_and_a_replay_stops_at_damage(tmp_path, fetch, locke
         ("rcsb-00000", '["1abc", "../x"]', "'../x' is no PDB id"),
         ("alphafold-00000", '["P69905", "nobody"]', "'nobody' is no UniProt accession"),
         ("elsewhere-00000", "[]", "'elsewhere-00000' is no shard"),
-        ("rcsb-00000", "1abc", "--settings: Invalid JSON"),
+        ("rcsb-00000", "1abc", "--places: Invalid JSON"),
     ],
 )
 def test_a_place_that_is_none_stops_before_anything_is_asked(fetch, shard, places, message):

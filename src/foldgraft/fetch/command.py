@@ -36,7 +36,7 @@ def structures(
     shard: Shard,
     store: Store,
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
-    places: Annotated[Places, option(Places)] = Places([]),
+    places: Annotated[Places, option(Places, "--places")] = Places([]),
     search: Annotated[Path | None, typer.Option(help="Ids that `fetch search` found, for shards of a query.")] = None,
     source: Annotated[str, typer.Option(help="What the lock calls local files: files or synth.")] = "files",
     data: Data = Path(),
@@ -49,7 +49,7 @@ def structures(
 
 @app.command()
 def search(
-    structures: Annotated[StructuresSettings, option(StructuresSettings)],
+    structures: Annotated[StructuresSettings, option(StructuresSettings, "--structures")],
     store: Store,
     ids: Annotated[Path, typer.Option(help="List of ids to write.")],
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
@@ -66,7 +66,7 @@ def sequences(
     store: Store,
     fasta: Annotated[Path, typer.Option(help="FASTA file to write, .fasta.gz.")],
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
-    sequences: Annotated[SequencesSettings, option(SequencesSettings)],
+    sequences: Annotated[SequencesSettings, option(SequencesSettings, "--sequences")],
     data: Data = Path(),
     replay: Replay = None,
     settings: Fetch = FetchSettings(),
@@ -94,7 +94,7 @@ def labels(
     shard: Shard,
     store: Store,
     labels: Annotated[Path, typer.Option(help="Table of labels to write.")],
-    solubility: Annotated[SolubilitySettings, option(SolubilitySettings)],
+    solubility: Annotated[SolubilitySettings, option(SolubilitySettings, "--solubility")],
     data: Data = Path(),
     replay: Replay = None,
     settings: Fetch = FetchSettings(),
