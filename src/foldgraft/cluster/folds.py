@@ -9,8 +9,9 @@ import pandas as pd
 from foldgraft.cluster.proteins import SETS
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.errors import FoldgraftError
+from foldgraft.records.split import TEST_FOLD, VALID_FOLD
 
-ROLES = {0: "test", 1: "valid"}
+ROLES = {TEST_FOLD: "test", VALID_FOLD: "valid"}
 
 
 def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSettings) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from foldgraft.errors import FoldgraftError
 from foldgraft.progress import progress
 from foldgraft.records.predictions import SOLUBILITY
+from foldgraft.records.split import roles
 from foldgraft.residues import AMINO_ACIDS
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -54,28 +55,25 @@ def baselines(labels: pd.DataFrame, split: pd.DataFrame, seed: int) -> tuple[pd.
     """
     table = labels[["id", "sequence", "sequence_sha256", "label"]].merge(split[["id", "fold"]], on="id")
     table = table.sort_values("id", kind="stable", ignore_index=True)
-    folds = sorted(table["fold"].unique().tolist())
-    if len(folds) < 3:
-        raise FoldgraftError(f"cluster/split.parquet: the labels have {len(folds)} folds; three are the least")
+    folds = table["fold"].nunique()
+    if folds < 3:
+        raise FoldgraftError(f"cluster/split.parquet: the labels have {folds} folds; three are the least")
     inputs = np.array([features(sequence) for sequence in table["sequence"]])  # (n, 24)
-    parts = list(_by_fold(table, inputs, folds, seed))
+    parts = list(_by_fold(table, inputs, seed))
     composition, constant = (pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True))
     order = ["split", "id"]
     return composition.sort_values(order, ignore_index=True), constant.sort_values(order, ignore_index=True)
 
 
-def _by_fold(
-    table: pd.DataFrame, inputs: np.ndarray, folds: list[int], seed: int
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    label, fold = table["label"].to_numpy(), table["fold"].to_numpy()
-    following = dict(zip(folds, folds[1:] + folds[:1], strict=True))
-    for tested, validated in progress(following.items(), "folds of the composition baseline", len(folds)):
-        train = ~np.isin(fold, [tested, validated])
-        valid = fold == validated
+def _by_fold(table: pd.DataFrame, inputs: np.ndarray, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    label, by_fold = table["label"].to_numpy(), roles(table["fold"], cross_validate=True)
+    for one in progress(by_fold, "folds of the composition baseline", len(by_fold)):
+        train, valid = one.train, one.valid
         score = fit(inputs[train], label[train], inputs[valid], label[valid], inputs, seed)
         mean = np.full(len(table), label[train].mean())
-        for name, rows in (("test", fold == tested), ("valid", valid)):
-            yield _frame(table[rows], name, score[rows]), _frame(table[rows], name, mean[rows])
+        for name, rows in (("test", one.test), ("valid", valid)):
+            chosen = table.iloc[rows]
+            yield _frame(chosen, name, score[rows]), _frame(chosen, name, mean[rows])
 
 
 def fit(

@@ -11,6 +11,7 @@ from foldgraft.progress import progress
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.pairs import triangle
 from foldgraft.records.predictions import CONTACT
+from foldgraft.records.split import validation_folds
 from foldgraft.records.tables import read_arrays, read_frame, row_writer
 from foldgraft.records.targets import SCHEMA as TARGETS
 
@@ -76,10 +77,12 @@ class SeparationCounts:
 
 def write_separation(path: Path, proteins: pd.DataFrame, counts: SeparationCounts) -> None:
     """Write what separation alone predicts, learnt from the folds that the protein's members learnt from."""
+    validates = validation_folds(range(counts.folds))
+    tests = {valid: test for test, valid in validates.items()}
     with row_writer(path, CONTACT) as writer:
         for row in progress(proteins.to_dict("records"), "proteins of the separation baseline"):
-            tested = row["fold"] if row["split"] == "test" else (row["fold"] - 1) % counts.folds
-            chance = counts.probability(row["length"], (tested, (tested + 1) % counts.folds))
+            tested = row["fold"] if row["split"] == "test" else tests[row["fold"]]
+            chance = counts.probability(row["length"], (tested, validates[tested]))
             i, j = triangle(row["length"])
             writer.write(row | {"scores": chance[j - i].astype(np.float32)})
 

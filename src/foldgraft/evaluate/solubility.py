@@ -10,6 +10,7 @@ from foldgraft.evaluate.bootstrap import Metrics, evaluate
 from foldgraft.evaluate.classification import CUT, Scored, best_threshold, score_bins, solubility_metrics
 from foldgraft.evaluate.results import CONSTANT, Results, is_baseline
 from foldgraft.evaluate.settings import EvaluateSettings
+from foldgraft.records.split import validation_folds
 
 TASK = "solubility"
 SPLITS = ("test", "valid")
@@ -38,8 +39,7 @@ class Solubility:
     ):
         self._settings, self._results = settings, results
         self._cluster = dict(zip(split["id"], split["cluster"], strict=True))
-        folds = sorted(set(split["fold"].tolist()))
-        self._next = dict(zip(folds, folds[1:] + folds[:1], strict=True))
+        self._validates = validation_folds(split["fold"].tolist())
         self._measured: dict[tuple, tuple[Metrics, Metrics]] = {}
         self.thresholds: list[tuple[str, int, float, int]] = []
         self.frames = {name: self._prepare(name, frame) for name, frame in predictions.items()}
@@ -79,7 +79,7 @@ class Solubility:
         cuts = self._cuts(name, frame[frame["split"] == "valid"])
         # the members that test a fold were stopped on the next one
         served = [
-            self._next.get(fold, fold) if split == "test" else fold
+            self._validates.get(fold, fold) if split == "test" else fold
             for split, fold in zip(frame["split"], frame["fold"], strict=True)
         ]
         missing = sorted(set(served) - set(cuts))

@@ -1,6 +1,14 @@
 """Which protein serves for what (`cluster/split.parquet`), and how near the test proteins are to the training ones."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
+
+TEST_FOLD, VALID_FOLD = 0, 1
+"""The test and the validation fold where an experiment is not cross-validated; all other folds train."""
 
 SPLIT = pa.schema(
     [
@@ -40,3 +48,57 @@ LEAKAGE = pa.schema(
         "coverage_target": "aligned fraction of the training protein",
     },
 )
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Rows of a table of proteins that train, validate and test.
+
+    Attributes
+    ----------
+    test_fold, valid_fold : int
+        the folds that are the test and the validation set; all others train.
+    train, valid, test : array of int
+        row numbers, ascending; each may be empty.
+    """
+
+    test_fold: int
+    valid_fold: int
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+
+def validation_folds(folds: Iterable[int]) -> dict[int, int]:
+    """The validation fold of each test fold: the next one, and after the last the first; sorted."""
+    ordered = sorted(set(folds))
+    return dict(zip(ordered, ordered[1:] + ordered[:1], strict=True))
+
+
+def roles(fold: ArrayLike, cross_validate: bool = False, inner: bool = False) -> list[Roles]:
+    """Who trains, validates and tests.
+
+    Parameters
+    ----------
+    fold : array of int, shape (N,)
+        the column `fold` of the rows of one set of `SPLIT`.
+    cross_validate : bool
+        whether each fold is once the test set; else `TEST_FOLD` alone is.
+    inner : bool
+        whether, for one test fold, every other fold is once the validation set; else the next fold alone is.
+
+    Returns
+    -------
+    list of Roles
+        by test fold; those of one test fold begin with its `validation_folds` and go on in the order of folds.
+    """
+    fold = np.asarray(fold, dtype=np.int64)
+    present = sorted(set(fold.tolist()))
+    folds = present if cross_validate else sorted({*present, TEST_FOLD, VALID_FOLD})
+    found = []
+    for at, test in enumerate(folds if cross_validate else [TEST_FOLD]):
+        others = folds[at + 1 :] + folds[:at]
+        for valid in others if inner else others[:1]:
+            train = np.flatnonzero((fold != test) & (fold != valid))
+            found.append(Roles(test, valid, train, np.flatnonzero(fold == valid), np.flatnonzero(fold == test)))
+    return found

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records.split import roles
 from foldgraft.train.settings import SolubilityExperiment
 
 
@@ -53,22 +54,16 @@ def assign(table: pd.DataFrame, experiment: SolubilityExperiment) -> list[Group]
 
 
 def _folds(fold: np.ndarray, seed: int) -> list[Group]:
-    names = sorted(set(fold.tolist()))
-    if len(names) < 3:
+    count = len(set(fold.tolist()))
+    if count < 3:
         raise FoldgraftError(
-            f"cross_validate: the labelled proteins have {len(names)} folds, and one each to train, validate and test "
+            f"cross_validate: the labelled proteins have {count} folds, and one each to train, validate and test "
             "is the least; raise the number of folds, or leave cross_validate out"
         )
-    groups = []
-    for number, test in enumerate(names):
-        valid = names[(number + 1) % len(names)]
-        rows = {
-            "train": np.flatnonzero((fold != test) & (fold != valid)),
-            "valid": np.flatnonzero(fold == valid),
-            "test": np.flatnonzero(fold == test),
-        }
-        groups.append(Group((seed + number,), **rows, fold=test))
-    return groups
+    return [
+        Group((seed + number,), one.train, one.valid, one.test, fold=one.test_fold)
+        for number, one in enumerate(roles(fold, cross_validate=True))
+    ]
 
 
 def _check(group: Group, labels: np.ndarray, experiment: SolubilityExperiment) -> None:
