@@ -65,7 +65,7 @@ def foldgraft(size: str, length: int, heads: bool) -> dict[str, float]:
     from foldgraft.models.feature_pairs import Layout, pair_index
     from foldgraft.models.head_contact import build_contact, score_pairs
     from foldgraft.models.trunk import Trunk
-    from foldgraft.models.trunk_network import Architecture, Network
+    from foldgraft.models.trunk.esm2 import Architecture, Network
 
     network = Network(Architecture(*SIZES[size]), contacts=True)
     trunk, sequence = Trunk(network, size, "", torch.device("cpu")), protein(length)

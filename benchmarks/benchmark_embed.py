@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk, fill_network
-from foldgraft.models.trunk_network import Architecture
-from foldgraft.models.trunk_windows import Window, batches
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import Architecture
+from foldgraft.models.trunk.tensors import fill_network
+from foldgraft.models.trunk.windows import Window, batches
 
 SIZES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20), "650M": (33, 1280, 20)}
 SAMPLE = {"8M": 128, "35M": 48, "150M": 16, "650M": 4}
@@ -181,6 +181,7 @@ def main() -> None:
         torch.manual_seed(0)
         fair = esm.ESM2(layers, width, heads).eval()
         state = {name: tensor.clone() for name, tensor in fair.state_dict().items() if not name.endswith(DERIVED)}
+        state["inv_freq"] = fair.layers[0].self_attn.rot_emb.inv_freq
         network = fill_network(state, Architecture(layers, width, heads), "fair-esm")
         precision = torch.bfloat16 if options.cuda else torch.float32
         tokens = CUDA_TOKENS if options.cuda else TOKENS

@@ -30,7 +30,7 @@ from foldgraft.models.head_contact import build_contact
 from foldgraft.models.head_maps import contact_map
 from foldgraft.models.heads import HEADS, build
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records.embeddings import Embeddings, write_embeddings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.targets import Contacts

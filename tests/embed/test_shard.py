@@ -18,7 +18,7 @@ from foldgraft.embed.settings import EmbedSettings
 from foldgraft.embed.shard import SCHEMA, choose, embed_shard
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records import index, labels
 from foldgraft.records.embeddings import KEY_BYTES, Embeddings, record_bytes, write_embeddings
 from foldgraft.records.files import read_json, sequence_sha256

@@ -8,7 +8,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.feature_pairs import BINS, SEPARATION, Coevolution, Layout, pair_index
 from foldgraft.models.head_contact import CONTACT_HEADS, build_contact, score_pairs
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 
 CPU = torch.device("cpu")
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"

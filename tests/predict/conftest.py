@@ -12,7 +12,7 @@ from foldgraft.models.head_contact import build_contact
 from foldgraft.models.head_file import HeadInfo, Member, Shape, save_head
 from foldgraft.models.heads import build
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records.files import file_sha256, write_json
 
 ARCHITECTURE = Architecture(layers=2, width=24, heads=3)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.embeddings import write_embeddings

@@ -9,7 +9,7 @@ import torch
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records.files import file_sha256, read_json, write_json
 from foldgraft.trunk.checkpoint import convert, read_fair, write_trunk
 
@@ -78,7 +78,7 @@ def test_own_trunks_load_into_fair_esm(outputs):
     write_trunk(*outputs, network, "small", {})
     model = esm.ESM2(2, 24, 4)
     missing, unexpected = model.load_state_dict(network.state_dict(), strict=False)
-    assert not unexpected
+    assert unexpected == ["inv_freq"]
     assert all(name.endswith(("inv_freq", "lm_head.weight")) or "contact_head" in name for name in missing)
 
 
@@ -209,7 +209,7 @@ BIAS, EMBEDDINGS = (f"encoder.sentence_encoder.{name}" for name in ("layers.0.fc
         (BIAS, torch.ones(96).to_sparse(), "no dense tensor of real numbers"),
         (BIAS, torch.ones(96, device="meta"), "no dense tensor of real numbers"),
         (BIAS, torch.ones(96, dtype=torch.int8), r"layers\.0\.fc1\.bias"),
-        (BIAS, torch.ones(1, dtype=torch.float16).expand(10**15), "size mismatch"),
+        (BIAS, torch.ones(1, dtype=torch.float16).expand(10**15), r"layers\.0\.fc1\.bias has the shape"),
         (EMBEDDINGS, torch.ones(33, 24).to_sparse(), "no ESM-2"),
     ],
     ids=["nan", "complex", "sparse", "meta", "integers", "huge", "sparse embeddings"],
@@ -220,6 +220,21 @@ def test_odd_tensors(tmp_path, fair_files, outputs, name, tensor, reason):
     with pytest.raises(FoldgraftError, match=reason):
         convert(save(tmp_path / "x.pt", content), *outputs)
     assert not any(path.exists() for path in outputs)
+
+
+def test_rotary_frequencies_are_taken_from_the_file(tmp_path, fair_files):
+    content = content_of(fair_files[0])
+    names = [name for name in content["model"] if name.endswith("inv_freq")]
+    for name in names:
+        content["model"][name] = content["model"][name].half()
+    network = read_fair(save(tmp_path / "x.pt", content))
+    assert torch.equal(network.inv_freq, content["model"][names[0]].float())
+    content["model"][names[1]] = content["model"][names[1]] * 2
+    with pytest.raises(FoldgraftError, match="layers differ in their rotary frequencies"):
+        read_fair(save(tmp_path / "x.pt", content))
+    content["model"] = {name: tensor for name, tensor in content["model"].items() if name not in names}
+    with pytest.raises(FoldgraftError, match="lacks the tensor inv_freq"):
+        read_fair(save(tmp_path / "x.pt", content))
 
 
 def test_too_few_embeddings(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 from foldgraft.records import index, labels, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import sequence_sha256

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.masking import Place, buckets, corrupt, crop, endless_batches, masked, pad, passage, select

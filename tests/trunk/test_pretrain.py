@@ -16,9 +16,8 @@ import torch
 from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records import index, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json, sequence_sha256

@@ -7,7 +7,7 @@ import yaml
 from running import copy_checkout, planned, snakemake
 
 from foldgraft.embed.shard import SCHEMA
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
 from foldgraft.records import index, labels
 from foldgraft.records.embeddings import Embeddings
 from foldgraft.records.files import sequence_sha256

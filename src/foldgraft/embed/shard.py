@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from foldgraft.embed.settings import EmbedSettings
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_windows import blocks
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.windows import blocks
 from foldgraft.progress import progress
 from foldgraft.records.embeddings import KEY_BYTES, assemble, record, record_bytes, unfinished
 from foldgraft.records.rejects import write_rejects

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.records.fasta import raw_records
 from foldgraft.records.files import checked_id

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.trunk_network import Network
+from foldgraft.models.trunk.esm2 import Network
 from foldgraft.records.files import file_sha256, read_json
 
 METRICS = ("roc_auc", "mcc", "P@L long", "P@L/5 long")

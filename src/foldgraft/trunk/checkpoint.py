@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk, fill_network
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import ROTARY, Architecture, Network
+from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.records.files import atomic, file_sha256, read_json, write_json
 from foldgraft.trunk.settings import beside
 
@@ -107,18 +107,22 @@ def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
         tensors = {PREFIX.sub("", name): tensor for name, tensor in content["model"].items()}
         shape = _esm1b(content["args"], tensors) if "args" in content else _esm2(content["cfg"]["model"])
         architecture = Architecture.read(shape, str(checkpoint))
-        # one copy of the embeddings is kept, the language head's, and the rotary frequencies follow from the shape
+        # one copy of the embeddings is kept, the language head's, and one of the rotary frequencies
         embeddings = tensors["embed_tokens.weight"]
         tied = tensors.pop("lm_head.weight", embeddings)
         shared = torch.equal(tied, embeddings)
         if architecture.positions == "learned":
             embeddings[alphabet.MASK] = 0  # in place, as fair-esm does it: the head's copy follows if it is the same
         tensors["embed_tokens.weight"] = tied
-        state = {name: tensor for name, tensor in tensors.items() if not name.endswith("rot_emb.inv_freq")}
+        rotary = [tensors.pop(name) for name in list(tensors) if name.endswith("rot_emb.inv_freq")]
+        one = all(torch.equal(rotary[0], other) for other in rotary)
+        state = tensors | {ROTARY: rotary[0]} if rotary else tensors
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         raise FoldgraftError(f"{checkpoint}: is no ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm") from None
     if not shared:
         raise FoldgraftError(f"{checkpoint}: its language head does not share the embeddings, so it is no such trunk")
+    if not one:
+        raise FoldgraftError(f"{checkpoint}: its layers differ in their rotary frequencies, so it is no such trunk")
     if regression:
         state |= _read_regression(regression)
     return fill_network(state, architecture, str(checkpoint)).float()

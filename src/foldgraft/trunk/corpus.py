@@ -11,7 +11,7 @@ import pandas as pd
 
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 from foldgraft.records import index, labels, split
 from foldgraft.records.fasta import read_fasta, write_fasta
 from foldgraft.records.files import sequence_sha256

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from foldgraft.models import alphabet
-from foldgraft.models.trunk_network import Network
+from foldgraft.models.trunk import alphabet
+from foldgraft.models.trunk.esm2 import Network
 from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.feed import tensors
 from foldgraft.trunk.masking import buckets, masked, pad, select

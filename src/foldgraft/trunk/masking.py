@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.settings import PretrainSettings

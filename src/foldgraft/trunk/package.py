@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Network
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import Network
 from foldgraft.records.files import atomic
 from foldgraft.trunk.card import Evidence, card
 from foldgraft.trunk.checkpoint import write_trunk

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import AROUND, Trunk
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.trunk import AROUND
 from foldgraft.trunk.corpus import Corpus
 from foldgraft.trunk.examination import Examination, masked_loss
 from foldgraft.trunk.feed import ahead, tensors

@@ -2,7 +2,7 @@
 
 import torch
 
-from foldgraft.models.trunk_network import Network
+from foldgraft.models.trunk.esm2 import Network
 
 PEAK_FLOPS = {"A100": 312e12, "H100": 989e12, "H200": 989e12}
 """Dense bfloat16 operations per second by the vendor's data sheets, for names of devices that hold the key."""

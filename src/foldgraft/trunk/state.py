@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.trunk import fill_network
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.records.files import atomic
 from foldgraft.trunk.masking import Place
 from foldgraft.trunk.settings import PretrainSettings

@@ -7,7 +7,7 @@ from typing import Any
 
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 from foldgraft.records.fasta import MAX_LETTERS
 from foldgraft.records.files import atomic, file_sha256, sequence_sha256
 from foldgraft.trunk.corpus import near

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
 from foldgraft.models.attention import pair_features
 from foldgraft.models.device import pick
-from foldgraft.models.trunk_network import Architecture, Network
-from foldgraft.models.trunk_windows import Window, batches, blocks, pair_numbers, windows
+from foldgraft.models.trunk import alphabet
+from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.tensors import read_network
+from foldgraft.models.trunk.windows import Window, batches, blocks, pair_numbers, windows
 from foldgraft.records.files import file_sha256, read_json
 from foldgraft.records.pairs import triangle
 
@@ -107,7 +106,7 @@ class Trunk:
         Parameters
         ----------
         sequences
-            letters of the alphabet; see `foldgraft.models.alphabet.illegal`.
+            letters of the alphabet; see `foldgraft.models.trunk.alphabet.illegal`.
 
         Yields
         ------
@@ -217,36 +216,6 @@ class Trunk:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()
-
-
-def read_network(weights: Path, architecture: Architecture) -> Network:
-    """A network with the tensors of a safetensors file, in float32.
-
-    Raises
-    ------
-    FoldgraftError
-        if the file is no safetensors file or its tensors are not those of the architecture.
-    """
-    try:
-        state = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise FoldgraftError(f"{weights}: cannot be read as safetensors ({error})") from None
-    return fill_network(state, architecture, str(weights)).float()
-
-
-def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, where: str) -> Network:
-    """A network of this architecture with these tensors; `where` they are from is named in errors."""
-    with torch.device("meta"):
-        network = Network(architecture, contacts="contact_head.regression.weight" in state)
-    try:
-        network.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        problem = " ".join(str(error).split())[:300]
-        raise FoldgraftError(f"{where}: the tensors are not those of {architecture}: {problem}") from None
-    for name, tensor in network.named_parameters():
-        if tensor.layout != torch.strided or tensor.is_meta or not tensor.is_floating_point():
-            raise FoldgraftError(f"{where}: {name} is no dense tensor of real numbers")
-    return network
 
 
 def _cover(length: int, spans: list[tuple[int, int]]) -> np.ndarray:

@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
-from foldgraft.models.trunk import Trunk, fill_network
-from foldgraft.models.trunk_network import Architecture, Network
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.tensors import fill_network
 
 LAYERS, WIDTH, HEADS = 3, 40, 4
-DERIVED = ("rot_emb.inv_freq", "lm_head.weight")
 TOLERANCE = 1e-4
 
 
@@ -57,13 +56,22 @@ def fair(kind):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
+    for name, buffer in model.named_buffers():
+        if name.endswith("inv_freq"):
+            buffer.copy_(buffer.half())  # rounded, as the published ones are
     return model
+
+
+def state_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Its tensors by our names."""
+    state = {name: t for name, t in model.state_dict().items() if not name.endswith(("inv_freq", "lm_head.weight"))}
+    rotary = [t for name, t in model.state_dict().items() if name.endswith("inv_freq")]
+    return state | ({"inv_freq": rotary[0]} if rotary else {})
 
 
 @pytest.fixture(scope="module")
 def network(kind, fair):
-    state = {name: tensor for name, tensor in fair.state_dict().items() if not name.endswith(DERIVED)}
-    return fill_network(state, ARCHITECTURES[kind], "fair-esm").eval()
+    return fill_network(state_of(fair), ARCHITECTURES[kind], "fair-esm").eval()
 
 
 def tokens_of(fair, sequences: list[str]) -> torch.Tensor:
@@ -165,11 +173,18 @@ def test_sizes_that_cannot_be(given):
         Architecture.read({"layers": 1, "width": 8, "heads": 2, **given}, "here")
 
 
+@pytest.mark.parametrize("kind", ["ESM-2"], indirect=True)
+def test_rotary_frequencies_are_those_of_the_weights(network):
+    fresh = Network(network.architecture)
+    difference = (network.inv_freq - fresh.inv_freq).abs().max()
+    assert 0 < difference < 1e-3
+    assert torch.equal(fresh.inv_freq, esm.ESM2(1, WIDTH, HEADS).layers[0].self_attn.rot_emb.inv_freq)
+
+
 def test_token_dropout_can_be_off():
     torch.manual_seed(1)
     other = esm.ESM2(1, WIDTH, HEADS, token_dropout=False).eval()
-    state = {name: tensor for name, tensor in other.state_dict().items() if not name.endswith(DERIVED)}
-    network = fill_network(state, Architecture(1, WIDTH, HEADS, token_dropout=False), "fair-esm").eval()
+    network = fill_network(state_of(other), Architecture(1, WIDTH, HEADS, token_dropout=False), "fair-esm").eval()
     tokens = tokens_of(other, ["MKTAYIAK", "MKT"])
     tokens[:, 2] = alphabet.MASK
     real = tokens != alphabet.PAD

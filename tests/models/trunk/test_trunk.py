@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
 from foldgraft.models.attention import pair_features
-from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk_network import Architecture, Network
-from foldgraft.models.trunk_windows import Window, batches, blocks, pair_numbers, windows
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.windows import Window, batches, blocks, pair_numbers, windows
 from foldgraft.records.files import read_json, write_json
 from foldgraft.records.pairs import pack, triangle
 
@@ -216,6 +215,15 @@ def test_reduced_precision_is_near_and_leaves_weights_attention_and_contacts_alo
     assert reduced.state_sha256() == full.state_sha256()
 
 
+def test_a_file_without_rotary_frequencies_is_of_an_earlier_version(files):
+    weights, description = files
+    save_file({k: v for k, v in Network(ARCHITECTURE).state_dict().items() if k != "inv_freq"}, weights)
+    about = read_json(description)
+    write_json(description, about | {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
+    with pytest.raises(FoldgraftError, match=r"lacks the rotary frequencies .* make it anew"):
+        Trunk.load(weights, description)
+
+
 def test_contacts_need_a_regression(trunk):
     with pytest.raises(FoldgraftError, match="no contact regression"):
         trunk.contacts("MKT")
@@ -230,7 +238,10 @@ def test_load_refuses_files_that_do_not_belong_together(files, tmp_path):
     with pytest.raises(FoldgraftError, match="sha256 differs"):
         Trunk.load(weights, description)
     write_json(description, about | {"architecture": ARCHITECTURE.as_dict() | {"layers": 3}})
-    with pytest.raises(FoldgraftError, match="not those of"):
+    with pytest.raises(FoldgraftError, match=r"lacks the tensor layers\.2"):
+        Trunk.load(weights, description)
+    write_json(description, about | {"architecture": ARCHITECTURE.as_dict() | {"layers": 1}})
+    with pytest.raises(FoldgraftError, match=r"no place for its tensor layers\.1"):
         Trunk.load(weights, description)
     write_json(description, about | {"architecture": {"depth": 3}})
     with pytest.raises(FoldgraftError, match="architecture cannot be read"):

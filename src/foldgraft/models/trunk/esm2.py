@@ -14,12 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models import alphabet
+from foldgraft.models.trunk import alphabet
 
 MASKED_IN_TRAINING = 0.15 * 0.8
 """Fraction of the tokens that the pretraining replaced by <mask>; token dropout scales by it."""
 
 Positions = Literal["rotary", "learned"]
+
+ROTARY = "inv_freq"
+"""Name of the rotary frequencies among the tensors of a network."""
 
 LARGEST = 1 << 14
 """No size of a trunk is greater; keeps a damaged description from asking for all the memory there is."""
@@ -79,6 +82,11 @@ class Architecture:
     def as_dict(self) -> dict[str, Any]:
         """For a description."""
         return asdict(self)
+
+
+def frequencies(width: int) -> Tensor:
+    """Rotary frequencies of a head of this width, 10000^(-2 i / width), for weights yet to be trained; (width / 2,)."""
+    return 1.0 / (10000 ** (torch.arange(0, width, 2).float() / width))
 
 
 class Attention(nn.Module):
@@ -173,7 +181,8 @@ class ContactRegression(nn.Module):
 
 
 class Network(nn.Module):
-    """A trunk. Its state dictionary is fair-esm's, less the tied `lm_head.weight` and the rotary buffers.
+    """A trunk. Its state dictionary is fair-esm's, less the tied `lm_head.weight`, and with the rotary frequencies once
+    in place of once a layer.
 
     Parameters
     ----------
@@ -197,6 +206,8 @@ class Network(nn.Module):
         self.emb_layer_norm_after = nn.LayerNorm(width)
         self.lm_head = LanguageHead(width)
         self.contact_head = ContactRegression(architecture.layers * heads) if contacts else None
+        # a tensor like others: the published ones were rounded in training, and what is computed anew is not the same
+        self.register_buffer(ROTARY, frequencies(width // heads) if architecture.positions == "rotary" else None)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Input embeddings of tokens (B, T); shape (B, T, D), zero at padding.
@@ -226,12 +237,9 @@ class Network(nn.Module):
 
     def rotary(self, length: int) -> Tensor | None:
         """Turns of the rotary positions, complex numbers of modulus 1; (T, 1, 1, d / 2) for heads of width d."""
-        if self.architecture.positions != "rotary":
+        if self.inv_freq is None:
             return None
-        device = self.embed_tokens.weight.device
-        width = self.architecture.width // self.architecture.heads
-        frequency = 1.0 / (10000 ** (torch.arange(0, width, 2, device=device).float() / width))
-        angle = torch.outer(torch.arange(length, device=device).float(), frequency)
+        angle = torch.outer(torch.arange(length, device=self.inv_freq.device).float(), self.inv_freq)
         return torch.polar(torch.ones_like(angle), angle)[:, None, None]
 
     def forward(self, tokens: Tensor, padded: bool | None = None) -> Tensor:

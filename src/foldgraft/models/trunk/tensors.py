@@ -1,0 +1,64 @@
+"""Networks from tensors: each tensor has its place, and none is missing."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk.esm2 import ROTARY, Architecture, Network
+
+
+def read_network(weights: Path, architecture: Architecture) -> Network:
+    """A network with the tensors of a safetensors file, in float32.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no safetensors file or its tensors are not those of the architecture.
+    """
+    try:
+        state = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise FoldgraftError(f"{weights}: cannot be read as safetensors ({error})") from None
+    if architecture.positions == "rotary" and ROTARY not in state:
+        raise FoldgraftError(
+            f"{weights}: it lacks the rotary frequencies ({ROTARY}), so Foldgraft 0.1 wrote it; make it anew "
+            "from the checkpoint that it came of"
+        )
+    return fill_network(state, architecture, str(weights)).float()
+
+
+def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, where: str) -> Network:
+    """A network of this architecture with these tensors.
+
+    Parameters
+    ----------
+    state
+        the tensors by the names of the network.
+    where
+        they are from; named in errors.
+
+    Raises
+    ------
+    FoldgraftError
+        naming the first tensor that is missing, has no place, or is of another shape or kind.
+    """
+    with torch.device("meta"):
+        network = Network(architecture, contacts="contact_head.regression.weight" in state)
+    expected = network.state_dict()
+    for name, tensor in expected.items():
+        if name not in state:
+            raise FoldgraftError(f"{where}: it lacks the tensor {name} of a trunk of {architecture.layers} layers")
+        if state[name].shape != tensor.shape:
+            found, wanted = tuple(state[name].shape), tuple(tensor.shape)
+            raise FoldgraftError(f"{where}: its tensor {name} has the shape {found}, not {wanted}")
+        kind = state[name]
+        if kind.layout != torch.strided or kind.is_meta or not kind.is_floating_point():
+            raise FoldgraftError(f"{where}: {name} is no dense tensor of real numbers")
+    for name in state:
+        if name not in expected:
+            raise FoldgraftError(f"{where}: a trunk of {architecture.layers} layers has no place for its tensor {name}")
+    network.load_state_dict(state, assign=True)
+    return network
