@@ -4,7 +4,7 @@
 
 fair-esm's way: its model as published, the language head on all positions, AdamW. Ours: the leaner forward, the head on
 the selected positions alone, fused AdamW. Sequences are those of corpus/corpus-valid.txt.xz if --data is given, else
-random ones of like lengths. The two take turns on the default device; on a known GPU the share of its peak is printed.
+random ones of like lengths. The two take turns on the default device.
 """
 
 import argparse
@@ -21,15 +21,14 @@ import torch.nn.functional as F
 
 from foldgraft.models.device import pick
 from foldgraft.residues import AMINO_ACIDS
-from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.examination import masked_loss
-from foldgraft.trunk.feed import tensors
-from foldgraft.trunk.masking import Batch, Place, endless_batches
-from foldgraft.trunk.pretrain import new_network
-from foldgraft.trunk.settings import PretrainSettings
-from foldgraft.trunk.speed import speed
-from foldgraft.trunk.state import BETAS
-from foldgraft.trunk.texts import read_lines
+from foldgraft.trunk.pretraining.batches import Batch, Cursor, endless_batches
+from foldgraft.trunk.pretraining.checkpoint import BETAS
+from foldgraft.trunk.pretraining.corpus import Corpus
+from foldgraft.trunk.pretraining.prefetch import tensors
+from foldgraft.trunk.pretraining.settings import PretrainSettings
+from foldgraft.trunk.pretraining.texts import read_lines
+from foldgraft.trunk.pretraining.training import new_network
+from foldgraft.trunk.pretraining.validation import masked_loss
 
 
 def text(data: Path | None) -> Corpus:
@@ -89,7 +88,7 @@ def main() -> None:
     keys = ("layers", "width", "heads", "batch_tokens", "crop_length")
     settings = PretrainSettings.model_validate({key: getattr(options, key) for key in keys})
     corpus, device = text(options.data), pick()
-    batches = [batch for _, batch in islice(endless_batches(corpus, settings, Place()), options.batches)]
+    batches = [batch for _, batch in islice(endless_batches(corpus, settings, Cursor()), options.batches)]
     tokens = sum(batch.tokens for batch in batches)
     padding = 1 - tokens / sum(batch.inputs.size for batch in batches)
     print(f"{tokens} tokens in {len(batches)} batches, {padding:.1%} padding, {torch.get_num_threads()} threads")
@@ -104,8 +103,6 @@ def main() -> None:
             print(f"round {number}: " + ", ".join(f"{name} {found[-1]:.0f} tokens/s" for name, found in rates.items()))
     median = {name: statistics.median(found) for name, found in rates.items()}
     print(f"foldgraft is {median['foldgraft'] / median['fair-esm']:.2f} x fair-esm")
-    length = corpus.mean_length(settings.crop_length)
-    print(speed(mine[0], length, round(median["foldgraft"]), 1.0, device))
 
 
 if __name__ == "__main__":

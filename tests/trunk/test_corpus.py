@@ -14,8 +14,8 @@ from foldgraft.records import index, labels, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import write_frame
-from foldgraft.trunk.corpus import Corpus, divide, near, read_unique
-from foldgraft.trunk.corpus import test_sequences as sequences_of_test_split
+from foldgraft.trunk.pretraining.corpus import Corpus, divide, near, read_unique
+from foldgraft.trunk.pretraining.corpus import test_sequences as sequences_of_test_split
 
 LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
 
@@ -111,7 +111,3 @@ def test_a_corpus_gives_back_its_sequences(sequences):
     assert texts == sequences
     assert corpus.frequencies().sum() == pytest.approx(1)
     assert corpus.sha256() == Corpus.of(sequences).sha256() != Corpus.of([*sequences, "M"]).sha256()
-
-
-def test_mean_length_is_that_of_tokens():
-    assert Corpus.of(["M" * 8, "M" * 30]).mean_length(18) == (10 * 10 + 20 * 20) / 30

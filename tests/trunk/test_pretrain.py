@@ -23,10 +23,10 @@ from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json, sequence_sha256
 from foldgraft.records.tables import write_frame
 from foldgraft.trunk.command import app
-from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.examination import Examination
-from foldgraft.trunk.pretrain import HISTORY, Budget, learning_rate, new_network, pretrain
-from foldgraft.trunk.settings import PretrainSettings
+from foldgraft.trunk.pretraining.corpus import Corpus
+from foldgraft.trunk.pretraining.settings import PretrainSettings
+from foldgraft.trunk.pretraining.training import HISTORY, Budget, learning_rate, new_network, pretrain
+from foldgraft.trunk.pretraining.validation import Validation
 
 CPU = torch.device("cpu")
 SMALL = {"layers": 2, "width": 32, "heads": 2, "batch_tokens": 1024, "crop_length": 48, "valid_every": 20}
@@ -76,17 +76,16 @@ def test_time_bounds_too():
 def test_budget_is_the_nearer_of_the_two():
     budget = Budget(steps=10, seconds=100.0)
     assert (budget.spent(5, 10), budget.spent(5, 80), budget.spent(10, 0)) == (0.5, 0.8, 1)
-    assert Budget(10, 100.0, first_step=20, first_second=50.0).spent(25, 60) == 0.5
     assert Budget(0, None).spent(0, 0) == 1
 
 
 def test_learning_rate_warms_up_holds_and_falls():
     settings = PretrainSettings(learning_rate=1e-2, warmup_steps=10, decay=0.5)
-    assert learning_rate(settings, 0, 0.0, 0.5) == pytest.approx(1e-3)
-    assert learning_rate(settings, 20, 0.4, 0.5) == pytest.approx(1e-2)
-    assert learning_rate(settings, 20, 0.75, 0.5) == pytest.approx(5e-3)
-    assert learning_rate(settings, 20, 1.0, 0.5) == 0
-    assert learning_rate(settings, 20, 1.0, 0.0) == 1e-2
+    assert learning_rate(settings, 0, 0.0) == pytest.approx(1e-3)
+    assert learning_rate(settings, 20, 0.4) == pytest.approx(1e-2)
+    assert learning_rate(settings, 20, 0.75) == pytest.approx(5e-3)
+    assert learning_rate(settings, 20, 1.0) == 0
+    assert learning_rate(settings.model_copy(update={"decay": 0.0}), 20, 1.0) == 1e-2
 
 
 @torch.no_grad()
@@ -94,16 +93,16 @@ def test_perplexity_is_that_of_fair_esm_on_masked_positions():
     settings = PretrainSettings(**{**SMALL, "batch_tokens": 10_000})
     valid = Corpus.of(["MKTAYIAKQRQISFVKSHFSRQLEERLGL", "ACDEFGHIKLMNPQRSTVWY"])
     network = new_network(settings, valid.frequencies())
-    exam = Examination(valid, settings)
+    validation = Validation(valid, settings)
     model = esm.ESM2(2, 32, 2).eval()
     model.load_state_dict(network.state_dict() | {"lm_head.weight": network.embed_tokens.weight}, strict=False)
-    (batch,) = exam.batches
+    (batch,) = validation.batches
     assert (batch.inputs.reshape(-1)[batch.positions] == alphabet.MASK).all() and len(batch.positions) >= 2
     chances = model(torch.from_numpy(batch.inputs.astype(np.int64)))["logits"].softmax(-1).flatten(0, 1)
     chances, truth = chances[batch.positions].numpy(), batch.letters
     expected = np.exp(-np.log(chances[np.arange(len(truth)), truth]).mean())
-    assert exam.perplexity(network) == pytest.approx(expected, rel=1e-4)
-    assert exam.unigram(valid.frequencies()) == pytest.approx(np.exp(-np.log(valid.frequencies()[truth]).mean()))
+    assert validation.perplexity(network) == pytest.approx(expected, rel=1e-4)
+    assert validation.unigram(valid.frequencies()) == pytest.approx(np.exp(-np.log(valid.frequencies()[truth]).mean()))
 
 
 @pytest.fixture
@@ -155,7 +154,7 @@ def test_command_leaves_out_what_is_near_the_test_split(run_files):
     assert learnt["train_sequences"] + learnt["valid_sequences"] == 29
     assert list(pd.read_csv(run_files / "out/history.csv")) == HISTORY
     assert Trunk.load(run_files / "out/model.safetensors", run_files / "out/trunk.json").layers == 1
-    assert not (run_files / "out/state.safetensors").exists()
+    assert not (run_files / "out/checkpoint.safetensors").exists()
 
 
 def test_killed_and_run_again_it_gives_the_weights_of_an_undisturbed_run(run_files):
@@ -163,14 +162,14 @@ def test_killed_and_run_again_it_gives_the_weights_of_an_undisturbed_run(run_fil
     text = ("--sequences", str(run_files / "sequences.fasta.gz"))
     run(command(run_files, "whole", *text, **plan | {"save_seconds": 60}))
     disturbed = command(run_files, "killed", *text, **plan)
-    state = run_files / "killed/state.safetensors"
+    state = run_files / "killed/checkpoint.safetensors"
     begun = process(disturbed, stderr=subprocess.DEVNULL)
     while begun.poll() is None and not state.exists():
         time.sleep(0.001)
     begun.kill()
     begun.wait()
     assert state.exists() and not (run_files / "killed/trunk.json").exists()
-    copied = run_files / "other/state.safetensors"
+    copied = run_files / "other/checkpoint.safetensors"
     copied.parent.mkdir()
     shutil.copy(state, copied)
 
@@ -181,7 +180,7 @@ def test_killed_and_run_again_it_gives_the_weights_of_an_undisturbed_run(run_fil
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
     said = run(command(run_files, "other", *text, **plan | {"seed": 1, "steps": 1}))
-    assert "other settings or another text; beginning anew" in said
+    assert "other settings or another corpus; beginning anew" in said
     assert read_json(run_files / "other/trunk.json")["pretraining"]["steps"] == 1
 
 
@@ -226,5 +225,5 @@ def test_a_divergence_is_told_and_nothing_of_it_kept(tmp_path):
         network.lm_head.bias[5] = math.nan
     trunk = Trunk(network, "broken", "", CPU)
     with pytest.raises(FoldgraftError, match=r"no finite number at step 0; lower trunk\.pretrain\.learning_rate"):
-        pretrain(repeats(50, 0), repeats(5, 1), settings, CPU, tmp_path / "state", trunk)
-    assert not (tmp_path / "state").exists()
+        pretrain(repeats(50, 0), repeats(5, 1), settings, CPU, tmp_path / "checkpoint", trunk)
+    assert not (tmp_path / "checkpoint").exists()

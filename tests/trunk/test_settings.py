@@ -9,7 +9,8 @@ from running import ROOT, planned, snakemake
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.plan import configure
-from foldgraft.trunk.settings import DEFAULT_MODEL, PretrainSettings, TrunkSettings
+from foldgraft.trunk.pretraining.settings import PretrainSettings
+from foldgraft.trunk.settings import DEFAULT_MODEL, TrunkSettings
 
 
 def test_default_is_the_smallest_model():

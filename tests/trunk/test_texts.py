@@ -1,20 +1,13 @@
-"""Large corpora as text, and what is left out of them."""
+"""Corpora as text."""
 
 import lzma
 
-import numpy as np
 import pytest
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import file_sha256, sequence_sha256
-from foldgraft.trunk import texts
-from foldgraft.trunk.texts import prepare, read_lines, read_texts
-
-LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
-
-
-def random_sequence(seed: int, length: int = 120) -> str:
-    return "".join(np.random.default_rng(seed).choice(LETTERS, length))
+from foldgraft.records.files import sequence_sha256
+from foldgraft.trunk.pretraining import texts
+from foldgraft.trunk.pretraining.texts import read_lines, read_texts
 
 
 def test_line_ends_may_be_those_of_windows(tmp_path):
@@ -60,14 +53,3 @@ def test_what_is_held_in_memory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(texts, "MAX_RESIDUES", 14)
     with pytest.raises(FoldgraftError, match="more than 14 residues"):
         read_texts([path])
-
-
-def test_what_is_near_is_left_out(tmp_path):
-    tested, strangers = random_sequence(0), [random_sequence(seed) for seed in range(1, 9)]
-    path, output = tmp_path / "text.txt", tmp_path / "kept.txt.xz"
-    path.write_text("".join(f"{s}\n" for s in [tested, tested[:100], *strangers, strangers[0]]))
-    about = prepare([path], {tested}, output, 0.5, 0.5, 1)
-    assert sorted(read_lines(output)) == sorted(strangers)
-    assert (about["sequences"], about["left_out"], about["kept_sequences"]) == (10, 2, 8)
-    assert about["kept_residues"] == 8 * 120 and about["proteins_kept_away_from"] == 1
-    assert about["sha256"] == file_sha256(output) and about["files"] == {"text.txt": file_sha256(path)}

@@ -9,7 +9,7 @@ in   nothing (download), the file that trunk.checkpoint or trunk.pretrain.from n
 out  trunk/model.safetensors     the tensors, by fair-esm's names
      trunk/trunk.json            name, architecture, source, sha256 of the tensors; a pretraining's figures
      trunk/history.csv           (pretrain) step, seconds, tokens, learning_rate, train_loss, valid_perplexity
-     trunk/state.safetensors     (pretrain, while unfinished) from which a pretraining that was interrupted goes on
+     trunk/checkpoint.safetensors  (pretrain, while unfinished) from which a pretraining that was interrupted goes on
 """
 
 from foldgraft.records.files import matches

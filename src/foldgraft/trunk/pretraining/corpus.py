@@ -1,4 +1,4 @@
-"""The text of a pretraining: sequences as tokens, without those near the proteins that heads are tested on."""
+"""The corpus of a pretraining: sequences as tokens, without those near the proteins that heads are tested on."""
 
 import hashlib
 import sys
@@ -42,18 +42,13 @@ class Corpus:
         return self.tokens[self.offsets[number] : self.offsets[number + 1]]
 
     def sha256(self) -> str:
-        """Hex digest of the text."""
+        """Hex digest of the corpus."""
         digest = hashlib.sha256(self.tokens.data)
         digest.update(self.offsets.data)
         return digest.hexdigest()
 
-    def mean_length(self, longest: int) -> float:
-        """Tokens of the sequence that a token stands in, on average, if sequences are cropped and two tokens added."""
-        lengths = np.minimum(np.diff(self.offsets), longest) + 2.0
-        return float((lengths**2).sum() / lengths.sum())
-
     def frequencies(self) -> np.ndarray:
-        """How often each token stands in the text, each counted once more than it does; shape (33,), sum 1."""
+        """How often each token stands in the corpus, each counted once more than it does; shape (33,), sum 1."""
         counts = np.bincount(self.tokens, minlength=len(alphabet.TOKENS)) + 1.0
         return counts / counts.sum()
 
@@ -68,13 +63,6 @@ def read_unique(fasta: Path) -> dict[str, str]:
         if sequence:
             found[sequence_sha256(sequence)] = sequence
     return dict(sorted(found.items()))
-
-
-def known_sequences(chains: Iterable[Path], label_tables: Iterable[Path]) -> pd.DataFrame:
-    """The sequences of an index of chains and of shards of labels; sequence, sequence_sha256, once each."""
-    columns = ["sequence", "sequence_sha256"]
-    tables = [read_frames(chains, index.SCHEMA, columns), read_frames(label_tables, labels.SCHEMA, columns)]
-    return pd.concat(tables).drop_duplicates("sequence_sha256")
 
 
 def test_sequences(
@@ -99,7 +87,9 @@ def test_sequences(
     rows = read_frame(split_table, split.SPLIT, ["set", "sequence_sha256", "split"])
     tested = (rows["split"] == "test") | rows["set"].isin(set(cross_validated))
     wanted = set(rows.loc[tested, "sequence_sha256"])
-    known = known_sequences(chains, label_tables)
+    columns = ["sequence", "sequence_sha256"]
+    tables = [read_frames(chains, index.SCHEMA, columns), read_frames(label_tables, labels.SCHEMA, columns)]
+    known = pd.concat(tables).drop_duplicates("sequence_sha256")
     found = known[known["sequence_sha256"].isin(wanted)]
     if len(found) < len(wanted):
         raise FoldgraftError(
@@ -148,7 +138,7 @@ def near(
 
 
 def divide(sequences: dict[str, str], valid: int, held_back: dict[str, str] | None = None) -> tuple[Corpus, Corpus]:
-    """Training and validation text.
+    """Training and validation corpus.
 
     Parameters
     ----------

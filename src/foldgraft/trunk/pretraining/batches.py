@@ -1,7 +1,7 @@
 """Batches of crops, and the masks that make a language model of a network (Devlin et al. 2019).
 
-Which batch comes when, its crops and its masks follow from the seed, the pass and the number of the batch alone: a
-pretraining goes on from a place in the stream as if it had never stopped, and batches may be made ahead of their use.
+Which batch comes when, its crops and its masks follow from the seed, the epoch and the number of the batch alone: a
+pretraining goes on from any batch as if it had never stopped, and batches may be made ahead of their use.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import numpy as np
 
 from foldgraft.models.trunk import alphabet
 from foldgraft.residues import AMINO_ACIDS
-from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.settings import PretrainSettings
+from foldgraft.trunk.pretraining.corpus import Corpus
+from foldgraft.trunk.pretraining.settings import PretrainSettings
 
 SELECTED = 0.15
 MASKED, REPLACED = 0.8, 0.1
@@ -23,11 +23,11 @@ ORDER, CROPS = range(2)
 RANDOM_LETTERS = alphabet.encode(AMINO_ACIDS)
 
 
-class Place(NamedTuple):
-    """Where in the stream of batches: the number of the pass over the corpus, and of the batch within it."""
+class Cursor(NamedTuple):
+    """The next batch: the number of its epoch, and its own within the epoch."""
 
-    round: int = 0
-    number: int = 0
+    epoch: int = 0
+    batch: int = 0
 
 
 class Batch(NamedTuple):
@@ -39,22 +39,23 @@ class Batch(NamedTuple):
     tokens: int  # without padding
 
 
-def endless_batches(corpus: Corpus, settings: PretrainSettings, start: Place) -> Iterator[tuple[Place, Batch]]:
-    """Batches without end, from a place in the stream on, each with the place of the one that follows it."""
-    place = start
+def endless_batches(corpus: Corpus, settings: PretrainSettings, start: Cursor) -> Iterator[tuple[Cursor, Batch]]:
+    """Batches without end, from `start` on, each with the cursor of the one that follows it."""
+    cursor = start
     while True:
-        plan = passage(corpus, settings, place.round)
-        for number in range(place.number, len(plan)):
-            generator = np.random.default_rng([settings.seed, CROPS, place.round, number])
+        plan = epoch_batches(corpus, settings, cursor.epoch)
+        for number in range(cursor.batch, len(plan)):
+            generator = np.random.default_rng([settings.seed, CROPS, cursor.epoch, number])
             tokens = pad([crop(corpus[row], settings.crop_length, generator) for row in plan[number]])
             selected = select(tokens, generator)
-            yield Place(place.round, number + 1), masked(tokens, corrupt(tokens, selected, generator), selected)
-        place = Place(place.round + 1)
+            following = Cursor(cursor.epoch, number + 1)
+            yield following, masked(tokens, corrupt(tokens, selected, generator), selected)
+        cursor = Cursor(cursor.epoch + 1)
 
 
-def passage(corpus: Corpus, settings: PretrainSettings, number: int) -> list[np.ndarray]:
-    """The sequences of each batch of a pass, which takes every one once; numbers of sequences, shape (B,)."""
-    generator = np.random.default_rng([settings.seed, ORDER, number])
+def epoch_batches(corpus: Corpus, settings: PretrainSettings, epoch: int) -> list[np.ndarray]:
+    """The sequences of each batch of an epoch, which takes every one once; numbers of sequences, shape (B,)."""
+    generator = np.random.default_rng([settings.seed, ORDER, epoch])
     lengths = np.minimum(np.diff(corpus.offsets), settings.crop_length)
     order = generator.permutation(len(corpus))
     pool = max(POOL_CROPS, int(POOL_BATCHES * settings.batch_tokens / (lengths.mean() + 2)))

@@ -1,4 +1,4 @@
-"""Batches made ahead in a thread: the same, in order, with their errors, and none left running."""
+"""Batches prefetched in a thread: the same, in order, with their errors, and none left running."""
 
 import threading
 from itertools import count
@@ -6,17 +6,17 @@ from itertools import count
 import numpy as np
 import pytest
 
-from foldgraft.trunk.feed import ahead, tensors
-from foldgraft.trunk.masking import Batch
+from foldgraft.trunk.pretraining.batches import Batch
+from foldgraft.trunk.pretraining.prefetch import prefetch, tensors
 
 
 def test_items_come_in_order_and_end():
-    assert list(ahead(iter(range(50)), 3)) == list(range(50))
+    assert list(prefetch(iter(range(50)), 3)) == list(range(50))
 
 
 def test_no_more_is_made_than_asked_for():
     made = []
-    items = ahead((made.append(number) or number for number in count()), 2)
+    items = prefetch((made.append(number) or number for number in count()), 2)
     assert [next(items) for _ in range(5)] == [0, 1, 2, 3, 4]
     items.close()
     assert len(made) <= 5 + 2 + 1
@@ -28,7 +28,7 @@ def test_an_error_reaches_the_reader():
         yield 1
         raise ValueError("row 7")
 
-    items = ahead(broken())
+    items = prefetch(broken())
     assert next(items) == 1
     with pytest.raises(ValueError, match="row 7"):
         next(items)

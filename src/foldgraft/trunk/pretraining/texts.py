@@ -1,16 +1,13 @@
-"""Large corpora as text: one sequence per line, plain or xz-compressed, and the ones fit to learn from."""
+"""Corpora as text: one sequence per line, plain or xz-compressed."""
 
 import lzma
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.records.fasta import MAX_LETTERS
-from foldgraft.records.files import atomic, file_sha256, sequence_sha256
-from foldgraft.trunk.corpus import near
+from foldgraft.records.files import sequence_sha256
 
 LETTERS = alphabet.LETTERS.rstrip(".-")
 """Those of residues; a gap would be learnt as one."""
@@ -67,42 +64,3 @@ def read_texts(paths: Iterable[Path]) -> dict[str, str]:
                 raise FoldgraftError(f"{path}: with it the corpus has more than {MAX_RESIDUES} residues; give less")
             found[sequence_sha256(sequence)] = sequence
     return dict(sorted(found.items()))
-
-
-def prepare(
-    paths: list[Path], away: set[str], output: Path, identity: float, coverage: float, threads: int
-) -> dict[str, Any]:
-    """Write the sequences of text files that are not near proteins to be tested on, as one xz-compressed text.
-
-    Parameters
-    ----------
-    paths
-        text files of one sequence per line.
-    away
-        sequences to keep away from.
-    output
-        text to write, in the order of the sequences' sha256.
-    identity, coverage
-        see `corpus.near`.
-
-    Returns
-    -------
-    What was done, for a description.
-    """
-    text = read_texts(paths)
-    dropped = near(text, away, identity, coverage, output, threads)
-    kept = [sequence for name, sequence in text.items() if name not in dropped]
-    with atomic(output) as temporary, lzma.open(temporary, "wt", encoding="ascii", newline="\n") as handle:
-        handle.writelines(f"{sequence}\n" for sequence in kept)
-    return {
-        "files": {path.name: file_sha256(path) for path in paths},
-        "sequences": len(text),
-        "proteins_kept_away_from": len(away),
-        "identity": identity,
-        "coverage_of_shorter": coverage,
-        "mmseqs": mmseqs.version(),
-        "left_out": len(dropped),
-        "kept_sequences": len(kept),
-        "kept_residues": sum(map(len, kept)),
-        "sha256": file_sha256(output),
-    }

@@ -9,9 +9,19 @@ from hypothesis import strategies as st
 
 from foldgraft.models.trunk import alphabet
 from foldgraft.residues import AMINO_ACIDS
-from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.masking import Place, buckets, corrupt, crop, endless_batches, masked, pad, passage, select
-from foldgraft.trunk.settings import PretrainSettings
+from foldgraft.trunk.pretraining.batches import (
+    Cursor,
+    buckets,
+    corrupt,
+    crop,
+    endless_batches,
+    epoch_batches,
+    masked,
+    pad,
+    select,
+)
+from foldgraft.trunk.pretraining.corpus import Corpus
+from foldgraft.trunk.pretraining.settings import PretrainSettings
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=40), st.integers(10, 300))
@@ -23,9 +33,9 @@ def test_buckets_keep_their_budget_and_lose_nothing(lengths, tokens):
 
 
 @given(st.lists(st.integers(1, 80), min_size=1, max_size=30), st.integers(0, 3))
-def test_a_pass_takes_every_sequence_once(lengths, number):
+def test_an_epoch_takes_every_sequence_once(lengths, number):
     corpus = Corpus.of(["M" * length for length in lengths])
-    plan = passage(corpus, PretrainSettings(batch_tokens=64, crop_length=40), number)
+    plan = epoch_batches(corpus, PretrainSettings(batch_tokens=64, crop_length=40), number)
     assert sorted(row for rows in plan for row in rows) == list(range(len(lengths)))
     padded = [len(rows) * (2 + max(min(40, lengths[row]) for row in rows)) for rows in plan]
     assert all(len(rows) == 1 or size <= 64 for rows, size in zip(plan, padded, strict=True))
@@ -35,7 +45,7 @@ def test_a_pass_takes_every_sequence_once(lengths, number):
 def test_little_of_a_batch_is_padding(tokens):
     lengths = np.clip(np.random.default_rng(0).lognormal(5.55, 0.6, 30_000), 50, 1022).astype(int)
     corpus = Corpus(np.zeros(lengths.sum(), np.uint8), np.concatenate([[0], lengths.cumsum()]))
-    plan = passage(corpus, PretrainSettings(batch_tokens=tokens, crop_length=1022), 0)
+    plan = epoch_batches(corpus, PretrainSettings(batch_tokens=tokens, crop_length=1022), 0)
     assert sum(len(rows) * lengths[rows].max() for rows in plan) < 1.04 * lengths.sum()
 
 
@@ -52,10 +62,10 @@ def test_padding():
     assert found.tolist() == [[0, m, k, t, 2], [0, a, 2, 1, 1]]
 
 
-def test_batches_go_on_after_a_pass_and_crop_anew():
+def test_batches_go_on_after_an_epoch_and_crop_anew():
     corpus = Corpus.of(["ACDEFGHIKLMNPQRSTVWY" * 3, "MKT"])
     settings = PretrainSettings().model_copy(update={"batch_tokens": 12, "crop_length": 10})
-    batches = [batch for _, batch in islice(endless_batches(corpus, settings, Place()), 20)]
+    batches = [batch for _, batch in islice(endless_batches(corpus, settings, Cursor()), 20)]
     texts = []
     for batch in batches:
         tokens = batch.inputs.copy()
@@ -70,11 +80,11 @@ def test_the_stream_can_be_entered_anywhere():
     generator = np.random.default_rng(0)
     corpus = Corpus.of(["".join(generator.choice(list(AMINO_ACIDS), length)) for length in range(20, 60)])
     settings = PretrainSettings(batch_tokens=256, crop_length=40)
-    whole = list(islice(endless_batches(corpus, settings, Place()), 30))
-    assert max(place.round for place, _ in whole) >= 2
+    whole = list(islice(endless_batches(corpus, settings, Cursor()), 30))
+    assert max(cursor.epoch for cursor, _ in whole) >= 2
     for number in (1, 7, 29):
-        place, batch = next(endless_batches(corpus, settings, whole[number - 1][0]))
-        assert place == whole[number][0]
+        cursor, batch = next(endless_batches(corpus, settings, whole[number - 1][0]))
+        assert cursor == whole[number][0]
         assert all(np.array_equal(a, b) for a, b in zip(batch, whole[number][1], strict=True))
     assert len({batch.inputs.tobytes() for _, batch in whole}) == 30
 

@@ -1,4 +1,4 @@
-"""Batches on their way to the device: made ahead in a thread where there is a GPU to wait for them."""
+"""Batches prefetched: made ahead in a thread, where a GPU would wait for them."""
 
 import queue
 import threading
@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from foldgraft.trunk.masking import Batch
+from foldgraft.trunk.pretraining.batches import Batch
 
-AHEAD = 4
+PREFETCHED = 4
 """Batches that wait ready."""
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterator[T], depth: int = AHEAD) -> Iterator[T]:
+def prefetch(items: Iterator[T], depth: int = PREFETCHED) -> Iterator[T]:
     """The same items, made in a thread, up to `depth` before they are asked for; its errors are raised here."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
     ended = threading.Event()

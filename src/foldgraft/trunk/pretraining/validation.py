@@ -9,10 +9,10 @@ from torch import Tensor
 
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.esm2 import Network
-from foldgraft.trunk.corpus import Corpus
-from foldgraft.trunk.feed import tensors
-from foldgraft.trunk.masking import buckets, masked, pad, select
-from foldgraft.trunk.settings import PretrainSettings
+from foldgraft.trunk.pretraining.batches import buckets, masked, pad, select
+from foldgraft.trunk.pretraining.corpus import Corpus
+from foldgraft.trunk.pretraining.prefetch import tensors
+from foldgraft.trunk.pretraining.settings import PretrainSettings
 
 
 def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Te
     Parameters
     ----------
     inputs, positions, letters
-        as `feed.tensors` gives them, on the CPU; they go to the network's device, and on CUDA products are in bfloat16.
+        as `prefetch.tensors` gives them, on the CPU; they go to the network's device. On CUDA products are in bfloat16.
     """
     device = network.embed_tokens.weight.device
     padded = bool((inputs == alphabet.PAD).any())
@@ -32,7 +32,7 @@ def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Te
     return F.cross_entropy(logits.float(), letters)
 
 
-class Examination:
+class Validation:
     """The same masked positions of the held-back sequences at every measurement, all of them behind <mask>."""
 
     def __init__(self, valid: Corpus, settings: PretrainSettings):
