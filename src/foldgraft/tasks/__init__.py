@@ -1,0 +1,1 @@
+"""What is predicted: tasks, their targets, and the truth of each."""
