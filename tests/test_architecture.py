@@ -9,7 +9,18 @@ import pytest
 from foldgraft.cli import COMMANDS
 
 STAGES = [name for name in COMMANDS if name != "config"]
-GROUND_FLOOR = {"records", "geometry", "residues", "models", "tasks", "mmseqs", "settings", "errors", "progress"}
+GROUND_FLOOR = {
+    "records",
+    "geometry",
+    "residues",
+    "models",
+    "tasks",
+    "metrics",
+    "mmseqs",
+    "settings",
+    "errors",
+    "progress",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -117,9 +117,3 @@ def test_composition_auc_agrees_with_scikit_learn():
     expected = cross_val_predict(model, counts, labels, groups=family, cv=GroupKFold(5), method="decision_function")
     ours = solubility.composition_auc(states, labels, family)
     assert ours == pytest.approx(roc_auc_score(labels, expected), abs=0.01)
-
-
-def test_roc_auc_agrees_with_scikit_learn():
-    rng = np.random.default_rng(1)
-    truth, score = rng.integers(0, 2, 200), rng.integers(0, 9, 200).astype(float)
-    assert solubility.roc_auc(truth, score) == pytest.approx(roc_auc_score(truth, score))

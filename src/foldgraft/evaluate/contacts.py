@@ -8,9 +8,10 @@ import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.bootstrap import Metrics, evaluate
-from foldgraft.evaluate.precision import METRICS, contact_precision, mean_precision
 from foldgraft.evaluate.results import Results, is_baseline
 from foldgraft.evaluate.settings import EvaluateSettings
+from foldgraft.metrics.contacts import METRICS, contact_precision
+from foldgraft.metrics.sums import mean_rows, means
 from foldgraft.progress import progress
 from foldgraft.records.predictions import CONTACT
 from foldgraft.records.tables import read_arrays, read_frame
@@ -119,12 +120,12 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def _measure(rows: pd.DataFrame, settings: EvaluateSettings, what: str) -> tuple[Metrics, Metrics]:
-    table = rows[METRICS].to_numpy(dtype=np.float64)  # (n, metrics)
+    table = mean_rows(rows[METRICS].to_numpy(dtype=np.float64))
 
-    def means(weights: np.ndarray) -> Metrics:
-        return dict(zip(METRICS, mean_precision(table, weights).T, strict=True))
+    def of_proteins(weights: np.ndarray) -> Metrics:
+        return dict(zip(METRICS, means(table, weights).T, strict=True))
 
-    return evaluate(means, rows["id"].to_numpy(), settings.resamples, settings.seed, what)
+    return evaluate(of_proteins, rows["id"].to_numpy(), settings.resamples, settings.seed, what)
 
 
 def _bits(packed: bytes, count: int) -> np.ndarray:

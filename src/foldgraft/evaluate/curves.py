@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.evaluate.classification import Scored
+from foldgraft.metrics import calibration
 
 POINTS = 400  # of a curve; more cannot be told apart on a page
-Z95 = 1.959964
 
 ROC = ["experiment", "threshold", "false_positive_rate", "true_positive_rate"]
 PR = ["experiment", "threshold", "recall", "precision"]
@@ -38,19 +38,8 @@ def roc_and_pr(name: str, scored: Scored) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def reliability(name: str, scored: Scored) -> pd.DataFrame:
     """Mean score and mean label of each bin, with Wilson's 95 % interval of the latter (too wide for fractions)."""
-    rows = []
-    for index in np.unique(scored.bin):
-        inside = scored.bin == index
-        n, fraction = int(inside.sum()), float(scored.label[inside].mean())
-        rows.append((name, int(index), float(scored.score[inside].mean()), fraction, *wilson(fraction, n), n))
-    return pd.DataFrame(rows, columns=RELIABILITY)
-
-
-def wilson(fraction: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a fraction of n (Wilson 1927, doi 10.2307/2276774)."""
-    centre = (fraction + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * np.sqrt(fraction * (1 - fraction) / n + Z95**2 / (4 * n**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    points = calibration.reliability(scored.label, scored.score, scored.bin)
+    return pd.DataFrame({"experiment": name, "bin": np.arange(len(points["n"])), **points})[RELIABILITY]
 
 
 def _thin(count: int) -> np.ndarray:

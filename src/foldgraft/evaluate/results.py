@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.evaluate.bootstrap import Metrics, interval, verdict
-from foldgraft.evaluate.classification import LOWER_IS_BETTER
+from foldgraft.metrics.catalogue import describe
 from foldgraft.records.files import atomic
 from foldgraft.records.metrics import COLUMNS
 
@@ -55,7 +55,7 @@ class Results:
             value, other = float(ours[0][metric][0]), float(theirs[0][metric][0])
             low, high = interval(ours[1][metric] - theirs[1][metric])
             count = n[metric] if isinstance(n, dict) else n
-            said = verdict(low, high, count, metric in LOWER_IS_BETTER)
+            said = verdict(low, high, count, describe(metric).lower_is_better)
             self.comparison.append((task, *names, split, metric, value, other, value - other, low, high, count, said))
 
     def note(self, task: str, experiment: str, text: str) -> None:

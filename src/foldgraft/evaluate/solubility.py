@@ -7,9 +7,11 @@ import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.bootstrap import Metrics, evaluate
-from foldgraft.evaluate.classification import CUT, Scored, best_threshold, score_bins, solubility_metrics
+from foldgraft.evaluate.classification import Scored, solubility_metrics
 from foldgraft.evaluate.results import CONSTANT, Results, is_baseline
 from foldgraft.evaluate.settings import EvaluateSettings
+from foldgraft.metrics.calibration import score_bins
+from foldgraft.metrics.decisions import MIDDLE, best_threshold
 from foldgraft.records.split import validation_folds
 
 TASK = "solubility"
@@ -86,16 +88,16 @@ class Solubility:
         if missing and name != CONSTANT:
             where = ", ".join(map(str, missing))
             self._results.note(
-                TASK, name, f"threshold {CUT}, for want of two classes and scores in validation fold {where}"
+                TASK, name, f"threshold {MIDDLE}, for want of two classes and scores in validation fold {where}"
             )
-        cut = np.array([cuts.get(fold, CUT) for fold in served])
+        cut = np.array([cuts.get(fold, MIDDLE) for fold in served])
         return frame.assign(called=frame["score"].to_numpy() >= cut)
 
     def _cuts(self, name: str, valid: pd.DataFrame) -> dict[int, float]:
         """Thresholds by validation fold; a fold from which none follows is absent."""
         found = {}
         for fold, rows in valid.groupby("fold"):
-            cut = best_threshold(rows["label"].to_numpy() >= CUT, rows["score"].to_numpy())
+            cut = best_threshold(rows["label"].to_numpy() >= MIDDLE, rows["score"].to_numpy())
             if np.isfinite(cut):
                 found[int(fold)] = cut
                 self.thresholds.append((name, int(fold), cut, len(rows)))

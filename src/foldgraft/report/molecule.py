@@ -7,12 +7,12 @@ import py3Dmol
 from markupsafe import Markup
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.metrics.contacts import top_pairs
 from foldgraft.records.chains import Chain
 from foldgraft.records.pairs import triangle
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 
 BACKBONE = ("N", "CA", "C", "O")
-NEAREST = 6  # residues between the ends of a drawn contact, at least
 PLACE = "foldgraft"
 
 
@@ -27,8 +27,7 @@ class Contacts:
 def top_contacts(scores: np.ndarray, contacts: np.ndarray, mask: np.ndarray, length: int, count: int) -> Contacts:
     """The `count` likeliest resolved pairs that are six or more residues apart; arrays packed, shape (P,)."""
     i, j = triangle(length)
-    kept = np.flatnonzero(mask & (j - i >= NEAREST))
-    best = kept[np.argsort(-scores[kept], kind="stable")[:count]]
+    best = top_pairs(scores, mask, length, count)
     return Contacts(np.stack([i[best], j[best]], axis=1), contacts[best])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from foldgraft.geometry import CONTACT_CUTOFF, Array
+from foldgraft.metrics.ranking import roc_auc
 from foldgraft.progress import progress
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import atomic, write_json
@@ -115,7 +116,7 @@ def write_labels(settings: SynthSettings, families: list[Family], path: Path) ->
         temporary.write_text(table.getvalue())
     figures = {
         "soluble_fraction": soluble.mean(),
-        "oracle_auc": solubility.roc_auc(soluble, chance),
+        "oracle_auc": roc_auc(soluble == 1, chance).item(),
         "composition_auc": solubility.composition_auc(rows, soluble, number),
     }
     return {"solubility": {name: round(float(value), 4) for name, value in figures.items()}}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from foldgraft.geometry import Array
+from foldgraft.metrics.ranking import roc_auc
 from foldgraft.synth.potential import CHARGE, HYDROPHOBICITY, Landscape, standard, table
 
 CHARGE_WEIGHT, SURFACE_WEIGHT, STRETCH_WEIGHT = 0.7, 0.7, 1.2
@@ -36,15 +37,6 @@ def probabilities(values: Array, family: Array) -> Array:
     return 1.0 / (1.0 + np.exp(-SLOPE * standard(score)))
 
 
-def roc_auc(truth: Array, score: Array) -> float:
-    """Area under the ROC curve from the ranks, ties counted half; `truth` is 0 or 1."""
-    _, rank, counts = np.unique(score, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2.0
-    positive = truth == 1
-    n, m = positive.sum(), (~positive).sum()
-    return float((middle[rank[positive]].sum() - n * (n + 1) / 2.0) / (n * m))
-
-
 def composition_auc(states: list[Array], labels: Array, family: Array) -> float:
     """AUC of a ridge logistic regression on amino-acid frequencies, each fold of families predicted by the others."""
     counts = np.array([np.bincount(row, minlength=20) / len(row) for row in states])
@@ -55,7 +47,7 @@ def composition_auc(states: list[Array], labels: Array, family: Array) -> float:
             mean, spread = counts[~held].mean(0), counts[~held].std(0) + 1e-9
             x = np.column_stack([(counts - mean) / spread, np.ones(len(counts))])
             score[held] = (x @ logistic(x[~held], labels[~held]))[held]
-    return roc_auc(labels, score)
+    return roc_auc(labels == 1, score).item()
 
 
 def logistic(x: Array, y: Array, ridge: float = 1.0, steps: int = 15) -> Array:

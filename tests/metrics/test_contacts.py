@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldgraft.evaluate.precision import METRICS, RANGES, contact_precision, mean_precision, top_precision
+from foldgraft.metrics.contacts import METRICS, RANGES, contact_ceiling, contact_precision, precision_at, top_pairs
 from foldgraft.records.pairs import pack
 
 
@@ -57,7 +57,7 @@ def test_equal_scores_give_the_expectation_over_their_order():
     values, truth = np.array([3.0, 2.0, 2.0, 2.0, 1.0]), np.array([True, False, True, False, True])
     for count in range(1, 6):
         orders = [list(truth[:1]) + list(order) + list(truth[4:]) for order in itertools.permutations(truth[1:4])]
-        assert top_precision(values, truth, count) == pytest.approx(np.mean([np.mean(o[:count]) for o in orders]))
+        assert precision_at(values, truth, count) == pytest.approx(np.mean([np.mean(o[:count]) for o in orders]))
 
 
 @given(st.integers(7, 60), st.integers(0, 2**32 - 1))
@@ -82,10 +82,24 @@ def test_a_score_that_is_no_number_ranks_last():
     assert contact_precision(scores, contacts, mask, length)["P@L/5 all"] == 1 / 2  # (1, 7) no, (2, 8) yes
 
 
-def test_the_mean_leaves_out_proteins_without_such_pairs():
-    table = np.array([[1.0, np.nan], [0.0, np.nan], [0.5, 0.2]])
-    weights = np.array([[1, 1, 1], [2, 0, 0]], dtype=float)
-    found = mean_precision(table, weights)
-    assert found[0].tolist() == pytest.approx([0.5, 0.2])
-    assert found[1, 0] == 1.0
-    assert np.isnan(found[1, 1])
+@given(st.integers(7, 60), st.integers(0, 2**32 - 1))
+def test_the_ceiling_is_what_the_truth_itself_reaches(length, seed):
+    rng = np.random.default_rng(seed)
+    pairs = length * (length - 1) // 2
+    contacts, mask = rng.random(pairs) < 0.03, rng.random(pairs) < 0.9
+    ceiling = contact_ceiling(contacts, mask, length)
+    best = contact_precision(contacts.astype(float), contacts, mask, length)
+    for name, value in ceiling.items():
+        assert value == pytest.approx(best[name], nan_ok=True)
+
+
+def test_a_count_beyond_the_pairs_takes_them_all():
+    assert precision_at(np.array([0.3, 0.2]), np.array([True, False]), 7) == 0.5
+    assert np.isnan(precision_at(np.zeros(0), np.zeros(0, dtype=bool), 3))
+
+
+def test_the_top_pairs_are_the_likeliest_that_are_resolved_and_far_apart():
+    scores, _, mask, length = hand_made()
+    i, j = np.triu_indices(length, k=1)
+    best = top_pairs(scores, mask & (i != 1), length, 3)
+    assert [(int(i[at]), int(j[at])) for at in best] == [(0, 6), (2, 8), (3, 9)]
