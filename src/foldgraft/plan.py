@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from foldgraft.config import Config, load
-from foldgraft.curate.supplied import check_supplied, supplied_paths
+from foldgraft.curate.user_sequences import check_supplied, supplied_paths
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import checks, inputs
 from foldgraft.msa import inputs as msa_inputs

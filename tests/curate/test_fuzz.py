@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldgraft.curate.letters import PLACED
+from foldgraft.curate.residue_names import PLACED
 from foldgraft.curate.settings import CurateSettings
 from foldgraft.curate.shard import Extra, curate_file
 from foldgraft.records.chains import SCHEMA, Chain, read_chains

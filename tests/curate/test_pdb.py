@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from foldgraft.curate.coordinates import WIDEST
+from foldgraft.curate.no_seqres import WIDEST
 from foldgraft.curate.shard import read_entry
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 

@@ -16,9 +16,9 @@ from Bio.PDB import MMCIFParser, PDBParser
 
 from foldgraft.curate.chains import protein_chains
 from foldgraft.curate.entry import Polymer
-from foldgraft.curate.letters import SELENIUM
+from foldgraft.curate.residue_names import SELENIUM
 from foldgraft.curate.shard import read_entry
-from foldgraft.curate.supplied import with_supplied
+from foldgraft.curate.user_sequences import with_supplied
 from foldgraft.records.chains import Chain
 from foldgraft.residues import ATOM_INDEX, ATOMS, THREE_TO_ONE
 

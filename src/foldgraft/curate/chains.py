@@ -5,11 +5,11 @@ from types import MappingProxyType
 
 import numpy as np
 
+from foldgraft.curate.atom_site import numbers
 from foldgraft.curate.conformers import observed, one_conformer
 from foldgraft.curate.entry import NOTHING, Atoms, Entry, Polymer, text
-from foldgraft.curate.letters import LETTER_ORDER, atom_places, letter
-from foldgraft.curate.references import completed, fits
-from foldgraft.curate.tables import numbers
+from foldgraft.curate.residue_names import LETTER_ORDER, atom_places, letter
+from foldgraft.curate.uniprot import completed, fits
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.chains import Chain
 from foldgraft.records.files import checked_id, sequence_sha256

@@ -58,7 +58,7 @@ class Atoms:
     altloc: np.ndarray  # (A,) S, empty where there is one conformer only
     occupancy: np.ndarray  # (A,) float64
     position: np.ndarray  # (A, 3) float64, angstrom
-    b_factor: np.ndarray  # (A,) float64, or S as `tables.numbers` reads it
+    b_factor: np.ndarray  # (A,) float64, or S as `atom_site.numbers` reads it
     auth_number: np.ndarray  # (A,) S, author residue number
     insertion: np.ndarray  # (A,) S, insertion code, empty where none
     auth_asym: np.ndarray  # (A,) S

@@ -8,12 +8,12 @@ from dataclasses import replace
 import gemmi
 import numpy as np
 
-from foldgraft.curate.categories import rows
-from foldgraft.curate.coordinates import polymers_from_atoms
+from foldgraft.curate.atom_site import CUT, Columns, atom_columns, cleared, integers, numbers, split_atoms
+from foldgraft.curate.cif import rows
 from foldgraft.curate.entry import NOTHING, Atoms, Entry, Header, Polymer, UnreadableError, one_line, text
-from foldgraft.curate.letters import is_amino_acid, only_parents
-from foldgraft.curate.references import Asym, accessions, mmcif_segments, organisms
-from foldgraft.curate.tables import CUT, Columns, atom_columns, cleared, integers, numbers, split_atoms
+from foldgraft.curate.no_seqres import polymers_from_atoms
+from foldgraft.curate.residue_names import is_amino_acid, only_parents
+from foldgraft.curate.uniprot import Asym, accessions, mmcif_segments, organisms
 
 Places = tuple[tuple[str, str], ...]
 RESOLUTIONS: Places = (

@@ -15,10 +15,10 @@ from string import ascii_uppercase
 import gemmi
 import numpy as np
 
-from foldgraft.curate.coordinates import polymers_from_atoms
 from foldgraft.curate.entry import Atoms, Entry, Header, Polymer, UnreadableError, one_line, text
-from foldgraft.curate.letters import is_amino_acid, only_parents
-from foldgraft.curate.references import dbref_segments, pdb_organisms
+from foldgraft.curate.no_seqres import polymers_from_atoms
+from foldgraft.curate.residue_names import is_amino_acid, only_parents
+from foldgraft.curate.uniprot import dbref_segments, pdb_organisms
 
 ATOM_RECORD = (b"ATOM  ", b"HETATM")
 MODEL_RECORD = re.compile(rb"^MODEL ", re.MULTILINE)

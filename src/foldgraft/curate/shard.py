@@ -16,18 +16,16 @@ from foldgraft.curate.filters import drop_chain, drop_entry
 from foldgraft.curate.mmcif import read_mmcif
 from foldgraft.curate.pdb import read_pdb
 from foldgraft.curate.settings import CurateSettings
-from foldgraft.curate.supplied import MAX_DISAGREEMENT, read_supplied, supplied_paths, with_supplied
+from foldgraft.curate.user_sequences import MAX_DISAGREEMENT, read_supplied, supplied_paths, with_supplied
 from foldgraft.errors import FoldgraftError
 from foldgraft.progress import progress
 from foldgraft.records import chains as chain_records
 from foldgraft.records import lock as lock_records
 from foldgraft.records.chains import Chain
 from foldgraft.records.files import ID
-from foldgraft.records.rejects import write_rejects
+from foldgraft.records.rejects import Reject, write_rejects
 from foldgraft.records.sifts import Segment, read_segments
 from foldgraft.records.tables import read_rows, row_writer
-
-Reject = tuple[str, str, str, str]  # id, rule, value, reason
 
 
 class Extra(NamedTuple):
@@ -57,7 +55,7 @@ def curate_shard(
     with row_writer(chains, chain_records.SCHEMA) as table:
         for row in progress(rows, "structures"):
             if row["status"] != "stored":
-                dropped.append((row["id"], "fetch", row["status"], row["reason"] or ""))
+                dropped.append(Reject(row["id"], "fetch", row["status"], row["reason"] or ""))
                 continue
             for result in curate_file(lock_records.store_path(store, row["sha256"]), row, settings, extra):
                 if isinstance(result, Chain):
@@ -77,10 +75,12 @@ def curate_file(
     try:
         results = list(_results(_verified(path, row["sha256"]), name, row["source"], settings, extra))
     except UnreadableError as error:
-        results = [(name, error.rule, error.value, error.reason)]
+        results = [Reject(name, error.rule, error.value, error.reason)]
     except Exception as error:  # a parser's own error on a malformed file must not end the batch
         traceback.print_exc()
-        results = [(name, "unreadable", f"{type(error).__name__}: {one_line(error)}", "the file cannot be understood")]
+        results = [
+            Reject(name, "unreadable", f"{type(error).__name__}: {one_line(error)}", "the file cannot be understood")
+        ]
     yield from results
 
 
@@ -104,17 +104,17 @@ def _results(raw: bytes, name: str, source: str, settings: CurateSettings, extra
     entry = read_entry(raw, settings.max_decompressed_mb * 10**6)
     drop = drop_entry(entry.header, settings)
     if drop:
-        yield (name, *drop)
+        yield Reject(name, *drop)
         return
     if not entry.polymers:
         kinds = ", ".join(sorted({kind for _, kind in entry.others}))
-        yield (name, "no_protein", kinds, "the entry has no L-polypeptide chain")
+        yield Reject(name, "no_protein", kinds, "the entry has no L-polypeptide chain")
         return
     for asym, kind in entry.others:
-        yield (_chain_id(name, asym), "no_protein", kind, "the chain is no L-polypeptide")
+        yield Reject(_chain_id(name, asym), "no_protein", kind, "the chain is no L-polypeptide")
     entry, disagreeing = with_supplied(name, entry, extra.sequences, settings.max_length)
     for asym, same in disagreeing.items():
-        yield (
+        yield Reject(
             _chain_id(name, asym),
             "sequences",
             f"{same:.3f}",
@@ -123,9 +123,9 @@ def _results(raw: bytes, name: str, source: str, settings: CurateSettings, extra
     first: dict[str, str] = {}
     for chain in protein_chains(name, entry, source, extra.sifts):
         if isinstance(chain, FoldgraftError):
-            yield (name, "chain_name", "", str(chain))
+            yield Reject(name, "chain_name", "", str(chain))
         elif drop := drop_chain(chain, settings):
-            yield (chain.id, *drop)
+            yield Reject(chain.id, *drop)
         else:
             same_as = first.setdefault(chain.sequence, chain.id)
             yield chain if same_as == chain.id else replace(chain, same_as=same_as)

@@ -12,12 +12,10 @@ import numpy as np
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import chains as chain_records
 from foldgraft.records import index as index_records
-from foldgraft.records.rejects import read_rejects, write_rejects
+from foldgraft.records.rejects import Reject, read_rejects, write_rejects
 from foldgraft.records.tables import read_arrays, read_rows, row_writer
 
 LIGHT = ["id", "entry", "sequence", "sequence_sha256", "resolved"]
-
-Reject = tuple[str, str, str, str]
 
 
 def summarise(chains: list[Path], rejects: list[Path], index: Path, rejects_out: Path) -> None:
@@ -71,7 +69,7 @@ def _repeats(chains: list[Path], twice: set[str]) -> tuple[list[Reject], str | N
             if name not in twice:
                 continue
             if name in sequences:
-                again.append((name, "repeated", path.stem, "an earlier shard holds this chain"))
+                again.append(Reject(name, "repeated", path.stem, "an earlier shard holds this chain"))
                 clash = clash or (name if sequences[name] != sequence else None)
             sequences.setdefault(name, sequence)
     return again, clash
@@ -92,7 +90,7 @@ def _first_ones(chains: list[Path], twice: set[str]) -> Iterator[dict[str, Any]]
 
 def _rows(rejects: Iterable[Path]) -> Iterator[Reject]:
     for path in rejects:
-        yield from read_rejects(path).itertuples(index=False, name=None)
+        yield from map(Reject._make, read_rejects(path).itertuples(index=False, name=None))
 
 
 def _counted(rows: Iterable[Reject], reasons: Counter[tuple[str, str]]) -> Iterator[Reject]:

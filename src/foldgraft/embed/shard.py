@@ -13,7 +13,7 @@ from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.windows import blocks
 from foldgraft.progress import progress
 from foldgraft.records.embeddings import KEY_BYTES, assemble, record, record_bytes, unfinished
-from foldgraft.records.rejects import write_rejects
+from foldgraft.records.rejects import Reject, write_rejects
 from foldgraft.records.tables import read_rows
 
 SCHEMA = pa.schema([("id", pa.string()), ("sequence", pa.string()), ("sequence_sha256", pa.string())])
@@ -21,8 +21,6 @@ SCHEMA = pa.schema([("id", pa.string()), ("sequence", pa.string()), ("sequence_s
 
 AT_ONCE = 16
 """Batches of tokens that are sorted by length together, and done again if the job is killed among them."""
-
-Reject = tuple[str, str, str, str]
 
 
 def embed_shard(
@@ -58,7 +56,7 @@ def choose(table: Path, elsewhere: set[str], settings: EmbedSettings) -> tuple[d
     for row in read_rows(table, SCHEMA):
         name, sequence = row["sequence_sha256"], row["sequence"]
         if reject := _judge(row["id"], sequence, settings):
-            print(f"rejected {reject[0]}: {reject[3]}", file=sys.stderr)
+            print(f"rejected {reject.id}: {reject.reason}", file=sys.stderr)
             dropped.append(reject)
         elif name not in elsewhere and wanted.setdefault(name, sequence) != sequence:
             raise FoldgraftError(f"{table}: {row['id']}: two sequences bear the sha256 {name}; rerun the stage before")
@@ -92,10 +90,10 @@ def write_embedded(wanted: dict[str, str], trunk: Trunk, embeddings: Path, setti
 def _judge(id: str, sequence: str, settings: EmbedSettings) -> Reject | None:
     length = len(sequence)
     if not length:
-        return id, "empty", "0", "the sequence is empty"
+        return Reject(id, "empty", "0", "the sequence is empty")
     if length > settings.max_length:
         reason = f"longer than embed.max_length, {settings.max_length} residues"
-        return id, "too_long", str(length), reason
+        return Reject(id, "too_long", str(length), reason)
     if wrong := alphabet.illegal(sequence):
-        return id, "illegal_letter", wrong, f"the trunk has no token for {', '.join(map(repr, wrong))}"
+        return Reject(id, "illegal_letter", wrong, f"the trunk has no token for {', '.join(map(repr, wrong))}")
     return None

@@ -13,7 +13,7 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.predict.sequences import Candidate
 from foldgraft.progress import progress
 from foldgraft.records.files import sequence_sha256
-from foldgraft.records.rejects import write_rejects
+from foldgraft.records.rejects import Reject, write_rejects
 from foldgraft.records.tables import row_writer
 
 SCHEMA = pa.schema(
@@ -38,7 +38,7 @@ def write_maps(path: Path, rejects: Path, records: Iterable[Candidate], heads: S
     with row_writer(path, SCHEMA) as writer:
         for record in progress(records, "sequences"):
             if record.reason:
-                rejected.append((record.id, "sequence", str(len(record.sequence)), record.reason))
+                rejected.append(Reject(record.id, "sequence", str(len(record.sequence)), record.reason))
                 continue
             residue = _residue(record.sequence, heads, trunk)
             for head, layout in zip(heads, layouts, strict=True):

@@ -3,18 +3,32 @@
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.files import atomic
 
-COLUMNS = ["id", "rule", "value", "reason"]
-"""id of the entry or chain; the rule that dropped it; the value the rule saw; the reason in words."""
+
+class Reject(NamedTuple):
+    """One row: what was dropped, and why."""
+
+    id: str
+    """Of the entry, chain or sequence."""
+    rule: str
+    """The rule that dropped it, in a word."""
+    value: str
+    """What the rule saw."""
+    reason: str
+    """The reason in words."""
 
 
-def write_rejects(path: Path, rows: Iterable[tuple[str, str, str, str]]) -> None:
-    """Write (id, rule, value, reason) rows; an empty table has its header."""
+COLUMNS = list(Reject._fields)
+
+
+def write_rejects(path: Path, rows: Iterable[Reject]) -> None:
+    """Write the rows; an empty table has its header."""
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(COLUMNS)

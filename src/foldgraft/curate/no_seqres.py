@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foldgraft.curate.entry import Atoms, Polymer, text
-from foldgraft.curate.letters import is_amino_acid
+from foldgraft.curate.residue_names import is_amino_acid
 
 BOND = 2.5  # angstrom, C to N; a peptide bond is 1.33
 STEP = 4.5  # angstrom, CA to CA; 3.8 across a trans peptide bond, at least 5 with a residue between

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foldgraft.curate.tables import WANTED, atom_columns, integers, numbers, split_atoms
+from foldgraft.curate.atom_site import WANTED, atom_columns, integers, numbers, split_atoms
 
 TOKENS = st.text(st.sampled_from("ACN0123456789.-?+*'\""), min_size=1, max_size=6).filter(
     lambda token: token[0] not in "'\"" and token.lower() not in ("loop_",)

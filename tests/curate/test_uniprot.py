@@ -5,9 +5,9 @@ import pytest
 from Bio.PDB.parse_pdb_header import _parse_pdb_header_list
 
 from foldgraft.curate.chains import protein_chains
-from foldgraft.curate.references import completed, dbref_segments, pdb_organisms
 from foldgraft.curate.shard import read_entry
-from foldgraft.curate.supplied import with_supplied
+from foldgraft.curate.uniprot import completed, dbref_segments, pdb_organisms
+from foldgraft.curate.user_sequences import with_supplied
 from foldgraft.records.sifts import Segment
 from foldgraft.residues import ONE_TO_THREE
 

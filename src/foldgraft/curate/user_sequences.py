@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from foldgraft.curate.entry import Entry, Polymer
-from foldgraft.curate.letters import LETTERS, letter
+from foldgraft.curate.residue_names import LETTERS, letter
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.fasta import read_fasta
 from foldgraft.records.files import matches

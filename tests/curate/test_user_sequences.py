@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from foldgraft.curate.chains import protein_chains
 from foldgraft.curate.settings import CurateSettings
 from foldgraft.curate.shard import read_entry
-from foldgraft.curate.supplied import (
+from foldgraft.curate.user_sequences import (
     LEFT_OUT,
     MATCH,
     MISMATCH,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import gemmi
 import numpy as np
 
-from foldgraft.curate.categories import rows
+from foldgraft.curate.cif import rows
 from foldgraft.curate.entry import text
 from foldgraft.records.sifts import Segment
 
