@@ -65,9 +65,10 @@ def foldgraft(size: str, length: int, heads: bool) -> dict[str, float]:
     from foldgraft.models.feature_pairs import Layout, pair_index
     from foldgraft.models.head_contact import build_contact, score_pairs
     from foldgraft.models.trunk import Trunk
-    from foldgraft.models.trunk.esm2 import Architecture, Network
+    from foldgraft.models.trunk.architecture import Architecture
+    from foldgraft.models.trunk.tensors import build_network
 
-    network = Network(Architecture(*SIZES[size]), contacts=True)
+    network = build_network(Architecture(*SIZES[size]), contacts=True)
     trunk, sequence = Trunk(network, size, "", torch.device("cpu")), protein(length)
     if not heads:
         return measure(lambda: trunk.contacts(sequence))

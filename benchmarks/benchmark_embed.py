@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.esm2 import Architecture
+from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.models.trunk.windows import Window, batches
 

@@ -30,7 +30,8 @@ from foldgraft.models.head_contact import build_contact
 from foldgraft.models.head_maps import contact_map
 from foldgraft.models.heads import HEADS, build
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.embeddings import Embeddings, write_embeddings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.targets import Contacts
@@ -46,7 +47,7 @@ GOAL, BATCH, ROUNDS, LENGTH, PAIRS = 50, 64, 3, 300, 1000
 
 def random_trunk(size: str) -> Trunk:
     torch.manual_seed(0)
-    return Trunk(Network(Architecture(*SIZES[size])), size, "0" * 64, torch.device("cpu"))
+    return Trunk(build_network(Architecture(*SIZES[size])), size, "0" * 64, torch.device("cpu"))
 
 
 class Anew(Proteins):

@@ -18,7 +18,8 @@ from foldgraft.embed.settings import EmbedSettings
 from foldgraft.embed.shard import SCHEMA, choose, embed_shard
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records import index, labels
 from foldgraft.records.embeddings import KEY_BYTES, Embeddings, record_bytes, write_embeddings
 from foldgraft.records.files import read_json, sequence_sha256
@@ -31,7 +32,7 @@ from foldgraft.trunk.checkpoint import write_trunk
 @pytest.fixture(scope="module")
 def trunk():
     torch.manual_seed(0)
-    return Trunk(Network(Architecture(2, 24, 3)), "small", "f" * 64, torch.device("cpu"))
+    return Trunk(build_network(Architecture(2, 24, 3)), "small", "f" * 64, torch.device("cpu"))
 
 
 def table(path, rows):

@@ -8,7 +8,8 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.feature_pairs import BINS, SEPARATION, Coevolution, Layout, pair_index
 from foldgraft.models.head_contact import CONTACT_HEADS, build_contact, score_pairs
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 
 CPU = torch.device("cpu")
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
@@ -18,7 +19,7 @@ ALL = ("attention", "coevolution", "separation")
 @pytest.fixture(scope="module")
 def trunk():
     torch.manual_seed(0)
-    return Trunk(Network(Architecture(layers=2, width=24, heads=3)), "small", "", CPU)
+    return Trunk(build_network(Architecture(layers=2, width=24, heads=3)), "small", "", CPU)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from foldgraft.models.head_contact import build_contact
 from foldgraft.models.head_file import HeadInfo, Member, Shape, save_head
 from foldgraft.models.heads import build
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import file_sha256, write_json
 
 ARCHITECTURE = Architecture(layers=2, width=24, heads=3)
@@ -79,7 +80,7 @@ def spread(head):
 def folder(tmp_path) -> Folder:
     weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
     torch.manual_seed(0)
-    save_file(Network(ARCHITECTURE).state_dict(), weights)
+    save_file(build_network(ARCHITECTURE).state_dict(), weights)
     about = {"name": "small", "sha256": file_sha256(weights), "architecture": ARCHITECTURE.as_dict()}
     write_json(description, about)
     return Folder(tmp_path, weights, description)

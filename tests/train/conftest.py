@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.embeddings import write_embeddings
@@ -50,7 +51,7 @@ def folder(tmp_path_factory) -> Folder:
     root = tmp_path_factory.mktemp("stages")
     weights, description = root / "model.safetensors", root / "trunk.json"
     torch.manual_seed(0)
-    save_file(Network(ARCHITECTURE).state_dict(), weights)
+    save_file(build_network(ARCHITECTURE).state_dict(), weights)
     about = {"name": "small", "sha256": file_sha256(weights), "architecture": ARCHITECTURE.as_dict()}
     write_json(description, about)
     rng = np.random.default_rng(0)

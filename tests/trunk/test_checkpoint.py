@@ -9,7 +9,8 @@ import torch
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import file_sha256, read_json, write_json
 from foldgraft.trunk.checkpoint import convert, read_fair, write_trunk
 
@@ -46,10 +47,8 @@ def test_description_says_where_it_comes_from(fair_files, outputs, fair_model):
         "layers": 2,
         "width": 24,
         "heads": 4,
+        "family": "ESM-2",
         "token_dropout": True,
-        "alphabet": "ESM-1b",
-        "positions": "rotary",
-        "max_tokens": None,
         "norm_before": False,
     }
     assert about["parameters"] == sum(parameter.numel() for parameter in fair_model.parameters())
@@ -74,7 +73,7 @@ def test_own_trunks_are_taken_as_they_are(fair_files, outputs, tmp_path, form):
 
 
 def test_own_trunks_load_into_fair_esm(outputs):
-    network = Network(Architecture(2, 24, 4))
+    network = build_network(Architecture(2, 24, 4))
     write_trunk(*outputs, network, "small", {})
     model = esm.ESM2(2, 24, 4)
     missing, unexpected = model.load_state_dict(network.state_dict(), strict=False)
@@ -168,7 +167,7 @@ def test_esm_1b_and_esm_1v_compute_what_fair_esm_computes(tmp_path, outputs, nam
     real = tokens != letters.padding_idx
     assert torch.allclose(found[real], expected["representations"][2][real], atol=1e-4)
     assert torch.allclose(trunk.network.logits(found)[real], expected["logits"][real], atol=1e-4)
-    assert about["architecture"]["positions"] == "learned" and about["architecture"]["norm_before"] == norm_before
+    assert about["architecture"]["family"] == "ESM-1b" and about["architecture"]["norm_before"] == norm_before
     assert trunk.max_window == 38 and about["name"] == name
     assert about["contact_regression"] == (not name.startswith("esm1v"))
     if about["contact_regression"]:

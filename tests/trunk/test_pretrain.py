@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records import index, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json, sequence_sha256
@@ -209,8 +210,8 @@ def test_a_text_and_its_own_validation_are_learnt_from(run_files):
 
 
 def test_crops_longer_than_learned_positions_are_refused():
-    architecture = Architecture(1, 16, 2, positions="learned", max_tokens=50)
-    trunk = Trunk(Network(architecture), "old", "", CPU)
+    architecture = Architecture(1, 16, 2, family="ESM-1b", max_tokens=50)
+    trunk = Trunk(build_network(architecture), "old", "", CPU)
     settings = PretrainSettings.model_validate({"from": "x", "steps": 1, "crop_length": 49})
     with pytest.raises(FoldgraftError, match=r"crop_length: 49 is more than old reads at once; give 48 at most"):
         pretrain(repeats(5, 0), repeats(5, 1), settings, CPU, start=trunk)

@@ -7,7 +7,8 @@ import yaml
 from running import copy_checkout, planned, snakemake
 
 from foldgraft.embed.shard import SCHEMA
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records import index, labels
 from foldgraft.records.embeddings import Embeddings
 from foldgraft.records.files import sequence_sha256
@@ -32,7 +33,7 @@ class Run:
         (folder / "small.pt").touch()
         (folder / "hand.yaml").write_text(yaml.safe_dump(CONFIG))
         torch.manual_seed(0)
-        network = Network(Architecture(1, 8, 2))
+        network = build_network(Architecture(1, 8, 2))
         write_trunk(self.results / "trunk/model.safetensors", self.results / "trunk/trunk.json", network, "small", {})
         self.shards = []
 

@@ -111,7 +111,7 @@ def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
         embeddings = tensors["embed_tokens.weight"]
         tied = tensors.pop("lm_head.weight", embeddings)
         shared = torch.equal(tied, embeddings)
-        if architecture.positions == "learned":
+        if architecture.family == "ESM-1b":
             embeddings[alphabet.MASK] = 0  # in place, as fair-esm does it: the head's copy follows if it is the same
         tensors["embed_tokens.weight"] = tied
         rotary = [tensors.pop(name) for name in list(tensors) if name.endswith("rot_emb.inv_freq")]
@@ -146,7 +146,7 @@ def _esm1b(config: argparse.Namespace, tensors: dict[str, torch.Tensor]) -> dict
         "width": given["embed_dim"],
         "heads": given["attention_heads"],
         "token_dropout": bool(given.get("token_dropout", False)),
-        "positions": "learned",
+        "family": "ESM-1b",
         "max_tokens": given["max_positions"],
         "norm_before": "emb_layer_norm_before.weight" in tensors,
     }

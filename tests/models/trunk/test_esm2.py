@@ -9,8 +9,8 @@ import torch
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.esm2 import Architecture, Network
-from foldgraft.models.trunk.tensors import fill_network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network, fill_network
 
 LAYERS, WIDTH, HEADS = 3, 40, 4
 TOLERANCE = 1e-4
@@ -19,8 +19,8 @@ TOLERANCE = 1e-4
 MAX_TOKENS = 52
 ARCHITECTURES = {
     "ESM-2": Architecture(LAYERS, WIDTH, HEADS),
-    "ESM-1b": Architecture(LAYERS, WIDTH, HEADS, positions="learned", max_tokens=MAX_TOKENS, norm_before=True),
-    "ESM-1v": Architecture(LAYERS, WIDTH, HEADS, positions="learned", max_tokens=MAX_TOKENS),
+    "ESM-1b": Architecture(LAYERS, WIDTH, HEADS, family="ESM-1b", max_tokens=MAX_TOKENS, norm_before=True),
+    "ESM-1v": Architecture(LAYERS, WIDTH, HEADS, family="ESM-1b", max_tokens=MAX_TOKENS),
 }
 
 
@@ -149,7 +149,7 @@ def test_contacts_with_masks_are_those_of_fair_esm(fair, network, monkeypatch):
 @torch.no_grad()
 def test_learned_positions_are_a_hard_limit_that_windows_keep():
     torch.manual_seed(0)
-    network = Network(ARCHITECTURES["ESM-1b"]).eval()
+    network = build_network(ARCHITECTURES["ESM-1b"]).eval()
     trunk = Trunk(network, "small", "", torch.device("cpu"))
     assert trunk.max_window == MAX_TOKENS - 2
     longest, longer = "M" * (MAX_TOKENS - 2), "MKTAYIAKQR" * 6
@@ -160,10 +160,19 @@ def test_learned_positions_are_a_hard_limit_that_windows_keep():
 
 
 @pytest.mark.parametrize(
-    "given", [{"positions": "learned"}, {"max_tokens": 9}, {"positions": "sinusoidal", "max_tokens": 9}]
+    ("given", "reason"),
+    [
+        ({"family": "ESM-1b"}, "max_tokens is for ESM-1b, and must be given there"),
+        ({"max_tokens": 9}, "max_tokens is for ESM-1b"),
+        ({"family": "ESM C"}, "hidden is for ESM C, and must be given there"),
+        ({"hidden": 32}, "hidden is for ESM C"),
+        ({"family": "BERT"}, "there is no family 'BERT'; known: ESM-2, ESM-1b, ESM C"),
+        ({"width": 9}, "width 9 must be an even multiple of heads 2"),
+        ({"positions": "learned"}, "architecture cannot be read"),
+    ],
 )
-def test_positions_that_do_not_fit_together(given):
-    with pytest.raises(FoldgraftError, match=r"here: positions must be rotary, or learned with max_tokens"):
+def test_what_does_not_fit_together(given, reason):
+    with pytest.raises(FoldgraftError, match=f"here: {reason}"):
         Architecture.read({"layers": 1, "width": 8, "heads": 2, **given}, "here")
 
 
@@ -175,7 +184,7 @@ def test_sizes_that_cannot_be(given):
 
 @pytest.mark.parametrize("kind", ["ESM-2"], indirect=True)
 def test_rotary_frequencies_are_those_of_the_weights(network):
-    fresh = Network(network.architecture)
+    fresh = build_network(network.architecture)
     difference = (network.inv_freq - fresh.inv_freq).abs().max()
     assert 0 < difference < 1e-3
     assert torch.equal(fresh.inv_freq, esm.ESM2(1, WIDTH, HEADS).layers[0].self_attn.rot_emb.inv_freq)

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.attention import pair_features
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.models.trunk.windows import Window, batches, blocks, pair_numbers, windows
 from foldgraft.records.files import read_json, write_json
 from foldgraft.records.pairs import pack, triangle
@@ -24,7 +25,7 @@ SEQUENCES = st.text(alphabet=alphabet.LETTERS, min_size=1, max_size=60)
 
 def small_trunk(**options) -> Trunk:
     torch.manual_seed(0)
-    return Trunk(Network(ARCHITECTURE), "small", "", torch.device("cpu"), **options)
+    return Trunk(build_network(ARCHITECTURE), "small", "", torch.device("cpu"), **options)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def trunk():
 def files(tmp_path):
     weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
     torch.manual_seed(0)
-    save_file(Network(ARCHITECTURE).state_dict(), weights)
+    save_file(build_network(ARCHITECTURE).state_dict(), weights)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     write_json(description, {"name": "small", "sha256": sha256, "architecture": ARCHITECTURE.as_dict()})
     return weights, description
@@ -198,7 +199,7 @@ def test_load_is_frozen_and_its_hash_moves_with_any_tensor(files):
 
 def test_half_precision_files_are_read_in_float32(files):
     weights, description = files
-    save_file({name: tensor.half() for name, tensor in Network(ARCHITECTURE).state_dict().items()}, weights)
+    save_file({name: tensor.half() for name, tensor in build_network(ARCHITECTURE).state_dict().items()}, weights)
     about = read_json(description)
     write_json(description, about | {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
     trunk = Trunk.load(weights, description)
@@ -217,7 +218,7 @@ def test_reduced_precision_is_near_and_leaves_weights_attention_and_contacts_alo
 
 def test_a_file_without_rotary_frequencies_is_of_an_earlier_version(files):
     weights, description = files
-    save_file({k: v for k, v in Network(ARCHITECTURE).state_dict().items() if k != "inv_freq"}, weights)
+    save_file({k: v for k, v in build_network(ARCHITECTURE).state_dict().items() if k != "inv_freq"}, weights)
     about = read_json(description)
     write_json(description, about | {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()})
     with pytest.raises(FoldgraftError, match=r"lacks the rotary frequencies .* make it anew"):

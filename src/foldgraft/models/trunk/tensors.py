@@ -1,4 +1,4 @@
-"""Networks from tensors: each tensor has its place, and none is missing."""
+"""Networks, fresh or from tensors: each tensor has its place, and none is missing."""
 
 from pathlib import Path
 
@@ -7,7 +7,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.trunk.esm2 import ROTARY, Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.esm1b import ESM1b
+from foldgraft.models.trunk.esm2 import ESM2, ROTARY
+from foldgraft.models.trunk.esmc import ESMC
+from foldgraft.models.trunk.network import Network
+
+
+def build_network(architecture: Architecture, language: bool = True, contacts: bool = False) -> Network:
+    """A network with random weights.
+
+    Parameters
+    ----------
+    language, contacts
+        whether there is a language head and a contact regression; ESM C has no regression.
+    """
+    if architecture.family == "ESM C":
+        return ESMC(architecture, language)
+    return (ESM2 if architecture.family == "ESM-2" else ESM1b)(architecture, language, contacts)
 
 
 def read_network(weights: Path, architecture: Architecture) -> Network:
@@ -22,7 +39,7 @@ def read_network(weights: Path, architecture: Architecture) -> Network:
         state = load_file(weights)
     except (OSError, SafetensorError) as error:
         raise FoldgraftError(f"{weights}: cannot be read as safetensors ({error})") from None
-    if architecture.positions == "rotary" and ROTARY not in state:
+    if architecture.family == "ESM-2" and ROTARY not in state:
         raise FoldgraftError(
             f"{weights}: it lacks the rotary frequencies ({ROTARY}), so Foldgraft 0.1 wrote it; make it anew "
             "from the checkpoint that it came of"
@@ -46,7 +63,8 @@ def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, whe
         naming the first tensor that is missing, has no place, or is of another shape or kind.
     """
     with torch.device("meta"):
-        network = Network(architecture, contacts="contact_head.regression.weight" in state)
+        language, contacts = (any(name.startswith(head) for name in state) for head in ("lm_head.", "contact_head."))
+        network = build_network(architecture, language, contacts)
     expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in state:

@@ -12,7 +12,8 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.attention import pair_features
 from foldgraft.models.device import pick
 from foldgraft.models.trunk import alphabet
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import read_network
 from foldgraft.models.trunk.windows import Window, batches, blocks, pair_numbers, windows
 from foldgraft.records.files import file_sha256, read_json
@@ -201,7 +202,7 @@ class Trunk:
             if the trunk came without a contact regression.
         """
         if self.network.contact_head is None:
-            raise FoldgraftError(f"trunk {self.name}: it has no contact regression; fit a contact head instead")
+            raise FoldgraftError(f"trunk {self.name}: its checkpoint has no contact regression; fit a contact head")
         regression = self.network.contact_head.regression
         weights = regression.weight.float().cpu().numpy().reshape(self.layers, self.heads)
         logits = float(regression.bias) + sum(

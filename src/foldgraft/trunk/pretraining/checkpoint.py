@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.records.files import atomic
 from foldgraft.trunk.pretraining.batches import Cursor

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.esm2 import Architecture, Network
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.network import Network
+from foldgraft.models.trunk.tensors import build_network
 from foldgraft.models.trunk.trunk import AROUND
 from foldgraft.trunk.pretraining.batches import endless_batches
 from foldgraft.trunk.pretraining.checkpoint import TrainingState, read_checkpoint, write_checkpoint
@@ -108,7 +110,7 @@ def new_network(settings: PretrainSettings, frequencies: np.ndarray) -> Network:
     if not (settings.layers and settings.width and settings.heads):
         raise FoldgraftError("trunk.pretrain.from: give its weights (--start), or layers, width and heads instead")
     torch.manual_seed(settings.seed)
-    network = Network(Architecture(settings.layers, settings.width, settings.heads))
+    network = build_network(Architecture(settings.layers, settings.width, settings.heads))
     with torch.no_grad():
         network.embed_tokens.weight.normal_(std=EMBEDDING_STD)
         network.embed_tokens.weight[alphabet.PAD].zero_()

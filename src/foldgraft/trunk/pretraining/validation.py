@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from foldgraft.models.trunk import alphabet
-from foldgraft.models.trunk.esm2 import Network
+from foldgraft.models.trunk.network import Network
 from foldgraft.trunk.pretraining.batches import buckets, masked, pad, select
 from foldgraft.trunk.pretraining.corpus import Corpus
 from foldgraft.trunk.pretraining.prefetch import tensors

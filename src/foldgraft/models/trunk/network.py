@@ -1,0 +1,89 @@
+"""What every trunk's network offers, whatever its architecture."""
+
+import torch
+from torch import Tensor, nn
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import alphabet
+from foldgraft.models.trunk.architecture import Architecture
+
+
+class Network(nn.Module):
+    """A stack of transformer layers over embedded tokens, with the heads that its checkpoint has.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    layers : ModuleList
+        each maps a state (B, T, D), the turns of `rotary` and a mask to the next state; its `with_maps` gives the
+        attention maps as well.
+    lm_head : Module or None
+        the language head, from representations to scores of the tokens.
+    contact_head : ContactRegression or None
+        from attention to contacts.
+    """
+
+    architecture: Architecture
+    layers: nn.ModuleList
+    lm_head: nn.Module | None
+    contact_head: "ContactRegression | None"
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The first state, from tokens (B, T) to (B, T, D)."""
+        raise NotImplementedError
+
+    def rotary(self, length: int) -> Tensor | None:
+        """Turns of the rotary positions, complex numbers of modulus 1, in the shape that the layers take."""
+        raise NotImplementedError
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """What makes representations of the last state."""
+        raise NotImplementedError
+
+    def score(self, representations: Tensor) -> Tensor:
+        """Scores of the tokens by the language head, where there is one."""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor, padded: bool | None = None) -> Tensor:
+        """Representations of the last layer after its norm; tokens (B, T) to (B, T, D).
+
+        To be told whether any token is padding spares the wait for a GPU to say so.
+        """
+        padding = tokens == alphabet.PAD
+        mask = ~padding[:, None, None] if (padding.any() if padded is None else padded) else None  # (B, 1, 1, T)
+        rotary = self.rotary(tokens.shape[1])
+        x = self.embed(tokens)
+        for layer in self.layers:
+            x = layer(x, rotary, mask)
+        return self.normalise(x)
+
+    def logits(self, representations: Tensor) -> Tensor:
+        """Scores of the tokens from representations, (..., D) to (..., tokens).
+
+        Raises
+        ------
+        FoldgraftError
+            if the trunk came without a language head.
+        """
+        if self.lm_head is None:
+            raise FoldgraftError("the trunk has no language head: its checkpoint was saved without one")
+        return self.score(representations)
+
+
+class ContactRegression(nn.Module):
+    """The logistic regression from corrected attention maps to contacts (Rao et al. 2021); layers outermost."""
+
+    def __init__(self, maps: int):
+        super().__init__()
+        self.regression = nn.Linear(maps, 1)
+
+
+def frequencies(width: int) -> Tensor:
+    """Rotary frequencies of a head of this width, 10000^(-2 i / width) (Su et al. 2021), in float32; (width / 2,)."""
+    return 1.0 / (10000 ** (torch.arange(0, width, 2).float() / width))
+
+
+def turns(frequency: Tensor, length: int) -> Tensor:
+    """exp(i t f) of the first `length` places t and each frequency f; shape (T, frequencies)."""
+    angle = torch.outer(torch.arange(length, device=frequency.device).float(), frequency)
+    return torch.polar(torch.ones_like(angle), angle)
