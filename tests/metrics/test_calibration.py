@@ -9,6 +9,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from foldgraft.metrics.calibration import calibration, calibration_rows, reliability, score_bins
+from foldgraft.metrics.sums import total
 
 
 def made_up(bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -21,7 +22,7 @@ def made_up(bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_error_and_curve_agree_with_scikit_learn():
     label, score, bin = made_up(8)
     fraction, mean = calibration_curve(label, score, n_bins=8, strategy="quantile")
-    found = calibration(calibration_rows(label, score, bin))
+    found = calibration(total(calibration_rows(label, score, bin)))
     assert found["ece"].item() == pytest.approx(np.mean(np.abs(fraction - mean)))  # 50 rows in each bin
     assert found["brier"].item() == pytest.approx(brier_score_loss(label, score))
     points = reliability(label, score, bin)
@@ -34,18 +35,18 @@ def test_error_and_curve_agree_with_scikit_learn():
 def test_weights_are_repeated_rows():
     label, score, bin = made_up(5)
     weight = np.random.default_rng(0).integers(0, 3, len(label))
-    found = calibration(calibration_rows(label, score, bin), weight[None].astype(float))
+    found = calibration(total(calibration_rows(label, score, bin), weight[None].astype(float)))
     repeated = [np.repeat(values, weight) for values in (label, score, bin)]
-    for name, value in calibration(calibration_rows(*repeated)).items():
+    for name, value in calibration(total(calibration_rows(*repeated))).items():
         assert found[name] == pytest.approx(value)
 
 
 def test_a_fraction_predicted_exactly_is_calibrated():
     label = np.random.default_rng(5).uniform(0.3, 0.7, 200)
     bin = score_bins(label, 10)
-    exact = calibration(calibration_rows(label, label, bin))
+    exact = calibration(total(calibration_rows(label, label, bin)))
     assert (exact["brier"].item(), exact["ece"].item()) == (0, 0)
-    off = calibration(calibration_rows(label, label + 0.1, bin))
+    off = calibration(total(calibration_rows(label, label + 0.1, bin)))
     assert (off["brier"].item(), off["ece"].item()) == pytest.approx((0.01, 0.1))
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from foldgraft.metrics.classes import agreement, confusion_rows, cross_entropy
-from foldgraft.metrics.sums import by_group
+from foldgraft.metrics.sums import by_group, total
 
 pytestmark = pytest.mark.filterwarnings("ignore:A single label was found")
 
@@ -18,7 +18,7 @@ classes = st.integers(0, 3)
 def test_agrees_with_scikit_learn_on_repeated_rows(pairs, seed):
     truth, called = np.array(pairs).T
     weights = np.random.default_rng(seed).integers(0, 3, size=(3, len(truth)))
-    found = agreement(confusion_rows(truth, called, 4), weights.astype(float))
+    found = agreement(total(confusion_rows(truth, called, 4), weights.astype(float)))
     for row, weight in enumerate(weights):
         y, c = np.repeat(truth, weight), np.repeat(called, weight)
         if not len(y):
@@ -30,7 +30,7 @@ def test_agrees_with_scikit_learn_on_repeated_rows(pairs, seed):
 
 
 def test_the_mcc_of_one_predicted_class_is_zero():
-    found = agreement(confusion_rows(np.array([0, 1, 2]), np.array([1, 1, 1]), 3))
+    found = agreement(total(confusion_rows(np.array([0, 1, 2]), np.array([1, 1, 1]), 3)))
     assert found["mcc"].item() == 0
 
 

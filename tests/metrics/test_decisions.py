@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from foldgraft.metrics.decisions import best_threshold, decision_rows, decisions
+from foldgraft.metrics.sums import total
 
 pytestmark = pytest.mark.filterwarnings("ignore:A single label was found")
 
@@ -29,7 +30,7 @@ def reference(truth: np.ndarray, called: np.ndarray) -> dict[str, float]:
 def test_agrees_with_scikit_learn_on_repeated_rows(pairs, seed):
     truth, called = np.array(pairs).T
     weights = np.random.default_rng(seed).integers(0, 4, size=(3, len(truth)))
-    found = decisions(decision_rows(truth, called), weights.astype(float))
+    found = decisions(total(decision_rows(truth, called), weights.astype(float)))
     for row, weight in enumerate(weights):
         if not weight.any():
             continue
@@ -40,9 +41,9 @@ def test_agrees_with_scikit_learn_on_repeated_rows(pairs, seed):
 
 
 def test_nothing_called_positive_gives_zero_and_a_single_class_no_mcc_but_zero():
-    found = decisions(decision_rows([False, True, True], [False, False, False]))
+    found = decisions(total(decision_rows([False, True, True], [False, False, False])))
     assert [found[name].item() for name in ("precision", "f1", "mcc", "recall")] == [0, 0, 0, 0]
-    one = decisions(decision_rows([True, True], [True, False]))
+    one = decisions(total(decision_rows([True, True], [True, False])))
     assert one["mcc"].item() == 0
     assert np.isnan(one["balanced_accuracy"].item())
 

@@ -20,8 +20,8 @@ def test_rows_added_up_by_group_and_weighted_by_group_are_rows_weighted_alike(n,
 def test_means_leave_out_what_is_not_known():
     values = np.array([[1.0, np.nan], [0.0, np.nan], [0.5, 0.2]])
     weights = np.array([[1, 1, 1], [2, 0, 0]], dtype=float)
-    found = sums.means(sums.mean_rows(values), weights)
+    found = sums.means(sums.total(sums.mean_rows(values), weights))
     assert found[0].tolist() == pytest.approx([0.5, 0.2])
     assert found[1, 0] == 1.0
     assert np.isnan(found[1, 1])
-    assert sums.means(sums.mean_rows(values))[0].tolist() == pytest.approx([0.5, 0.2])
+    assert sums.means(sums.total(sums.mean_rows(values)))[0].tolist() == pytest.approx([0.5, 0.2])

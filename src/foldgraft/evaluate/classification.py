@@ -8,6 +8,7 @@ from foldgraft.metrics.calibration import calibration, calibration_rows
 from foldgraft.metrics.decisions import MIDDLE, decision_rows, decisions
 from foldgraft.metrics.ranking import pr_auc, roc_auc, spearman
 from foldgraft.metrics.regression import regression, regression_rows
+from foldgraft.metrics.sums import total
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ def solubility_metrics(scored: Scored, weights: np.ndarray) -> dict[str, np.ndar
     result = {
         "roc_auc": roc_auc(scored.truth, scored.score, weights),
         "pr_auc": pr_auc(scored.truth, scored.score, weights),
-        **decisions(decision_rows(scored.truth, scored.called), weights),
-        **calibration(calibration_rows(scored.label, scored.score, scored.bin), weights),
+        **decisions(total(decision_rows(scored.truth, scored.called), weights)),
+        **calibration(total(calibration_rows(scored.label, scored.score, scored.bin), weights)),
     }
     if scored.fractional:
         result["spearman"] = spearman(scored.label, scored.score, weights)
-        result["r2"] = regression(regression_rows(scored.label, scored.score), weights)["r2"]
+        result["r2"] = regression(total(regression_rows(scored.label, scored.score), weights))["r2"]
     return result

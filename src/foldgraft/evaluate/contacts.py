@@ -123,7 +123,7 @@ def _measure(rows: pd.DataFrame, settings: EvaluateSettings, what: str) -> tuple
     table = mean_rows(rows[METRICS].to_numpy(dtype=np.float64))
 
     def of_proteins(weights: np.ndarray) -> Metrics:
-        return dict(zip(METRICS, means(table, weights).T, strict=True))
+        return dict(zip(METRICS, means(weights @ table).T, strict=True))
 
     return evaluate(of_proteins, rows["id"].to_numpy(), settings.resamples, settings.seed, what)
 

@@ -5,6 +5,7 @@ row of weights is a bootstrap resample; without weights each row counts once, an
 (b,), NaN where it is undefined.
 
 Metrics that are functions of sums come as two functions: `<name>_rows` makes the summands of each row, shape (n, S),
-and `<name>` turns their weighted sums into metrics. Summands of rows that are always drawn together can be added up
-once (`foldgraft.metrics.sums.by_group`). Metrics that rank (`foldgraft.metrics.ranking`) need the rows themselves.
+and `<name>` makes metrics of their sums, shape (b, S): `decisions(total(decision_rows(truth, called), weights))`.
+Summands of rows that are always drawn together can be added up once (`foldgraft.metrics.sums.by_group`). Metrics that
+rank (`foldgraft.metrics.ranking`) need the rows themselves.
 """

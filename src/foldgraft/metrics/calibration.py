@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from foldgraft.metrics.sums import ratio, total
+from foldgraft.metrics.sums import ratio
 
 Array = np.ndarray
 
@@ -40,9 +40,11 @@ def calibration_rows(label: Array, score: Array, bin: Array, bins: int | None = 
     return gaps
 
 
-def calibration(rows: Array, weights: Array | None = None) -> dict[str, Array]:
-    """Brier score, and expected calibration error: the mean over bins, by weight, of |mean label - mean score|."""
-    sums = total(rows, weights)
+def calibration(sums: Array) -> dict[str, Array]:
+    """Brier score, and expected calibration error: the mean over bins, by weight, of |mean label - mean score|.
+
+    Of sums of shape (b, 2 + bins); each of shape (b,).
+    """
     return {"brier": ratio(sums[:, 1], sums[:, 0]), "ece": ratio(np.abs(sums[:, 2:]).sum(axis=1), sums[:, 0])}
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from foldgraft.metrics.sums import ratio, total
+from foldgraft.metrics.sums import ratio
 
 Array = np.ndarray
 
@@ -34,13 +34,12 @@ def confusion_rows(truth: Array, predicted: Array, classes: int, group: Array | 
     return counts.reshape(groups, classes**2).astype(np.float64)
 
 
-def agreement(rows: Array, weights: Array | None = None) -> dict[str, Array]:
-    """Accuracy, macro F1 and MCC of confusion matrices of shape (n, K * K); each of shape (b,).
+def agreement(sums: Array) -> dict[str, Array]:
+    """Accuracy, macro F1 and MCC of confusion matrices of shape (b, K * K); each of shape (b,).
 
     Macro F1 is the mean over the classes that occur in truth or prediction. MCC is that of K classes (Gorodkin 2004,
     doi 10.1016/j.compbiolchem.2004.09.006), 0 where its denominator is 0.
     """
-    sums = total(rows, weights)
     classes = round(np.sqrt(sums.shape[1]))
     table = sums.reshape(-1, classes, classes)  # (b, true, predicted)
     hit = np.diagonal(table, axis1=1, axis2=2)

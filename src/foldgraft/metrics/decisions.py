@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from foldgraft.metrics.sums import ratio, total
+from foldgraft.metrics.sums import ratio
 
 Array = np.ndarray
 
@@ -17,13 +17,13 @@ def decision_rows(truth: Array, called: Array) -> Array:
     return np.stack(cells, axis=1).astype(np.float64)
 
 
-def decisions(rows: Array, weights: Array | None = None) -> dict[str, Array]:
-    """MCC, balanced accuracy, F1, precision, recall and accuracy; each of shape (b,).
+def decisions(sums: Array) -> dict[str, Array]:
+    """MCC, balanced accuracy, F1, precision, recall and accuracy of sums of shape (b, 4); each of shape (b,).
 
     MCC is 0 where its denominator is 0. Precision is 0 where nothing is called positive. Balanced accuracy is NaN where
     there is a single class; F1, precision and recall are NaN where there are no positives.
     """
-    tp, fp, fn, tn = total(rows, weights).T
+    tp, fp, fn, tn = sums.T
     spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     some = tp + fn > 0
     recall = ratio(tp, tp + fn)

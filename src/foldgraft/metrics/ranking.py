@@ -15,9 +15,7 @@ def roc_auc(truth: Array, score: Array, weights: Array | None = None) -> Array:
 
     NaN where there is a single class.
     """
-    positive, negative = _class_weights(truth, score, weights)
-    above = positive.cumsum(axis=1) - positive / 2
-    return ratio((negative * above).sum(axis=1), positive.sum(axis=1) * negative.sum(axis=1))
+    return _roc_auc(*_class_weights(truth, score, weights))
 
 
 def pr_auc(truth: Array, score: Array, weights: Array | None = None) -> Array:
@@ -25,10 +23,13 @@ def pr_auc(truth: Array, score: Array, weights: Array | None = None) -> Array:
 
     NaN where there are no positives (scikit-learn says 0).
     """
+    return _pr_auc(*_class_weights(truth, score, weights))
+
+
+def areas(truth: Array, score: Array, weights: Array | None = None) -> dict[str, Array]:
+    """`roc_auc` and `pr_auc` of one sorting of the rows."""
     positive, negative = _class_weights(truth, score, weights)
-    true_positive = positive.cumsum(axis=1)
-    precision = ratio(true_positive, true_positive + negative.cumsum(axis=1), 0.0)
-    return ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
+    return {"roc_auc": _roc_auc(positive, negative), "pr_auc": _pr_auc(positive, negative)}
 
 
 def spearman(truth: Array, score: Array, weights: Array | None = None) -> Array:
@@ -50,6 +51,17 @@ def mean_ranks(values: Array, weights: Array | None = None) -> Array:
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     mass = np.add.reduceat(weights[:, order], starts, axis=1)  # (b, distinct values)
     return (mass.cumsum(axis=1) - (mass - 1) / 2)[:, group]
+
+
+def _roc_auc(positive: Array, negative: Array) -> Array:
+    above = positive.cumsum(axis=1) - positive / 2
+    return ratio((negative * above).sum(axis=1), positive.sum(axis=1) * negative.sum(axis=1))
+
+
+def _pr_auc(positive: Array, negative: Array) -> Array:
+    true_positive = positive.cumsum(axis=1)
+    precision = ratio(true_positive, true_positive + negative.cumsum(axis=1), 0.0)
+    return ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
 
 
 def _class_weights(truth: Array, score: Array, weights: Array | None) -> tuple[Array, Array]:

@@ -35,10 +35,9 @@ def mean_rows(values: Array) -> Array:
     return np.concatenate([np.where(defined, values, 0.0), defined], axis=1).astype(np.float64)
 
 
-def means(rows: Array, weights: Array | None = None) -> Array:
-    """Weighted means of the columns given to `mean_rows`; shape (b, S), NaN where nothing counts."""
-    sums, counts = np.split(total(rows, weights), 2, axis=1)
-    return ratio(sums, counts)
+def means(sums: Array) -> Array:
+    """Means of the columns given to `mean_rows`, of sums of shape (b, 2 * S); NaN where nothing counts."""
+    return ratio(*np.split(sums, 2, axis=1))
 
 
 def ratio(top: Array, bottom: Array, otherwise: float = np.nan) -> Array:
