@@ -32,7 +32,8 @@ from foldgraft.models.heads import HEADS, build
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
-from foldgraft.records.embeddings import Embeddings, write_embeddings
+from foldgraft.records.embedding_shards import write_embeddings
+from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.targets import Contacts
 from foldgraft.residues import AMINO_ACIDS
@@ -67,7 +68,7 @@ class Anew(Proteins):
 def epoch_seconds(proteins: Proteins, head: str, rows: np.ndarray) -> float:
     """Seconds of one epoch over these proteins, training steps included."""
     torch.manual_seed(0)
-    network = build(head, proteins.embeddings.residue(proteins.names[0]).shape[1], 64, 0.3)
+    network = build(head, proteins.embeddings.width, 64, 0.3)
     batches = loader(proteins, rows, BATCH, torch.Generator().manual_seed(0))
     plan = Plan("bce", Optimizer(), epochs=1, patience=1, gradient_clip=1.0, monitor="loss")
     start = time.perf_counter()
@@ -89,8 +90,9 @@ def training(options: argparse.Namespace, folder: Path) -> None:
         f"{len(table)} proteins, {residues.sum()} residues, {options.size} trunk; an epoch through the trunk is that of"
     )
     print(f"{len(sample)} proteins, {residues[sample].sum()} residues, times {scale:.1f}; batches of {BATCH}, one core")
-    values = trunk.embed(table["sequence"].tolist())
-    write_embeddings(folder / "e", zip(table["sequence_sha256"], values, strict=True), trunk.width, trunk.sha256)
+    values = trunk.embed_layers(table["sequence"].tolist(), [trunk.layers])
+    contents = Contents(trunk.sha256, trunk.layers, trunk.width, (trunk.layers,))
+    write_embeddings(folder / "e", zip(table["sequence_sha256"], values, strict=True), contents)
     cache = Embeddings([folder / "e"])
     everything = np.arange(len(table))
     for head in ("linear", "mlp", "light_attention"):
@@ -103,7 +105,7 @@ def training(options: argparse.Namespace, folder: Path) -> None:
         print(f"{ratio:.0f} ({'met' if ratio >= GOAL else 'MISSED'})")
     few = table["sequence"].head(20).tolist()
     exact = np.concatenate(list(trunk.embed(few))).astype(np.float64)
-    error = np.concatenate([cache.residue(sequence_sha256(text)) for text in few]) - exact
+    error = np.concatenate([cache.residues(sequence_sha256(text))[:, 0] for text in few]) - exact
     print(
         f"float16 on disk: largest error {np.abs(error).max():.1e} where values reach {np.abs(exact).max():.1f};",
         end=" ",

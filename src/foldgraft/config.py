@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -124,6 +124,17 @@ class Config(Settings):
     def predicting(self) -> list[str]:
         """Names of the experiments that predict for new sequences."""
         return list(self.predict.experiments) or self.of_task("solubility")
+
+    def residue_layers(self, kind: Literal["labels", "structures"]) -> list[str]:
+        """Layers whose residue embeddings an experiment on labelled proteins, or on structures, reads.
+
+        They are named as `foldgraft embed shard --residues` takes them; no residue embedding is kept that nobody reads.
+        """
+        if kind == "labels":
+            solubility = (self.experiments[name] for name in self.of_task("solubility"))
+            return ["last"] if any(experiment.head == "light_attention" for experiment in solubility) else []
+        contacts = (self.experiments[name] for name in self.of_task("contact"))
+        return ["last"] if any("embedding" in experiment.features for experiment in contacts) else []
 
     def of_task(self, task: str) -> list[str]:
         """Names of the experiments of a task, in the order given."""

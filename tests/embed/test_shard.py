@@ -15,13 +15,14 @@ from safetensors.numpy import load_file
 from foldgraft.embed.command import shard as command
 from foldgraft.embed.repeats import REPEATS, elsewhere, write_repeats
 from foldgraft.embed.settings import EmbedSettings
-from foldgraft.embed.shard import SCHEMA, choose, embed_shard
+from foldgraft.embed.shard import SCHEMA, Outputs, choose, embed_shard, layer_numbers
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records import index, labels
-from foldgraft.records.embeddings import KEY_BYTES, Embeddings, record_bytes, write_embeddings
+from foldgraft.records.embedding_shards import KEY_BYTES, record_bytes, write_embeddings
+from foldgraft.records.embeddings import Contents, Embedded, Embeddings
 from foldgraft.records.files import read_json, sequence_sha256
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import write_frame
@@ -41,22 +42,48 @@ def table(path, rows):
     return path
 
 
+def outputs(folder, name="e"):
+    return Outputs(folder / name, folder / "r.csv")
+
+
 def test_every_sequence_once_in_order_of_its_digest(trunk, tmp_path):
     rows = [("a", "MKTAYIAK"), ("b", "ACD"), ("c", "MKTAYIAK"), ("d", "G" * 40)]
-    embed_shard(table(tmp_path / "t.parquet", rows), set(), trunk, tmp_path / "e", tmp_path / "r.csv", EmbedSettings())
+    embed_shard(table(tmp_path / "t.parquet", rows), set(), trunk, [1, 2], outputs(tmp_path))
     found = Embeddings([tmp_path / "e"])
     assert list(found) == sorted({sequence_sha256(sequence) for _, sequence in rows})
     assert found.trunk == trunk.sha256 and read_rejects(tmp_path / "r.csv").empty
+    assert (found.layers, found.depth, found.width) == ((1, 2), 2, 24)
     for _, sequence in rows:
-        (exact,) = trunk.embed([sequence])
-        np.testing.assert_allclose(found.residue(sequence_sha256(sequence)), exact, atol=2e-3)
-        np.testing.assert_allclose(found.pooled(sequence_sha256(sequence)), exact.mean(axis=0), atol=2e-3)
+        (exact,) = trunk.embed_layers([sequence], [1, 2])
+        np.testing.assert_allclose(found.residues(sequence_sha256(sequence)), exact.residues, atol=2e-3)
+        pooled = found.pooled([sequence_sha256(sequence)])[0]
+        np.testing.assert_allclose(pooled, exact.residues.mean(axis=0), atol=2e-3)
+
+
+def test_without_a_layer_asked_for_the_means_alone_are_kept(trunk, tmp_path):
+    path = table(tmp_path / "t.parquet", [("a", "MKTAYIAK"), ("b", "ACD" * 30)])
+    for layers, name in (([], "pooled"), ([2], "both")):
+        embed_shard(path, set(), trunk, layers, outputs(tmp_path, name))
+    pooled, both = Embeddings([tmp_path / "pooled"]), Embeddings([tmp_path / "both"])
+    assert pooled.layers == () and pooled.residues(sequence_sha256("MKTAYIAK")).shape == (8, 0, 24)
+    np.testing.assert_array_equal(pooled.pooled(list(pooled)), both.pooled(list(both)))
+    assert (tmp_path / "both").stat().st_size - (tmp_path / "pooled").stat().st_size >= (8 + 90) * 24 * 2
+    with pytest.raises(FoldgraftError, match=r"both: made with another trunk, or of other layers"):
+        Embeddings([tmp_path / "pooled", tmp_path / "both"])
+
+
+def test_layers_by_name():
+    assert layer_numbers(["last", "2"], 6) == [2, 6] and layer_numbers(["all", "3"], 4) == [1, 2, 3, 4]
+    assert layer_numbers([], 6) == []
+    for word in ("7", "0", "-1", "first"):
+        with pytest.raises(FoldgraftError, match=f"has the layers 1 to 6; give one, last, or all, not '{word}'"):
+            layer_numbers([word], 6)
 
 
 def test_unreadable_sequences_are_rejected_by_id(trunk, tmp_path, capsys):
     rows = [("good", "MKT"), ("stop", "MK*"), ("empty", ""), ("long", "A" * 31), ("jay", "MJJK"), ("rare", "MKUOBZX")]
     settings = EmbedSettings(max_length=30)
-    embed_shard(table(tmp_path / "t.parquet", rows), set(), trunk, tmp_path / "e", tmp_path / "r.csv", settings)
+    embed_shard(table(tmp_path / "t.parquet", rows), set(), trunk, [2], outputs(tmp_path), settings)
     rejects = read_rejects(tmp_path / "r.csv")
     assert dict(zip(rejects["id"], rejects["rule"], strict=True)) == {
         "stop": "illegal_letter", "empty": "empty", "long": "too_long", "jay": "illegal_letter",
@@ -67,9 +94,9 @@ def test_unreadable_sequences_are_rejected_by_id(trunk, tmp_path, capsys):
 
 def test_a_shard_may_be_rejected_whole(trunk, tmp_path):
     path = table(tmp_path / "t.parquet", [("a", "*")])
-    embed_shard(path, set(), trunk, tmp_path / "e", tmp_path / "r.csv", EmbedSettings())
+    embed_shard(path, set(), trunk, [2], outputs(tmp_path))
     assert len(Embeddings([tmp_path / "e"])) == 0
-    assert load_file(tmp_path / "e")["residue"].shape == (0, 24)
+    assert load_file(tmp_path / "e")["residue"].shape == (0, 1, 24)
 
 
 def test_two_sequences_under_one_digest(tmp_path):
@@ -90,32 +117,42 @@ def test_command_takes_any_table_with_the_columns(trunk_files, tmp_path):
     path = table(tmp_path / "t-00000.parquet", [("a", "MKTAYIAK" * 10), ("b", "MKV")])
     repeats = pd.DataFrame([["t-00000", sequence_sha256("MKV")]], columns=REPEATS.names)
     write_frame(tmp_path / "repeats.parquet", repeats, REPEATS)
-    command(*trunk_files, path, tmp_path / "repeats.parquet", tmp_path / "e", tmp_path / "r.csv", EmbedSettings())
+    command(*trunk_files, path, tmp_path / "repeats.parquet", tmp_path / "e", tmp_path / "r.csv", ["last"])
     (expected,) = Trunk.load(*trunk_files).embed(["MKTAYIAK" * 10])
     found = Embeddings([tmp_path / "e"])
     assert list(found) == [sequence_sha256("MKTAYIAK" * 10)]
-    np.testing.assert_allclose(found.residue(sequence_sha256("MKTAYIAK" * 10)), expected, atol=2e-3)
+    np.testing.assert_allclose(found.residues(sequence_sha256("MKTAYIAK" * 10))[:, 0], expected, atol=2e-3)
 
 
 def test_half_precision_keeps_to_the_error_that_the_records_state(trunk, tmp_path):
     rng = np.random.default_rng(4)
     sequences = ["".join(rng.choice(list(AMINO_ACIDS), length)) for length in (30, 200, 90)]
     path = table(tmp_path / "t.parquet", [(str(number), text) for number, text in enumerate(sequences)])
-    embed_shard(path, set(), trunk, tmp_path / "e", tmp_path / "r.csv", EmbedSettings())
+    embed_shard(path, set(), trunk, [1, 2], outputs(tmp_path))
     read = Embeddings([tmp_path / "e"])
     by_name = sorted(sequences, key=sequence_sha256)  # the order in which the shard embeds them: batches alike
-    exact = np.concatenate(list(trunk.embed(by_name))).astype(np.float64)
-    found = np.concatenate([read.residue(sequence_sha256(text)) for text in by_name]).astype(np.float64)
-    error = np.abs(found - exact)
-    assert (error <= np.maximum(2.0**-11 * np.abs(exact), 2.0**-25)).all()
-    assert 0 < np.sqrt((error**2).mean() / (exact**2).mean()) < 3e-4
+    exact = list(trunk.embed_layers(by_name, [1, 2]))
+    residues = np.concatenate([read.residues(sequence_sha256(text)) for text in by_name])
+    pairs = (
+        (residues, np.concatenate([one.residues for one in exact])),
+        (read.pooled([sequence_sha256(text) for text in by_name]), np.stack([one.pooled for one in exact])),
+    )
+    for found, wanted in pairs:
+        assert found.dtype == np.float32 and found.shape == wanted.shape
+        error = np.abs(found.astype(np.float64) - wanted)
+        assert (error <= np.maximum(2.0**-11 * np.abs(wanted), 2.0**-25)).all()
+        assert 0 < np.sqrt((error**2).mean() / (wanted.astype(np.float64) ** 2).mean()) < 3e-4
 
 
 def test_a_value_beyond_half_precision_is_no_infinity(tmp_path):
     with pytest.raises(FoldgraftError, match="70000, beyond half precision"):
-        write_embeddings(tmp_path / "e", [("s", np.full((2, 3), 7e4, np.float32))], 3, "t")
+        one = Embedded(np.ones((1, 3), np.float32), np.full((2, 1, 3), 7e4, np.float32))
+        write_embeddings(tmp_path / "e", [("s", one)], Contents("t", 1, 3, (1,)))
     assert list(tmp_path.iterdir()) == []
 
+
+OF_TWO = Contents("f" * 64, 2, 24, (2,))
+"""What the shards of the small trunk hold."""
 
 KILLED = """
 import sys, time
@@ -123,17 +160,17 @@ from pathlib import Path
 from foldgraft.embed import command
 from foldgraft.models.trunk import Trunk
 
-embed, calls = Trunk.embed, []
+embed, calls = Trunk.embed_layers, []
 
-def slow(self, sequences):  # the third block never ends
+def slow(self, *given):  # the third block never ends
     calls.append(None)
-    for number, values in enumerate(embed(self, sequences)):
+    for number, values in enumerate(embed(self, *given)):
         if len(calls) == 3 and number == 1:
             print("in the third block", flush=True)
             time.sleep(3600)
         yield values
 
-Trunk.embed = slow
+Trunk.embed_layers = slow
 command.app(sys.argv[1:])
 """
 
@@ -148,7 +185,7 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_in_the_same_bytes(trunk_file
 
     def words(out):
         given = {**files, "embeddings": out, "settings": '{"batch_tokens": 128}'}
-        return ["shard", *(f"--{name}={value}" for name, value in given.items())]
+        return ["shard", "--residues=last", *(f"--{name}={value}" for name, value in given.items())]
 
     def run():
         command = [sys.executable, "-m", "foldgraft", "embed", *words(tmp_path / "killed")]
@@ -159,14 +196,14 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_in_the_same_bytes(trunk_file
     part = tmp_path / ".killed.part"
     job = subprocess.Popen([sys.executable, "-c", KILLED, *words(tmp_path / "killed")], stdout=subprocess.PIPE)
     lengths = [len(text) for _, text in sorted(rows, key=lambda row: sequence_sha256(row[1]))]
-    first_two = KEY_BYTES + 2 * 16 * 128 * record_bytes(0, 24)  # at least: a block has as many residues
+    first_two = KEY_BYTES + 2 * 16 * 128 * 24 * 2  # at least: a block has as many residues
     assert job.stdout.readline() == b"in the third block\n"
     os.kill(job.pid, signal.SIGKILL)
     assert job.wait() == -signal.SIGKILL
     job.stdout.close()
     assert not (tmp_path / "killed").exists()
     kept = part.stat().st_size
-    assert first_two <= kept < KEY_BYTES + sum(record_bytes(length, 24) for length in lengths)
+    assert first_two <= kept < KEY_BYTES + sum(record_bytes(length, OF_TWO) for length in lengths)
     with part.open("ab") as handle:
         handle.write(b"half a record")
     went_on = run()
@@ -178,10 +215,10 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_in_the_same_bytes(trunk_file
 
 def test_what_another_trunk_left_is_not_taken_over(trunk, tmp_path, capsys):
     path = table(tmp_path / "t.parquet", [("a", "MKTAYIAK")])
-    (tmp_path / ".e.part").write_bytes(bytes(KEY_BYTES) + bytes(9 * record_bytes(8, trunk.width)))
-    embed_shard(path, set(), trunk, tmp_path / "e", tmp_path / "r.csv", EmbedSettings())
+    (tmp_path / ".e.part").write_bytes(bytes(KEY_BYTES) + bytes(9 * record_bytes(8, OF_TWO)))
+    embed_shard(path, set(), trunk, [2], outputs(tmp_path))
     assert "earlier attempt" not in capsys.readouterr().err
-    assert Embeddings([tmp_path / "e"]).residue(sequence_sha256("MKTAYIAK")).any()
+    assert Embeddings([tmp_path / "e"]).residues(sequence_sha256("MKTAYIAK")).any()
 
 
 def test_memory_does_not_grow_with_the_shard(trunk, tmp_path):
@@ -191,7 +228,7 @@ def test_memory_does_not_grow_with_the_shard(trunk, tmp_path):
         sequences = [f"{'ACDEFGHIKLMNPQRSTVWY' * 6}{number:05d}".translate(LETTERS) for number in range(count * 9)]
         path = table(tmp_path / f"{count}.parquet", [(str(n), text) for n, text in enumerate(sequences)])
         tracemalloc.start()
-        embed_shard(path, set(), trunk, tmp_path / f"{count}.e", tmp_path / "r.csv", EmbedSettings(batch_tokens=64))
+        embed_shard(path, set(), trunk, [2], outputs(tmp_path, f"{count}.e"), EmbedSettings(batch_tokens=64))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
@@ -242,9 +279,15 @@ def test_a_sequence_belongs_to_the_first_shard_that_holds_it_labels_first(tmp_pa
 def test_file_is_written_as_it_comes(tmp_path):
     """The writer takes one sequence at a time, and what it writes is safetensors."""
     generator = np.random.default_rng(0)
-    values = {f"{number:064d}": generator.normal(size=(length, 5)) for number, length in enumerate((3, 1, 7))}
-    write_embeddings(tmp_path / "e", iter(values.items()), 5, "t")
+    values = {
+        f"{number:064d}": Embedded(generator.normal(size=(3, 5)), generator.normal(size=(length, 2, 5)))
+        for number, length in enumerate((3, 1, 7))
+    }
+    write_embeddings(tmp_path / "e", iter(values.items()), Contents("t", 3, 5, (1, 3)))
     tensors = load_file(tmp_path / "e")
     assert tensors["offsets"].tolist() == [0, 3, 4, 11]
-    np.testing.assert_array_equal(tensors["residue"], np.concatenate(list(values.values())).astype(np.float16))
+    residues = np.concatenate([one.residues for one in values.values()])
+    np.testing.assert_array_equal(tensors["residue"], residues.astype(np.float16))
+    pooled = np.stack([one.pooled for one in values.values()])
+    np.testing.assert_array_equal(tensors["pooled"], pooled.astype(np.float16))
     assert list(tmp_path.iterdir()) == [tmp_path / "e"]

@@ -12,7 +12,8 @@ from foldgraft.models.head_file import load_head
 from foldgraft.models.heads import HEADS
 from foldgraft.predict.command import app
 from foldgraft.predict.contacts import SCHEMA
-from foldgraft.records.embeddings import Embeddings, write_embeddings
+from foldgraft.records.embedding_shards import write_embeddings
+from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.pairs import unpack
 from foldgraft.records.rejects import read_rejects
@@ -44,11 +45,13 @@ def test_predictions_are_those_from_cached_embeddings(folder, name, precision):
     trunk.precision = getattr(torch, precision)
     names = [sequence_sha256(sequence) for sequence in SEQUENCES.values()]
     cache = folder.path / "cache.safetensors"
-    write_embeddings(cache, zip(names, trunk.embed(list(SEQUENCES.values())), strict=True), trunk.width, trunk.sha256)
+    contents = Contents(trunk.sha256, trunk.layers, trunk.width, (trunk.layers,))
+    embedded = trunk.embed_layers(list(SEQUENCES.values()), [trunk.layers])
+    write_embeddings(cache, zip(names, embedded, strict=True), contents)
     cached, trained = Embeddings([cache]), load_head(head)
     read = {
-        "pooled": cached.pooled,
-        "residue": cached.residue,
+        "pooled": lambda name: cached.pooled([name])[0, -1],
+        "residue": lambda name: cached.residues(name)[:, -1],
         "letters": lambda name: letters(list(SEQUENCES.values())[names.index(name)]),
     }[HEADS[name].reads]
     found = table(folder, [head], precision=precision).set_index("id")

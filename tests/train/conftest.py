@@ -14,7 +14,8 @@ from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
-from foldgraft.records.embeddings import write_embeddings
+from foldgraft.records.embedding_shards import write_embeddings
+from foldgraft.records.embeddings import Contents
 from foldgraft.records.files import file_sha256, sequence_sha256, write_json
 from foldgraft.records.pairs import triangle
 from foldgraft.records.split import SPLIT
@@ -134,5 +135,6 @@ def write_chains(root: Path, number: int, shard: list[Targets], rng: np.random.G
 def embed(path: Path, trunk: Trunk, sequences) -> Path:
     sequences = list(sequences)
     names = [sequence_sha256(sequence) for sequence in sequences]
-    write_embeddings(path, zip(names, trunk.embed(sequences), strict=True), trunk.width, trunk.sha256)
+    contents = Contents(trunk.sha256, trunk.layers, trunk.width, (trunk.layers,))
+    write_embeddings(path, zip(names, trunk.embed_layers(sequences, [trunk.layers]), strict=True), contents)
     return path

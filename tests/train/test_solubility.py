@@ -1,6 +1,7 @@
 """A whole solubility experiment, from cached embeddings to its files."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def test_cross_validation_tests_every_protein_once_with_the_member_that_never_sa
         read_table(folder.split, folder.labels, Embeddings(folder.embeddings)),
     )
     for _, protein in table.iloc[::17].iterrows():
-        pooled = cached.pooled(protein["sequence_sha256"]).astype(np.float32)[None]
+        pooled = cached.pooled([protein["sequence_sha256"]])[:, -1]
         for rows, fold in ((test, protein["fold"]), (valid, (protein["fold"] - 1) % 5)):
             assert rows.loc[protein["id"], "score"] == pytest.approx(probability(trained, fold, pooled), abs=1e-5)
 
@@ -161,7 +162,7 @@ def test_proteins_without_embedding_are_left_out(folder, capsys):
 
 def test_embeddings_of_another_trunk_are_refused(folder, tmp_path):
     cached = Embeddings(folder.embeddings)
-    cached.trunk = "0" * 64
+    cached.contents = replace(cached.contents, trunk="0" * 64)
     table = read_table(folder.split, folder.labels, cached)
     with pytest.raises(FoldgraftError, match="rerun the embed stage"):
         train("trial", SolubilityExperiment(), table, cached, folder.trunk(), outputs(tmp_path))

@@ -55,3 +55,19 @@ def test_alignments_alone_need_no_sequences(folder):
     counts = plan(folder, {**STRUCTURES, "msa": {"alignments": {"files": ["*.a3m"]}}}, "msa")
     assert counts["msa_search"] == counts["msa_database"] == counts["msa_coevolution"] == 1
     assert "fetch_sequences" not in counts
+
+
+def test_residue_embeddings_are_kept_of_the_kind_whose_residues_an_experiment_reads(folder):
+    contacts = {"task": "contact", "head": "pair", "features": ["separation", "embedding"]}
+    given = {**STRUCTURES, **LABELS, "experiments": {"s": {"task": "solubility", "head": "mlp"}, "c": contacts}}
+    (folder / "given.yaml").write_text(yaml.safe_dump({"run": "r", "data": str(folder), **given}))
+    words = ("--dry-run", "--printshellcmds", "train", "--configfile", str(folder / "given.yaml"))
+    done = snakemake(folder, *words, snakefile=ROOT / "Snakefile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls = [" ".join(text.split("\n\n")[0].split()) for text in done.stdout.split("foldgraft embed shard")[1:]]
+    of = {
+        kind: next(call for call in calls if f"/embed/{kind}-00000.safetensors" in call) for kind in ("labels", "files")
+    }
+    assert "--residues" not in of["labels"] and "--residues last" in of["files"]
+    trained = " ".join(done.stdout.partition("foldgraft train contact")[2].split())
+    assert "--embeddings results/r/embed/files-00000.safetensors" in trained and "embed/labels" not in trained

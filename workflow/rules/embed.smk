@@ -3,13 +3,15 @@ Embed: every unique sequence of the run once through the frozen trunk.
 
 in   trunk/model.safetensors, trunk/trunk.json
      fetch/labels/<shard>.parquet, curate/chains/<shard>.parquet and curate/index.parquet
-out  embed/<shard>.safetensors         residue embeddings and their means (schema: foldgraft.records.embeddings)
+out  embed/<shard>.safetensors         of each sequence the pooled embeddings of every layer, and the residue embeddings
+                                       of the layers that an experiment reads (schema: foldgraft.records.embeddings)
      embed/rejects/<shard>.csv         id, rule, value, reason
      embed/repeats/<kind>.parquet      which sequences of a shard an earlier one embeds; <kind> is labels or structures
      embed/repeats/<kind>.json         for each shard a digest of its ids, its sequences, and which it leaves out
 
 A sequence belongs to the first shard that holds it. Labels come first: solubility heads then read the shards of labels
-alone. Structures are embedded only if an experiment has the feature `embedding`, or on demand: `snakemake embed`.
+alone. Where experiments read the residues of other layers of structures than of labels, each kind is embedded by
+itself. Structures are embedded only if an experiment has the feature `embedding`, or on demand: `snakemake embed`.
 """
 
 import json
@@ -19,6 +21,14 @@ from functools import cache
 def kind_of(shard):
     """What a shard holds."""
     return "labels" if shard.startswith("labels-") else "structures"
+
+
+SHARED = CONFIG.residue_layers("labels") == CONFIG.residue_layers("structures")
+
+
+def earlier(kind):
+    """Shards of labels whose embeddings serve this kind."""
+    return LABEL_SHARDS if kind == "labels" or SHARED else []
 
 
 def tables(kind):
@@ -52,7 +62,7 @@ def when_compared(wildcards):
 
 def embedded(kind):
     """Files that together hold the embeddings of all sequences of a kind."""
-    shards = LABEL_SHARDS + (STRUCTURE_SHARDS if kind == "structures" else [])
+    shards = earlier(kind) + (STRUCTURE_SHARDS if kind == "structures" else [])
     return expand("<results>/embed/{shard}.safetensors", shard=shards)
 
 
@@ -75,7 +85,7 @@ def digest_of(wildcards):
 # checkpoint, so that Snakemake looks at it once it is made. Before that a plan counts all shards.
 checkpoint embed_repeats:
     input:
-        labels=tables("labels"),
+        labels=lambda wildcards: expand("<results>/fetch/labels/{shard}.parquet", shard=earlier(wildcards.kind)),
         index=lambda wildcards: tables("structures") if wildcards.kind == "structures" else [],
         code=code("embed"),
     output:
@@ -131,6 +141,7 @@ rule embed_shard:
         gpu=1,
     params:
         settings=settings("embed"),
+        residues=lambda wildcards: flags("--residues", CONFIG.residue_layers(kind_of(wildcards.shard))),
         digest=digest_of,
     shell:
         """
@@ -141,6 +152,7 @@ rule embed_shard:
             --repeats {input.repeats:q} \
             --embeddings {output.embeddings:q} \
             --rejects {output.rejects:q} \
+            {params.residues:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """

@@ -8,7 +8,7 @@ import typer
 
 from foldgraft.embed.repeats import elsewhere, write_repeats
 from foldgraft.embed.settings import EmbedSettings
-from foldgraft.embed.shard import embed_shard
+from foldgraft.embed.shard import Outputs, embed_shard, layer_numbers
 from foldgraft.models.trunk import Trunk
 from foldgraft.settings import option
 
@@ -39,9 +39,13 @@ def shard(
     repeats: Annotated[Path, typer.Option(help="Which sequences of a shard an earlier one embeds.")],
     embeddings: Annotated[Path, typer.Option(help="Embeddings to write, safetensors.")],
     rejects: Annotated[Path, typer.Option(help="Table of what cannot be embedded to write, CSV.")],
+    residues: Annotated[
+        list[str] | None, typer.Option(help="Keep the residue embeddings of this layer (1, 2, ..., last, all); repeat.")
+    ] = None,
     settings: Annotated[EmbedSettings, option(EmbedSettings)] = EmbedSettings(),
 ) -> None:
-    """Embed the unique sequences of one shard, pooled and per residue."""
+    """Embed the unique sequences of one shard: pooled, of every layer, and per residue, of the layers named."""
     precision = getattr(torch, settings.precision)
     loaded = Trunk.load(trunk, description, batch_tokens=settings.batch_tokens, precision=precision)
-    embed_shard(sequences, elsewhere(repeats, sequences.stem), loaded, embeddings, rejects, settings)
+    layers, outputs = layer_numbers(residues or [], loaded.layers), Outputs(embeddings, rejects)
+    embed_shard(sequences, elsewhere(repeats, sequences.stem), loaded, layers, outputs, settings)

@@ -1,184 +1,142 @@
 """Embeddings of a shard: `embed/<shard>.safetensors`, one entry per unique sequence.
 
-    offsets   (N + 1,) int64   sequence n is residue[offsets[n]:offsets[n + 1]]
-    residue   (R, D) float16   all residues of all sequences, one sequence after the other; R = sum of lengths
-    pooled    (N, D) float16   mean over the residues, taken in float32
+    offsets    (N + 1,) int64      sequence n is residue[offsets[n]:offsets[n + 1]]
+    residue    (R, K, D) float16   residue embeddings of the K layers asked for, one sequence after the other; R =
+                                   sum of lengths, K = 0 if no layer was asked for
+    pooled     (N, L, D) float16   of every layer the mean over the residues, taken in float32
+    checksums  (1 + 2 N,) uint32   CRC-32 of the header, offsets and other checksums; of each row of pooled; of the
+                                   residue embeddings of each sequence
 
-The metadata holds `sequences` (JSON list of the N sequence_sha256) and `trunk` (sha256 of the trunk's weights).
+The metadata holds `sequences` (JSON list of the N sequence_sha256), `trunk` (sha256 of the trunk's weights) and
+`layers` (JSON list of the K layers of `residue`). Layers are counted from 1 to L, the trunk's transformer layers; the
+embeddings of tokens before the first are not among them. **Layer L is taken after the final norm**: it is fair-esm's
+`representations[L]` and transformers' `last_hidden_state`. Layers 1 to L - 1 are what the next layer reads, unnormed.
+
+Reading::
+
+    embeddings = Embeddings(paths)               # several shards of one trunk
+    embeddings.depth, embeddings.width           # L, D
+    embeddings.layers                            # of the residue embeddings, such as (6,) or ()
+    embeddings.pooled(names)                     # float32 (N, L, D); names are sequence_sha256
+    embeddings.pooled(names, layers=[6])         # float32 (N, 1, D)
+    embeddings.residues(name)                    # float32 (length, K, D)
 
 Rounding to half precision moves a value by at most 2^-11 of itself (0.05 %), or by 2^-25 if it is below 2^-14; over
-the embeddings of proteins the error has a root mean square of 0.02 % of theirs (benchmarks/benchmark_train.py).
+the embeddings of proteins the error has a root mean square of 0.02 % of theirs (tests/embed/test_shard.py).
 """
 
-import hashlib
 import json
 import os
-from bisect import bisect_right
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import accumulate
-from math import prod
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import atomic
 
-ITEM_BYTES = {"I64": 8, "F16": 2}
-SHARD = {"offsets": "I64", "residue": "F16", "pooled": "F16"}
-KEY_BYTES = 32
+KINDS = {"offsets": "I64", "residue": "F16", "pooled": "F16", "checksums": "U32"}
+"""The tensors in the order of the file, and their kind."""
+ITEM_BYTES = {"I64": 8, "F16": 2, "U32": 4}
 OPEN_FILES = 64
 
-
-def write_embeddings(path: Path, entries: Iterable[tuple[str, np.ndarray]], width: int, trunk: str) -> None:
-    """Write (sequence_sha256, residue embeddings of shape (L, D)) entries of one shard, as they come.
-
-    They wait on disk until all are there, since the file states first how many they are; in memory are the names.
-
-    Raises
-    ------
-    FoldgraftError
-        if a value is beyond half precision, 65,504.
-    """
-    names, lengths = [], []
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=path.parent) as spool:
-        for name, values in entries:
-            names.append(name)
-            lengths.append(len(values))
-            spool.write(record(name, values))
-        spool.seek(0)
-        assemble(path, names, lengths, spool, width, trunk)
+PLACE = np.dtype(
+    [
+        ("shard", "i4"),
+        ("length", "i4"),
+        ("pooled", "i8"),
+        ("residue", "i8"),
+        ("pooled_crc", "u4"),
+        ("residue_crc", "u4"),
+    ]
+)
+"""Where the vectors of a sequence are: its shard, its residues, the bytes of the file at which the two begin; and their
+checksums."""
 
 
-def record(name: str, values: np.ndarray) -> bytes:
-    """One sequence on its way into a shard: the mean over its residues, then the residues, in half precision.
+class Embedded(NamedTuple):
+    """What a trunk says of a sequence, in float32."""
 
-    Pooling is done here, in float32, so that pooled and residue embeddings cannot disagree.
-    """
-    whole = np.vstack([values.astype(np.float32).mean(axis=0, keepdims=True), values])
-    with np.errstate(over="ignore"):  # told below
-        half = whole.astype(np.float16)
-    if not np.isfinite(half).all():
-        raise FoldgraftError(f"sequence {name}: its embedding reaches {np.abs(whole).max():g}, beyond half precision")
-    return half.tobytes()
+    pooled: np.ndarray
+    """shape (L, D): of every layer the mean over the residues"""
+    residues: np.ndarray
+    """shape (length, K, D): of the layers asked for"""
 
 
-def record_bytes(length: int, width: int) -> int:
-    """Size of a record."""
-    return (1 + length) * width * ITEM_BYTES["F16"]
+@dataclass(frozen=True)
+class Contents:
+    """What all entries of a shard have in common.
 
-
-@contextmanager
-def unfinished(path: Path, key: str, sizes: Sequence[int]) -> Iterator[tuple[IO[bytes], int]]:
-    """The records of a shard as far as an earlier attempt came, in a file beside it that goes when the block ends well.
-
-    Parameters
+    Attributes
     ----------
-    path
-        of the shard.
-    key
-        whatever decides about the records; those of an attempt with another key are not taken over.
-    sizes
-        bytes of each batch of records. A batch that an earlier attempt did not finish is dropped.
-
-    Yields
-    ------
-    the file, to append the other batches to, then to be read from `KEY_BYTES` on; and how many batches it holds.
+    trunk
+        sha256 of its weights.
+    depth, width
+        layers of the trunk, L, and the width of its representations, D.
+    layers
+        of the residue embeddings, from 1 to L.
     """
-    part = path.with_name(f".{path.name}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.touch()
-    digest = hashlib.sha256(key.encode()).digest()
-    with part.open("r+b") as handle:
-        if handle.read(KEY_BYTES) != digest:
-            handle.truncate(0)
-            handle.seek(0)
-            handle.write(digest)
-        ends = list(accumulate(sizes, initial=KEY_BYTES))
-        done = bisect_right(ends, handle.seek(0, os.SEEK_END)) - 1
-        handle.truncate(ends[done])
-        handle.seek(ends[done])
-        yield handle, done
-    part.unlink()
 
-
-def assemble(
-    path: Path, names: Sequence[str], lengths: Sequence[int], spool: IO[bytes], width: int, trunk: str
-) -> None:
-    """Write a shard from the records that the spool holds from where it stands."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    shapes = {"offsets": offsets.shape, "residue": (int(offsets[-1]), width), "pooled": (len(names), width)}
-    pooled = []
-    with atomic(path) as temporary, temporary.open("wb") as handle:
-        handle.write(_header(shapes, {"sequences": json.dumps(names), "trunk": trunk}))
-        handle.write(offsets.tobytes())
-        for length in lengths:
-            pooled.append(spool.read(record_bytes(0, width)))
-            handle.write(spool.read(record_bytes(length - 1, width)))
-        handle.writelines(pooled)
-
-
-def _header(shapes: dict[str, tuple[int, ...]], metadata: dict[str, str]) -> bytes:
-    """The beginning of a safetensors file whose tensors follow in this order."""
-    header: dict[str, object] = {"__metadata__": metadata}
-    start = 0
-    for name, shape in shapes.items():
-        stop = start + prod(shape) * ITEM_BYTES[SHARD[name]]
-        header[name] = {"dtype": SHARD[name], "shape": list(shape), "data_offsets": [start, stop]}
-        start = stop
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
-
-
-PLACE = np.dtype([("shard", "i4"), ("length", "i4"), ("pooled", "i8"), ("residue", "i8")])
-"""Where the vectors of a sequence are: its shard, its residues, the bytes of the file at which the two begin."""
+    trunk: str
+    depth: int
+    width: int
+    layers: tuple[int, ...] = ()
 
 
 class Embeddings:
     """Random access to the embeddings of several shards; vectors are read from disk as they are asked for.
 
-    In memory are 88 bytes per sequence, which say where its vectors are; at most `OPEN_FILES` shards are open. Of a
-    sequence that several shards hold the first counts.
-
-    Attributes
-    ----------
-    trunk
-        sha256 of the weights that all shards were made with; None without shards.
+    In memory are about 100 bytes per sequence, which say where its vectors are; at most `OPEN_FILES` shards are open.
+    Of a sequence that several shards hold the first counts. Vectors are checked when they are first read.
 
     Raises
     ------
     FoldgraftError
-        if a shard is broken, or made with another trunk than those before it.
+        if a shard is broken, or made with another trunk or of other layers than those before it; when vectors are
+        asked for, if they are not those that were written.
     """
 
     def __init__(self, paths: Iterable[Path]):
         self._paths = [Path(path) for path in paths]
         self._open: OrderedDict[int, IO[bytes]] = OrderedDict()
-        self._width, self.trunk = 0, None
+        self.contents: Contents | None = None
         found, places = [np.empty(0, dtype="S64")], [np.empty(0, dtype=PLACE)]
         for shard, path in enumerate(self._paths):
-            try:
-                header, base = _read_header(path)
-                names, trunk = json.loads(header["__metadata__"]["sequences"]), header["__metadata__"]["trunk"]
-                width, where = _places(path, header, base)
-                if len(names) != len(where):
-                    raise ValueError("it has not one name per sequence")
-            except (OSError, LookupError, TypeError, ValueError) as error:
-                raise FoldgraftError(f"{path}: cannot be read as embeddings ({error})") from None
-            if self.trunk not in (None, trunk):
-                raise FoldgraftError(f"{path}: made with another trunk than those before it; rerun the embed stage")
-            self.trunk, self._width = trunk, width
+            names, where, contents = _read_places(path)
+            if self.contents not in (None, contents):
+                raise FoldgraftError(
+                    f"{path}: made with another trunk, or of other layers, than those before it; rerun the embed stage"
+                )
+            self.contents = contents
             where["shard"] = shard
             found.append(np.array(names, dtype="S64"))
             places.append(where)
         self._names, first = np.unique(np.concatenate(found), return_index=True)
         self._places = np.concatenate(places)[first]
+        self._checked = {kind: np.zeros(len(self._names), dtype=bool) for kind in ("pooled", "residue")}
+
+    @property
+    def trunk(self) -> str | None:
+        """sha256 of the weights that all shards were made with; None without shards."""
+        return self.contents.trunk if self.contents else None
+
+    @property
+    def depth(self) -> int:
+        """Layers of the pooled embeddings, L: all of the trunk."""
+        return self.contents.depth if self.contents else 0
+
+    @property
+    def width(self) -> int:
+        """Width of a representation, D."""
+        return self.contents.width if self.contents else 0
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers of the residue embeddings, from 1 to L."""
+        return self.contents.layers if self.contents else ()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -194,26 +152,50 @@ class Embeddings:
         row = int(np.searchsorted(self._names, key))
         return row if row < len(self._names) and self._names[row] == key else None
 
-    def pooled(self, name: str) -> np.ndarray:
-        """Mean-pooled embedding of the sequence with this sha256; shape (D,), float16."""
-        return self._vectors(name, "pooled")[0]
+    def pooled(self, names: Sequence[str], layers: Sequence[int] | None = None) -> np.ndarray:
+        """Means over the residues of sequences.
 
-    def residue(self, name: str) -> np.ndarray:
-        """Residue embeddings of the sequence with this sha256; shape (L, D), float16."""
-        return self._vectors(name, "residue")
+        Parameters
+        ----------
+        names
+            their sequence_sha256.
+        layers
+            some of 1 to L; all by default.
 
-    def _vectors(self, name: str, kind: str) -> np.ndarray:
+        Returns
+        -------
+        shape (N, L, D), or (N, len(layers), D), float32.
+        """
+        chosen = np.arange(self.depth) if layers is None else np.array(layers, dtype=int) - 1
+        if not all(0 <= layer < self.depth for layer in chosen):
+            raise ValueError(f"layers are counted from 1 to {self.depth}, not {layers}")
+        found = np.empty((len(names), len(chosen), self.width), dtype=np.float32)
+        for row, name in zip(found, names, strict=True):
+            row[:] = self._vectors(name, "pooled", (self.depth, self.width))[chosen]
+        return found
+
+    def residues(self, name: str) -> np.ndarray:
+        """Residue embeddings of the sequence with this sequence_sha256; shape (length, K, D), float32."""
+        return self._vectors(name, "residue", (-1, len(self.layers), self.width)).astype(np.float32)
+
+    def _vectors(self, name: str, kind: str, shape: tuple[int, ...]) -> np.ndarray:
         row = self._row(name)
         if row is None:
             raise KeyError(name)
         place = self._places[row]
-        rows = 1 if kind == "pooled" else int(place["length"])
-        size = rows * self._width * ITEM_BYTES["F16"]
+        length = int(place["length"])
+        shape = (length, *shape[1:]) if kind == "residue" else shape
+        size = int(np.prod(shape)) * ITEM_BYTES["F16"]
         handle = self._file(int(place["shard"]))
         data = os.pread(handle.fileno(), size, int(place[kind]))  # leaves no position behind, so workers may share it
-        if len(data) != size:
-            raise FoldgraftError(f"{handle.name}: was changed while it was read; rerun the embed stage")
-        return np.frombuffer(data, dtype=np.float16).reshape(rows, self._width)
+        known = self._checked[kind][row]
+        if len(data) != size or not (known or zlib.crc32(data) == place[f"{kind}_crc"]):
+            raise FoldgraftError(
+                f"{handle.name}: the embedding of sequence {name} is not what was written; delete the file and "
+                "rerun the embed stage"
+            )
+        self._checked[kind][row] = True
+        return np.frombuffer(data, dtype=np.float16).reshape(shape)
 
     def _file(self, shard: int) -> IO[bytes]:
         handle = self._open.pop(shard, None) or self._paths[shard].open("rb", buffering=0)
@@ -227,26 +209,59 @@ class Embeddings:
         return self.__dict__ | {"_open": OrderedDict()}
 
 
-def _read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """The header of a safetensors file, and the byte at which its tensors begin."""
+def _read_places(path: Path) -> tuple[list[str], np.ndarray, Contents]:
+    """The names of a shard's sequences, the `PLACE` of each, and what they have in common."""
+    try:
+        header, raw = _read_header(path)
+        about = header["__metadata__"]
+        names, layers = json.loads(about["sequences"]), tuple(json.loads(about["layers"]))
+        _, depth, width = header["pooled"]["shape"]
+        contents = Contents(about["trunk"], depth, width, layers)
+        where = _places(path, header, raw, contents)
+        if len(names) != len(where):
+            raise ValueError("it has not one name per sequence")
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        problem = "it lacks a part" if isinstance(error, LookupError) else error
+        raise FoldgraftError(
+            f"{path}: cannot be read as embeddings ({problem}); delete it and rerun the embed stage"
+        ) from None
+    return names, where, contents
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], bytes]:
+    """The header of a safetensors file, and all bytes before its tensors."""
     with path.open("rb") as handle:
-        size = int.from_bytes(handle.read(8), "little")
-        if size > path.stat().st_size:
+        start = handle.read(8)
+        size = int.from_bytes(start, "little")
+        if len(start) < 8 or size > path.stat().st_size:
             raise ValueError("it is no safetensors file")
-        return json.loads(handle.read(size)), 8 + size
+        text = handle.read(size)
+        return json.loads(text), start + text
 
 
-def _places(path: Path, header: dict[str, Any], base: int) -> tuple[int, np.ndarray]:
-    """Width of the vectors, and the `PLACE` of each sequence of a shard."""
-    starts, stops = ({name: base + header[name]["data_offsets"][end] for name in SHARD} for end in (0, 1))
-    if max(stops.values()) != path.stat().st_size or any(header[name]["dtype"] != kind for name, kind in SHARD.items()):
+def _places(path: Path, header: dict[str, Any], raw: bytes, contents: Contents) -> np.ndarray:
+    """The `PLACE` of each sequence of a shard."""
+    starts, stops = ({name: len(raw) + header[name]["data_offsets"][end] for name in KINDS} for end in (0, 1))
+    if max(stops.values()) != path.stat().st_size or any(header[name]["dtype"] != kind for name, kind in KINDS.items()):
         raise ValueError("it was cut short, or its tensors are of another kind")
-    width = header["pooled"]["shape"][1]
-    offsets = np.fromfile(path, dtype="<i8", count=header["offsets"]["shape"][0], offset=starts["offsets"])
-    if offsets[0] != 0 or offsets[-1] != header["residue"]["shape"][0] or (np.diff(offsets) < 0).any():
+    offsets, checksums = (
+        np.fromfile(path, dtype=kind, count=(stops[name] - starts[name]) // kind.itemsize, offset=starts[name])
+        for name, kind in (("offsets", np.dtype("<i8")), ("checksums", np.dtype("<u4")))
+    )
+    residues = [offsets[-1], len(contents.layers), contents.width]
+    if header["residue"]["shape"] != residues or (np.diff(offsets) < 0).any():
         raise ValueError("its offsets do not divide the residues")
+    if len(checksums) != 2 * len(offsets) - 1 or checksums[0] != checksum(raw, offsets, checksums[1:]):
+        raise ValueError("its checksum is wrong: bytes of it were changed")
+    row = contents.width * ITEM_BYTES["F16"]
     where = np.empty(len(offsets) - 1, dtype=PLACE)
     where["length"] = np.diff(offsets)
-    where["pooled"] = starts["pooled"] + np.arange(len(where)) * width * ITEM_BYTES["F16"]
-    where["residue"] = starts["residue"] + offsets[:-1] * width * ITEM_BYTES["F16"]
-    return width, where
+    where["pooled"] = starts["pooled"] + np.arange(len(where)) * row * contents.depth
+    where["residue"] = starts["residue"] + offsets[:-1] * row * len(contents.layers)
+    where["pooled_crc"], where["residue_crc"] = np.split(checksums[1:], 2)
+    return where
+
+
+def checksum(header: bytes, offsets: np.ndarray, checksums: np.ndarray) -> int:
+    """The first checksum of a file, over what is not vectors."""
+    return zlib.crc32(header + offsets.astype("<i8").tobytes() + checksums.astype("<u4").tobytes())

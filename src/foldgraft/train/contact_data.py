@@ -247,7 +247,7 @@ def residues(embeddings: Embeddings | None, chain: Contacts) -> np.ndarray:
     """Residue embeddings of a chain, shape (L, D); D = 0 without embeddings."""
     if embeddings is None:
         return np.zeros((len(chain.sequence), 0), dtype=np.float16)
-    return embeddings.residue(chain.sequence_sha256)
+    return embeddings.residues(chain.sequence_sha256)[:, -1].astype(np.float16)
 
 
 class Pairs(Dataset[Batch]):

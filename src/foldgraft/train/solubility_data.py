@@ -70,8 +70,9 @@ class Proteins(Dataset[Batch]):
         """What a head reads of the protein in this row."""
         if self.reads == "letters":
             return letters(self.sequences[row])
-        read = self.embeddings.pooled if self.reads == "pooled" else self.embeddings.residue
-        return read(self.names[row])
+        if self.reads == "pooled":
+            return self.embeddings.pooled([self.names[row]], [self.embeddings.depth])[0, 0]
+        return self.embeddings.residues(self.names[row])[:, -1]
 
     def __getitem__(self, rows: list[int]) -> Batch:
         labels = torch.from_numpy(self.labels[rows])

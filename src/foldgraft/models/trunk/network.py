@@ -1,5 +1,7 @@
 """What every trunk's network offers, whatever its architecture."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -45,17 +47,31 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def forward(self, tokens: Tensor, padded: bool | None = None) -> Tensor:
-        """Representations of the last layer after its norm; tokens (B, T) to (B, T, D).
+        """Representations of the last layer after its norm; tokens (B, T) to (B, T, D)."""
+        *_, last = self.states(tokens, padded)
+        return last
 
-        To be told whether any token is padding spares the wait for a GPU to say so.
+    def states(self, tokens: Tensor, padded: bool | None = None) -> Iterator[Tensor]:
+        """Representations of every layer, one after the other, of the last after its norm.
+
+        Parameters
+        ----------
+        tokens
+            shape (B, T).
+        padded
+            whether any token is padding; to be told spares the wait for a GPU to say so.
+
+        Yields
+        ------
+        shape (B, T, D).
         """
         padding = tokens == alphabet.PAD
         mask = ~padding[:, None, None] if (padding.any() if padded is None else padded) else None  # (B, 1, 1, T)
         rotary = self.rotary(tokens.shape[1])
         x = self.embed(tokens)
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers, start=1):
             x = layer(x, rotary, mask)
-        return self.normalise(x)
+            yield x if number < len(self.layers) else self.normalise(x)
 
     def logits(self, representations: Tensor) -> Tensor:
         """Scores of the tokens from representations, (..., D) to (..., tokens).

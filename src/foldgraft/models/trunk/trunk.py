@@ -15,14 +15,14 @@ from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import read_network
-from foldgraft.models.trunk.windows import Window, batches, blocks, pair_numbers, windows
+from foldgraft.models.trunk.windows import Window, batches, block_residues, blocks, pair_numbers, windows
+from foldgraft.records.embeddings import Embedded
 from foldgraft.records.files import file_sha256, read_json
 from foldgraft.records.pairs import triangle
 
 MAX_WINDOW = 1022
 AROUND = 2  # tokens around a sequence
 BATCH_TOKENS = 4096
-BATCHES_AT_ONCE = 16
 
 
 class Trunk:
@@ -102,51 +102,82 @@ class Trunk:
         return cls(network, name, sha256, device, max_window, batch_tokens, precision)
 
     def embed(self, sequences: Sequence[str]) -> Iterator[np.ndarray]:
-        """Representations of the last layer, without those of the tokens around the sequence.
+        """Representations of the last layer, as `embed_layers` gives them; shape (length, D), float32, each."""
+        return (found.residues[:, 0] for found in self.embed_layers(sequences, [self.layers]))
+
+    def embed_layers(self, sequences: Sequence[str], layers: Sequence[int] = ()) -> Iterator[Embedded]:
+        """Means over the residues of every layer, and the representations of some, without the tokens around the
+        sequence.
 
         Parameters
         ----------
         sequences
             letters of the alphabet; see `foldgraft.models.trunk.alphabet.illegal`.
+        layers
+            whose residues are wanted, from 1 to L; layer L is taken after the final norm.
 
         Yields
         ------
-        float32 array of shape (L, D) for each sequence, in the order given. A sequence longer than the window is
-        read in overlapping windows and what overlaps is averaged; how many were is logged at the end. With whom a
-        sequence shares a batch changes its values in float32 by less than 1e-5 of the largest.
+        of each sequence, in the order given. A sequence longer than the window is read in overlapping windows and what
+        overlaps is averaged; how many were is logged at the end. With whom a sequence shares a batch changes its values
+        in float32 by less than 1e-5 of the largest.
 
         Raises
         ------
         FoldgraftError
-            for a letter that the alphabet has not.
+            for a letter that the alphabet has not, or a layer that the trunk has not.
         """
+        if wrong := [layer for layer in layers if not 1 <= layer <= self.layers]:
+            raise FoldgraftError(f"trunk {self.name}: it has the layers 1 to {self.layers}, not {wrong[0]}")
         long = pieces = 0
-        for block in blocks(sequences, BATCHES_AT_ONCE * self.batch_tokens):
+        for block in blocks(sequences, block_residues(self.batch_tokens, len(layers))):
             cut = [windows(len(sequence), self.max_window) for sequence in block]
             long += sum(len(spans) > 1 for spans in cut)
             pieces += sum(len(spans) for spans in cut if len(spans) > 1)
-            yield from self._embed_block(block, cut)
+            yield from self._embed_block(block, cut, layers)
         if long:
             print(f"embed: {long} sequences > {self.max_window} residues read in {pieces} windows", file=sys.stderr)
 
-    def _embed_block(self, block: list[str], cut: list[list[tuple[int, int]]]) -> list[np.ndarray]:
+    def _embed_block(
+        self, block: list[str], cut: list[list[tuple[int, int]]], layers: Sequence[int]
+    ) -> Iterator[Embedded]:
         tokens = [alphabet.encode(sequence) for sequence in block]
-        found = [np.zeros((len(sequence), self.width), dtype=np.float32) for sequence in block]
+        shares = [1 / _cover(len(sequence), spans) for sequence, spans in zip(block, cut, strict=True)]
+        pooled = np.zeros((len(block), self.layers, self.width), dtype=np.float32)
+        residues = [np.zeros((len(text), len(layers), self.width), dtype=np.float32) for text in block]
         pieces = [Window(number, *span) for number, spans in enumerate(cut) for span in spans]
         for batch in batches(pieces, self.batch_tokens):
-            values = self._represent([tokens[piece.sequence][piece.start : piece.stop] for piece in batch])
-            for piece, rows in zip(batch, values, strict=True):
-                found[piece.sequence][piece.start : piece.stop] += rows[1 : 1 + piece.length]
-        for values, spans in zip(found, cut, strict=True):
-            if len(spans) > 1:
-                values /= _cover(len(values), spans)[:, None]
-        return found
+            texts = [tokens[piece.sequence][piece.start : piece.stop] for piece in batch]
+            share = [shares[piece.sequence][piece.start : piece.stop] for piece in batch]
+            sums, kept = self._represent(texts, share, layers)
+            for number, piece in enumerate(batch):
+                pooled[piece.sequence] += sums[number] / max(1, len(block[piece.sequence]))
+                for place, values in enumerate(kept):
+                    rows = values[number, 1 : 1 + piece.length]
+                    if len(cut[piece.sequence]) > 1:
+                        rows = rows * share[number][:, None]
+                    residues[piece.sequence][piece.start : piece.stop, place] += rows
+        return map(Embedded, pooled, residues)
 
     @torch.no_grad()
-    def _represent(self, sequences: list[np.ndarray]) -> np.ndarray:
+    def _represent(
+        self, texts: list[np.ndarray], shares: list[np.ndarray], layers: Sequence[int]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Sums over the residues, each times its share, of every layer, (B, L, D); and some layers, (B, T, D) each."""
+        tokens = self._batch(texts)
+        weights = torch.zeros(tokens.shape)
+        for row, share in zip(weights, shares, strict=True):
+            row[1 : 1 + len(share)] = torch.from_numpy(share)
+        weights = weights.to(self.device)[:, None]  # (B, 1, T)
+        sums, kept = [], {}
         # autocast rather than converted weights, so that the tensors whose digest is taken stay those of the file
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            return self.network(self._batch(sequences)).float().cpu().numpy()  # (B, T, D)
+            for layer, state in enumerate(self.network.states(tokens), start=1):
+                with torch.autocast(self.device.type, enabled=False):
+                    sums.append(torch.bmm(weights, state.float())[:, 0])
+                if layer in layers:
+                    kept[layer] = state.float().cpu().numpy()
+        return torch.stack(sums, dim=1).cpu().numpy(), [kept[layer] for layer in layers]
 
     def _batch(self, sequences: list[np.ndarray]) -> torch.Tensor:
         tokens = np.full((len(sequences), 2 + max(map(len, sequences))), alphabet.PAD, dtype=np.int64)

@@ -8,6 +8,8 @@ import numpy as np
 
 from foldgraft.records.pairs import triangle
 
+BATCHES_AT_ONCE = 16
+
 
 class Window(NamedTuple):
     """Residues start to stop (exclusive) of the sequence with this number."""
@@ -29,6 +31,11 @@ def windows(length: int, longest: int) -> list[tuple[int, int]]:
     count = 1 + ceil(max(0, length - longest) / max(1, longest // 2))
     starts = np.linspace(0, max(0, length - longest), count).round().astype(int)
     return [(int(start), min(length, int(start) + longest)) for start in starts]
+
+
+def block_residues(batch_tokens: int, layers: int) -> int:
+    """Residues whose sequences are sorted by length together: fewer, the more layers of them are held in memory."""
+    return batch_tokens * max(1, BATCHES_AT_ONCE // max(1, layers))
 
 
 def blocks(sequences: Iterable[str], residues: int) -> Iterator[list[str]]:
