@@ -202,6 +202,16 @@ def section(config: Config, name: str, **parts: Any) -> str:
     return TypeAdapter(type(value)).dump_json(value, **parts).decode()
 
 
+def closing(config: Config) -> Iterator[str]:
+    """What a user should see when a run has ended well: what became of the alignments that they gave."""
+    account = config.results / "msa/given.csv"
+    if config.msa.alignments.files and account.exists():
+        from foldgraft.records.given import read_given, summary  # it imports pandas, which planning does without
+
+        yield from summary(read_given(account))
+        yield f"the whole account is {account}"
+
+
 def reasons(logs: Iterable[str]) -> Iterator[str]:
     """Why jobs failed, for the end of what Snakemake says: the last lines of the log of each, which hold the reason.
 

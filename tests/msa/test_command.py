@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from foldgraft.errors import FoldgraftError
 from foldgraft.msa.a3m import INSERTION, parse_a3m
 from foldgraft.msa.command import app
-from foldgraft.msa.settings import AlignmentFiles, CoevolutionSettings, MsaSettings
+from foldgraft.msa.settings import CoevolutionSettings, MsaSettings
 from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json
@@ -69,23 +69,6 @@ def test_rows_and_their_number_are_bounded(run, family):
     assert alignments["a"]["depth"] == 1
 
 
-def test_a_fitting_alignment_replaces_the_search(run, family, tmp_path, capsys):
-    ancestor, _ = family
-    middle = ancestor[10:20]
-    (tmp_path / "fits.a3m").write_text(f">q\n{middle}\n>other/1-10\nW{middle[1:]}\n>inserted\n{middle[:9]}ggg-\n")
-    (tmp_path / "unfit.a3m").write_text(">q\nWWWWWWWWWW\n")
-    settings = MsaSettings(alignments=AlignmentFiles(files=["*.a3m"]))
-    alignments, coevolution = run({"a": ancestor, "other": "K" * 40}, settings)
-    assert alignments["a"]["source"] == "fits.a3m" and alignments["other"]["source"] == "search"
-    rows = parse_a3m(alignments["a"]["a3m"])
-    assert [row.name for row in rows] == ["query", "other_1-10", "inserted"]
-    assert [row.text for row in rows[1:]] == [
-        "-" * 10 + "W" + middle[1:] + "-" * 130,
-        "-" * 10 + middle[:9] + "ggg-" + "-" * 130,
-    ]
-    assert any(coevolution["a"]["scores"])
-
-
 def test_too_long_an_alignment_is_not_scored(run, family):
     _, coevolution = run({"a": family[0]}, MsaSettings(coevolution=CoevolutionSettings(max_length=100)))
     assert not any(coevolution["a"]["scores"])
@@ -118,16 +101,3 @@ def test_a_missing_database_is_named(tmp_path, write_chains):
             "--alignments",
             tmp_path / "a",
         )
-
-
-def test_a_run_without_sequences_has_its_own_alignments_only(tmp_path, write_chains):
-    (tmp_path / "one.a3m").write_text(">q\nACDEFGHIKLMNPQRST\n>h\nACDEFGHIKLMNPQRSV\n")
-    database = tmp_path / "db" / "sequences"
-    call("database", "--database", database, "--done", tmp_path / "done.json")
-    assert read_json(tmp_path / "done.json")["sequences"] is None
-    chains = write_chains({"a": "ACDEFGHIKLMNPQRST", "b": "W" * 30})
-    settings = MsaSettings(alignments=AlignmentFiles(files=["*.a3m"])).model_dump_json()
-    inputs = ("--chains", chains, "--database", database, "--data", tmp_path, "--settings", settings)
-    call("search", *inputs, "--alignments", tmp_path / "a.parquet")
-    found = {row["id"]: (row["depth"], row["source"]) for row in read_rows(tmp_path / "a.parquet", ALIGNMENTS)}
-    assert found == {"a": (2, "one.a3m"), "b": (1, "search")}

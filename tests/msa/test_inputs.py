@@ -1,9 +1,9 @@
-"""Alignments that the user brings along: found, checked, fitted."""
+"""Alignments that the user brings along: found, and checked before any job."""
 
 import pytest
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.inputs import check, find, fit
+from foldgraft.msa.inputs import HEAD, check, find
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 
 
@@ -21,28 +21,18 @@ def settings(*files, queries=()):
     return AlignmentFiles(files=list(files), queries=list(queries))
 
 
-def test_queries_come_from_the_same_folder_or_the_first_row(data):
+def test_a_query_may_stand_in_a_file_of_the_same_folder(data):
     found = find(settings("*/*.fasta", "*.a3m", queries=["*/query.fa"]), data)
-    assert [(str(item.path.relative_to(data)), item.query) for item in found] == [
-        ("one/family.fasta", "ACDEF"),
-        ("own.a3m", "WWACDEFWW"),
-        ("two/family.fasta", "CDE"),
-    ]
-    assert [row.text for row in found[0].rows()] == ["GGGgGG", "ACDEF"]
+    assert [(item.name, item.guide) for item in found] == [
+        ("one/family.fasta", "ACD-EF"), ("own.a3m", None), ("two/family.fasta", "CDE")
+    ]  # fmt: skip
+    ((_, alignment),) = found[0].read()
+    assert [row.text for row in alignment.rows] == ["GGGGGG", "ACD-EF"]
+    assert [row.text for row in alignment.candidates] == ["ACD-EF"]
 
 
 def test_query_files_are_no_alignments_even_if_both_patterns_match_them(data):
     assert len(find(settings("*/*.f*", queries=["*/query.fa"]), data)) == 2
-
-
-def test_the_longest_fitting_query_wins(data):
-    found = find(settings("*/*.fasta", queries=["*/query.fa"]), data)
-    item, start = fit("MMACDEFMM", found)
-    assert (item.query, start) == ("ACDEF", 2)
-    item, start = fit("MMXCDEFMM", found)
-    assert (item.query, start) == ("CDE", 3)
-    assert fit("MMXXDEFMM", found) is None
-    assert fit("MM", []) is None
 
 
 @pytest.mark.parametrize(
@@ -61,8 +51,7 @@ def test_patterns_that_cannot_be_meant_are_named(data, given, message):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(">a\nACD\n>b\nACDE\n", "4 columns"), (">a\n---\n>b\nACD\n", "gaps"), ("hello", "does not begin")],
+    ("content", "message"), [(">a\n---\n>b\n", "no usable row"), ("hello", "unknown"), ("", "is empty")]
 )
 def test_a_broken_alignment_stops_before_any_job(tmp_path, content, message):
     (tmp_path / "bad.fasta").write_text(content)
@@ -71,9 +60,19 @@ def test_a_broken_alignment_stops_before_any_job(tmp_path, content, message):
     assert "bad.fasta" in str(error.value) and "\n" not in str(error.value)
 
 
+def test_rows_of_different_length_are_no_error(tmp_path):
+    (tmp_path / "odd.fasta").write_text(">a\nACD\n>b\nACDE\n>c\nACW\n")
+    check(MsaSettings(alignments=settings("*.fasta")), tmp_path)
+
+
+def test_a_large_file_is_known_by_its_beginning(tmp_path):
+    (tmp_path / "large.a3m").write_text(">a\nACDEF\n" * (HEAD // 8) + "\0{broken")
+    check(MsaSettings(alignments=settings("*.a3m")), tmp_path)
+
+
 def test_a_query_that_does_not_fit_its_columns_is_named(data):
     (data / "one" / "query.fa").write_text(">q\nACDEF\n")
-    with pytest.raises(FoldgraftError, match="6 columns where the query has 5"):
+    with pytest.raises(FoldgraftError, match="6 columns where its query has 5"):
         check(MsaSettings(alignments=settings("one/*.fasta", queries=["one/query.fa"])), data)
     (data / "one" / "query.fa").write_text(">q\nACD-EF\n>r\nACD-EF\n")
     with pytest.raises(FoldgraftError, match="one row"):

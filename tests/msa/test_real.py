@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from foldgraft.geometry import CONTACT_CUTOFF, distances
-from foldgraft.msa.a3m import build, encode
+from foldgraft.msa.a3m import encode, onto_chain
 from foldgraft.msa.coevolution import scores
+from foldgraft.msa.filters import build
 from foldgraft.msa.inputs import find
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.msa.weights import weights
@@ -42,13 +43,17 @@ def test_contacts_of_the_pfam_domains_are_found(real_data):
     settings = MsaSettings()
     figures = []
     for item in given:
-        start = sequences[item.path.parent.name].index(item.query)
+        query = item.guide.replace("-", "")
+        start = sequences[item.path.parent.name].index(query)
+        ((_, given_rows),) = item.read()
         # The domain alone: L is the number of residues that the alignment has a column for.
-        alignment = build(item.query, 0, item.query, item.rows(), settings.min_coverage, settings.max_sequences)
+        columns = np.flatnonzero([letter != "-" for letter in item.guide])
+        rows = onto_chain(given_rows.rows, columns)
+        alignment, _ = build(query, rows, np.ones(len(query), bool), settings)
         codes = encode(alignment)
         score = scores(codes, weights(codes, settings.coevolution.identity), settings.coevolution.pseudocount)
         (structure,) = item.path.parent.glob("*.pdb.gz")
-        points = beta_carbons(structure)[start : start + len(item.query)]
+        points = beta_carbons(structure)[start : start + len(query)]
         figures.append([precision(score, points, len(score) // share) for share in (5, 2, 1)])
     fifth, half, whole = np.mean(figures, axis=0)
     print(f"\npfam40: P@L/5 {fifth:.3f}, P@L/2 {half:.3f}, P@L {whole:.3f}")

@@ -16,6 +16,7 @@ def folder(tmp_path):
     for number in range(4):
         (folder / f"e{number}.cif").write_text("data_e\n")
     (folder / "l.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
+    (folder / "s.fasta").write_text(">a\nMKV\n")
     (folder / "a.a3m").write_text(">a\nMKV\n>b\nMRV\n")
     return folder
 
@@ -53,7 +54,9 @@ def test_prediction_embeds_with_the_precision_of_the_run(folder):
 
 def test_alignments_alone_need_no_sequences(folder):
     counts = plan(folder, {**STRUCTURES, "msa": {"alignments": {"files": ["*.a3m"]}}}, "msa")
-    assert counts["msa_search"] == counts["msa_database"] == counts["msa_coevolution"] == 1
+    assert counts["msa_given"] == counts["msa_database"] == 1
+    assert counts["msa_search"] == counts["msa_coevolution"] == 1
+    assert "msa_given" not in plan(folder, {**STRUCTURES, "sequences": {"files": ["s.fasta"]}}, "msa")
     assert "fetch_sequences" not in counts
 
 

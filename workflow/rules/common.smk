@@ -5,6 +5,7 @@ Common: what every rule file uses. Reads and checks the configuration, and says 
 import json
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent.parent
@@ -88,6 +89,12 @@ def experiment_settings(wildcards):
 def synth_inputs(name):
     """The synthetic proteome's file or folder of that name, where a run has one."""
     return [f"<results>/synth/{name}"] if SYNTH else []
+
+
+@cache
+def shard_digests(path, time):
+    """Digests by shard, read once for all jobs of a plan; `time` is when the file was written."""
+    return json.loads(path.read_text())
 
 
 def flags(option, paths):

@@ -14,9 +14,6 @@ alone. Where experiments read the residues of other layers of structures than of
 itself. Structures are embedded only if an experiment has the feature `embedding`, or on demand: `snakemake embed`.
 """
 
-import json
-from functools import cache
-
 
 def kind_of(shard):
     """What a shard holds."""
@@ -66,18 +63,12 @@ def embedded(kind):
     return expand("<results>/embed/{shard}.safetensors", shard=shards)
 
 
-@cache
-def digests(path, time):
-    """The digests by shard; read once for all jobs of a plan."""
-    return json.loads(path.read_text())
-
-
 def digest_of(wildcards):
     """The digest of the shard; empty where it is not known."""
     table = Path(repeats_of(wildcards))
     path = table.with_suffix(".json")
     known = table.exists() and path.exists()
-    return digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if known else ""
+    return shard_digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if known else ""
 
 
 # Whatever changes anywhere makes the repeats anew; but embedding is dear, so only a shard whose digest changes is to be

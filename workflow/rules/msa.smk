@@ -3,11 +3,63 @@ Msa: every chain is aligned with its homologs, and pairs of residues are scored 
 
 in   fetch/sequences.fasta.gz             the sequences that are searched, if the run has any
      curate/chains/<shard>.parquet        the chains (schema: foldgraft.records.chains)
-     alignments that the configuration names, for the chains that hold their queries
-out  msa/database/sequences*              the MMseqs2 database
+     alignments that the configuration names, for the chains that one of their rows fits
+out  msa/given.csv                        what each of these is used for, or why not (schema: foldgraft.records.given)
+     msa/given.json                       for each shard a digest of its part of that
+     msa/database/sequences*              the MMseqs2 database
      msa/alignments/<shard>.parquet       A3M, depth and Neff (schema: foldgraft.records.alignments.ALIGNMENTS)
      msa/coevolution/<shard>.parquet      a score per pair (schema: foldgraft.records.alignments.COEVOLUTION)
 """
+
+ACCOUNT = CONFIG.results / "msa/given.csv" if CONFIG.msa.alignments.files else None
+
+
+def when_given(wildcards):
+    """No file, but that the shard waits until the given alignments have been compared with all chains."""
+    if ACCOUNT and ACCOUNT.exists():
+        checkpoints.msa_given.get()
+    return []
+
+
+def given_digest(wildcards):
+    """The digest of what is given for the shard; empty where it is not known."""
+    path = ACCOUNT.with_suffix(".json") if ACCOUNT else None
+    known = path and path.exists()
+    return shard_digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if known else ""
+
+
+# A checkpoint, like that of embed: only a shard whose digest changes is to be searched anew.
+checkpoint msa_given:
+    input:
+        index="<results>/curate/index.parquet",
+        code=code("msa"),
+    output:
+        given="<results>/msa/given.csv",
+        digests="<results>/msa/given.json",
+    log:
+        "<logs>/msa/given.log",
+    benchmark:
+        "<benchmarks>/msa/given.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("msa", include={"alignments"}),
+        data=DATA,
+        digest=ALIGNMENT_DIGEST,
+    shell:
+        """
+        python -m foldgraft msa given \
+            --index {input.index:q} \
+            --given {output.given:q} \
+            --digests {output.digests:q} \
+            --data {params.data:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
 
 
 rule msa_database:
@@ -44,6 +96,8 @@ rule msa_search:
         chains="<results>/curate/chains/{shard}.parquet",
         database="<results>/msa/database/sequences",
         done="<results>/msa/database/done.json",
+        given=ancient("<results>/msa/given.csv") if ACCOUNT else [],
+        compared=when_given,
         code=code("msa"),
     output:
         alignments="<results>/msa/alignments/{shard}.parquet",
@@ -60,13 +114,15 @@ rule msa_search:
     params:
         settings=settings("msa", exclude={"coevolution": {"method", "pseudocount", "max_length"}}),
         data=DATA,
-        digest=ALIGNMENT_DIGEST,
+        digest=given_digest,
+        given=lambda wildcards, input: flags("--given", [input.given] if ACCOUNT else []),
         memory=lambda wildcards, resources: resources.mem_mb // 2,
     shell:
         """
         python -m foldgraft msa search \
             --chains {input.chains:q} \
             --database {input.database:q} \
+            {params.given:q} \
             --alignments {output.alignments:q} \
             --data {params.data:q} \
             --memory {params.memory} \

@@ -1,26 +1,21 @@
-"""Alignments as text: reading A3M and aligned FASTA, and bringing their rows onto a chain."""
+"""Rows over common columns: from a file's text to A3M over a chain's residues, and to codes."""
 
 import re
-import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.fasta import open_text
+from foldgraft.msa.formats import Part, Row
 from foldgraft.residues import AMINO_ACIDS
 
 GAP = len(AMINO_ACIDS)
 """Code of a gap; letters other than the 20 amino acids (X, B, Z, ...) say nothing and count as gaps."""
 
-MAX_CHARACTERS = 2_000_000_000
-"""Bound on an alignment's size after decompression."""
-
 INSERTION = str.maketrans("", "", "abcdefghijklmnopqrstuvwxyz.")
-NOT_ALIGNED = re.compile(r"[^A-Za-z.\-*]")
 NOT_NAME = re.compile(r"[^A-Za-z0-9._|~:+-]")
 
 CODES = np.full(128, GAP, dtype=np.uint8)
@@ -29,141 +24,105 @@ for _code, _letter in enumerate(AMINO_ACIDS):
 
 
 @dataclass(frozen=True)
-class Row:
-    """One aligned sequence: its name, and its letters with gaps."""
+class Alignment:
+    """Rows of A3M over common columns: a capital or `-` for each column, lower-case letters for insertions before it.
 
-    name: str
-    text: str
+    `guide` is the row of a query that another file holds, column by column; None where there is no such file.
+    """
+
+    rows: list[Row]
+    width: int
+    guide: str | None = None
+
+    @property
+    def candidates(self) -> list[Row]:
+        """The rows that may stand for a chain: the guide alone if there is one, else all."""
+        return self.rows if self.guide is None else [Row("query", self.guide)]
 
 
-def read_alignment(path: Path) -> Iterator[Row]:
-    """Yield the rows of an A3M or aligned FASTA file, gzip-compressed or not, as they stand.
+def over_columns(part: Part, where: Path, guide: str | None = None) -> Alignment:
+    """Bring the rows of a file over common columns.
+
+    Where most rows are of one length, each character is a column; otherwise the lower-case letters of A3M are
+    insertions already. Rows of another width than most are dropped and counted in `part.dropped`.
 
     Raises
     ------
     FoldgraftError
-        for a file that cannot be read, is no FASTA, or holds something else than letters and gaps.
+        if the guide has another width than the rows, or is nothing but gaps.
     """
-    name, parts, size = None, [], 0
-    try:
-        with open_text(path) as handle:
-            for line in handle:
-                size += len(line)
-                if size > MAX_CHARACTERS:
-                    raise FoldgraftError(f"{path}: more than {MAX_CHARACTERS:,} characters; reduce the alignment")
-                line = line.strip()
-                if line.startswith(">"):
-                    if name is not None:
-                        yield _row(path, name, parts)
-                    name, parts = line[1:], []
-                elif line and not (name is None and line.startswith("#")):
-                    if name is None:
-                        raise FoldgraftError(f"{path}: not an alignment in FASTA or A3M, it does not begin with '>'")
-                    parts.append(line)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise FoldgraftError(f"{path}: cannot be read as an alignment ({error})") from None
-    if name is None:
-        raise FoldgraftError(f"{path}: holds no sequence")
-    yield _row(path, name, parts)
-
-
-def _row(path: Path, name: str, parts: list[str]) -> Row:
-    text = "".join(parts).replace(" ", "")
-    if not text or NOT_ALIGNED.search(text):
-        raise FoldgraftError(f"{path}: the row {name[:60]!r} is {'not aligned letters' if text else 'empty'}")
-    return Row(name, text)
-
-
-def first_rows(path: Path, count: int) -> list[Row]:
-    """The first rows of an alignment, without reading on."""
-    return list(islice(read_alignment(path), count))
-
-
-def onto_query(rows: Iterable[Row], query: str | None, where: Path) -> tuple[str, list[Row]]:
-    """Turn rows into A3M rows over a query's residues.
-
-    Rows as long as the first are taken as columns; otherwise the lower-case letters of A3M are insertions already.
-
-    Parameters
-    ----------
-    query
-        the query's letters and gaps, column by column; None for the first row.
-
-    Returns
-    -------
-    The query's residues, and the rows (the first one included): an upper-case letter or `-` for each residue of the
-    query, lower-case letters for insertions before it.
-
-    Raises
-    ------
-    FoldgraftError
-        if rows differ in their number of columns.
-    """
-    rows = list(rows)
-    if len({len(row.text) for row in rows}) == 1:
-        texts = [row.text.upper().replace(".", "-") for row in rows]
-        guide = (query or texts[0]).upper().replace(".", "-")
+    texts = [row.text for row in part.rows]
+    width, agree = Counter(map(len, texts)).most_common(1)[0]
+    matched = [text.replace(".", "") for text in texts]
+    columns, also = Counter(len(text.translate(INSERTION)) for text in matched).most_common(1)[0]
+    if agree >= also or not columns:
+        matched = [text.upper().replace(".", "-") for text in texts]
     else:
-        texts = [row.text.replace(".", "") for row in rows]
-        guide = query or texts[0].translate(INSERTION)
-    residues = guide.replace("-", "")
-    width = len(guide)
-    for row, text in zip(rows, texts, strict=True):
-        columns = len(text.translate(INSERTION))
-        if columns != width:
-            raise FoldgraftError(
-                f"{where}: the row {row.name[:60]!r} has {columns} columns where the query has {width}"
-            )
-    if not residues:
-        raise FoldgraftError(f"{where}: the query is nothing but gaps")
-    if residues == guide:
-        return residues, [Row(row.name, text) for row, text in zip(rows, texts, strict=True)]
-    insertion = np.frombuffer(guide.encode("ascii"), np.uint8) == ord("-")
-    return residues, [Row(row.name, _lowered(text, insertion)) for row, text in zip(rows, texts, strict=True)]
+        width = columns
+    rows = []
+    for row, text in zip(part.rows, matched, strict=True):
+        fitted = _of_width(text, width)
+        if fitted:
+            rows.append(Row(row.name, fitted.replace("*", "-")))
+    if len(rows) < len(texts):
+        part.dropped["of another length"] += len(texts) - len(rows)
+    if guide is not None:
+        guide = guide.upper().replace(".", "-").replace("*", "-")
+        if len(guide) != width:
+            raise FoldgraftError(f"{where}: its rows have {width} columns where its query has {len(guide)}")
+        if not guide.strip("-"):
+            raise FoldgraftError(f"{where}: its query is nothing but gaps")
+    return Alignment(rows, width, guide)
 
 
-def _lowered(text: str, insertion: np.ndarray) -> str:
-    """The row with the letters of insertion columns in lower case and their gaps gone."""
-    letters = np.frombuffer(text.encode("ascii"), np.uint8)
-    existing = letters >= ord("a")  # insertions of an A3M: they take no column
-    column = np.cumsum(~existing) - 1
-    inserted = insertion[np.clip(column, 0, None)] & ~existing
-    lowered = np.where(inserted & (letters >= ord("A")), letters | 0x20, letters)
-    return lowered[~(inserted & (letters == ord("-")))].tobytes().decode("ascii")
+def _of_width(text: str, width: int) -> str:
+    """The text if it has that many columns, with or without the `*` of a stop codon at its end; empty if not."""
+    short = text.rstrip("*")
+    return next((found for found in (text, short) if len(found.translate(INSERTION)) == width), "")
 
 
-def build(sequence: str, start: int, query: str, rows: Iterable[Row], min_coverage: float, limit: int) -> list[Row]:
-    """The alignment of a chain: its own sequence first, then the homologs that are worth keeping.
+def onto_chain(rows: Iterable[Row], columns: np.ndarray) -> Iterator[Row]:
+    """Bring rows from the columns of their alignment onto the residues of a chain.
+
+    Letters of columns between two residues become insertions; those beyond the first and the last one go.
 
     Parameters
     ----------
-    sequence
-        the whole chain.
-    start, query
-        the aligned part of it: `sequence[start:start + len(query)] == query`.
-    rows
-        A3M rows over `query`.
-    min_coverage
-        least fraction of the query's residues that a row has a letter for.
-    limit
-        largest number of rows; of more, evenly spaced ones are kept.
+    columns : (L,) int, increasing; the column of each residue, -1 for a residue without one
 
-    Returns
-    -------
-    A3M rows over the chain, gaps outside the aligned part; no two have the same aligned letters.
+    Yields
+    ------
+    A3M rows over the L residues; rows with a gap at each of them are left out.
     """
-    need = max(1.0, min_coverage * len(query))
-    kept: dict[str, Row] = {query: Row("query", query)}
+    residues = np.flatnonzero(columns >= 0)
+    first, last = columns[residues[0]], columns[residues[-1]]
+    # Places in the new row: residue r at 2 r + 1, what is inserted before it at 2 r.
+    place = np.full(last + 1, -1)
+    place[columns[residues]] = 2 * residues + 1
+    following = residues[np.searchsorted(columns[residues], np.arange(last + 1))]
+    absent = 2 * np.flatnonzero(columns < 0) + 1
+    plain = len(residues) == last - first + 1  # no column between the first and the last is without a residue
+    simple = plain and residues[-1] - residues[0] == last - first  # ... and no residue without a column
+    before, after = "-" * int(residues[0]), "-" * (len(columns) - 1 - int(residues[-1]))
     for row in rows:
-        aligned = row.text.translate(INSERTION)
-        if aligned not in kept and len(aligned) - aligned.count("-") >= need:
-            kept[aligned] = row
-    homologs = list(kept.values())[1:]
-    if len(homologs) > limit - 1:
-        chosen = np.linspace(0, len(homologs) - 1, limit - 1).round().astype(int)
-        homologs = [homologs[k] for k in chosen]
-    before, after = "-" * start, "-" * (len(sequence) - start - len(query))
-    return [Row("query", sequence), *(Row(safe_name(row.name), f"{before}{row.text}{after}") for row in homologs)]
+        letters = np.frombuffer(row.text.encode("ascii"), np.uint8)
+        inserted = letters >= ord("a")
+        column = np.cumsum(~inserted) - 1 + inserted  # an insertion belongs to the column after it
+        inside = (column >= first + inserted) & (column <= last)
+        letters, column, inserted = letters[inside], column[inside], inserted[inside]
+        if not (letters[~inserted & (place[column] >= 0)] != ord("-")).any():
+            continue
+        if simple:
+            yield Row(row.name, f"{before}{letters.tobytes().decode('ascii')}{after}")
+            continue
+        lowered = inserted | (place[column] < 0)
+        kept = ~lowered | (letters != ord("-"))
+        letters, column, lowered = letters[kept], column[kept], lowered[kept]
+        keys = np.where(lowered, 2 * following[column], place[column])
+        letters = np.where(lowered, letters | 0x20, letters)
+        order = np.argsort(np.concatenate([keys, absent]), kind="stable")
+        text = np.concatenate([letters, np.full(len(absent), ord("-"), np.uint8)])[order]
+        yield Row(row.name, text.astype(np.uint8).tobytes().decode("ascii"))
 
 
 def safe_name(header: str) -> str:

@@ -1,99 +1,72 @@
-"""Alignments that the user brings along: which files they are, and which chains they fit."""
+"""Alignments that the user brings along: which files they are, and that each can be read."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import Row, first_rows, onto_query, read_alignment
+from foldgraft.msa.a3m import Alignment, over_columns
+from foldgraft.msa.formats import Part, read_parts
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records.files import matches
 
+HEAD = 1_000_000  # bytes by which a file is known before any job runs
+
 
 @dataclass(frozen=True)
-class Precomputed:
-    """An alignment file, with the residues of its query and the query's row if another file holds it."""
+class Given:
+    """An alignment file, its name as the tables give it, and the query's row with gaps if another file holds it."""
 
     path: Path
-    query: str
-    guide: str | None
+    name: str
+    guide: str | None = None
 
-    @property
-    def name(self) -> str:
-        """The file's name, as the tables give it."""
-        return self.path.name
-
-    def rows(self) -> list[Row]:
-        """The rows over the query's residues."""
-        return onto_query(read_alignment(self.path), self.guide, self.path)[1]
-
-
-def matching(patterns: list[str], data: Path, key: str) -> list[Path]:
-    """The files that patterns match, sorted; `FoldgraftError` for a pattern that matches nothing."""
-    return [data / path for path in matches(patterns, data, key)]
+    def read(self, limit: int | None = None) -> list[tuple[Part, Alignment]]:
+        """The alignments of the file, each as read and over its columns; `limit` as for `read_parts`."""
+        return [(part, over_columns(part, self.path, self.guide)) for part in read_parts(self.path, limit)]
 
 
 def paths(settings: AlignmentFiles, data: Path) -> list[Path]:
     """All files that the settings name, sorted pattern by pattern."""
-    files = matching(settings.files, data, "msa.alignments.files")
-    return files + matching(settings.queries, data, "msa.alignments.queries")
+    keys = {"msa.alignments.files": settings.files, "msa.alignments.queries": settings.queries}
+    return [data / path for key, patterns in keys.items() for path in matches(patterns, data, key)]
 
 
-def find(settings: AlignmentFiles, data: Path) -> list[Precomputed]:
-    """The alignments of the settings, their queries read, sorted by path.
+def find(settings: AlignmentFiles, data: Path) -> list[Given]:
+    """The alignments of the settings, sorted by path.
 
     Raises
     ------
     FoldgraftError
-        for a pattern that matches nothing, two query files in one folder, or a query that does not fit its alignment.
+        for a pattern that matches nothing, two query files in one folder, or a query file of several rows.
     """
     guides: dict[Path, Path] = {}
-    for path in matching(settings.queries, data, "msa.alignments.queries"):
+    for path in map(Path, matches(settings.queries, data, "msa.alignments.queries")):
         if path.parent in guides:
             raise FoldgraftError(
-                f"msa.alignments.queries: {path} and {guides[path.parent].name} are in one folder; "
+                f"msa.alignments.queries: {data / path} and {guides[path.parent].name} are in one folder; "
                 "a folder may hold one query"
             )
         guides[path.parent] = path
-    queries = set(guides.values())
-    files = [path for path in matching(settings.files, data, "msa.alignments.files") if path not in queries]
-    return [_precomputed(path, guides.get(path.parent)) for path in files]
+    texts = {folder: _query(data / path) for folder, path in guides.items()}
+    files = [Path(name) for name in matches(settings.files, data, "msa.alignments.files")]
+    given = [path for path in files if path not in guides.values()]
+    return [Given(data / path, str(path), texts.get(path.parent)) for path in given]
 
 
-def _precomputed(path: Path, guide: Path | None) -> Precomputed:
-    rows = first_rows(path, 2)
-    row = None
-    if guide:
-        given = first_rows(guide, 2)
-        if len(given) > 1:
-            raise FoldgraftError(f"{guide}: a query file holds one row, this one has more")
-        row = given[0].text
-    residues, _ = onto_query(rows, row, path)
-    return Precomputed(path, residues, row)
+def _query(path: Path) -> str:
+    rows = [row for part in read_parts(path, HEAD) for row in part.rows]
+    if len(rows) > 1:
+        raise FoldgraftError(f"{path}: a query file holds one row, this one has more")
+    return rows[0].text
 
 
 def check(settings: MsaSettings, data: Path) -> None:
-    """Check before any job runs that alignments exist and that their first rows agree in length.
+    """Check before any job runs, by its beginning, that each alignment can be read and has a usable row.
 
     Raises
     ------
     FoldgraftError
         naming the key or the file.
     """
-    find(settings.alignments, data)
-
-
-def fit(sequence: str, alignments: list[Precomputed]) -> tuple[Precomputed, int] | None:
-    """The alignment with the longest query that the sequence holds letter by letter, and where it begins."""
-    fitting = [item for item in alignments if item.query in sequence]
-    if not fitting:
-        return None
-    best = min(fitting, key=lambda item: (-len(item.query), str(item.path)))
-    return best, sequence.index(best.query)
-
-
-def tell_unused(alignments: list[Precomputed], used: set[Path]) -> None:
-    """Say in the log which alignments fit no chain of this shard."""
-    unused = [item.name for item in alignments if item.path not in used]
-    if unused:
-        print(f"{len(unused)} alignments fit no chain of this shard: {', '.join(unused)}", file=sys.stderr)
+    for given in find(settings.alignments, data):
+        given.read(HEAD)

@@ -5,10 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import Row, build, encode, format_a3m
-from foldgraft.msa.inputs import Precomputed, fit, tell_unused
+from foldgraft.msa.a3m import GAP, encode, format_a3m
+from foldgraft.msa.filters import REASONS, build
+from foldgraft.msa.formats import Row
+from foldgraft.msa.given import Services
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.msa.weights import weights
 from foldgraft.progress import progress
@@ -19,7 +23,7 @@ SOURCE = "search"
 
 def align(
     sequences: Mapping[str, str],
-    alignments: list[Precomputed],
+    given: Services | None,
     database: Path,
     settings: MsaSettings,
     folder: Path,
@@ -30,6 +34,8 @@ def align(
 
     Parameters
     ----------
+    given
+        the alignments that the user brought along; None if there are none.
     database
         mmseqs database that is searched.
     folder
@@ -39,27 +45,37 @@ def align(
 
     Yields
     ------
-    `sequence_sha256, length, a3m, depth, neff, source`, sorted by sha256.
+    The columns of `records.alignments.ALIGNMENTS` but for the id, sorted by sha256.
     """
-    given = {name: fitted for name, text in sorted(sequences.items()) if (fitted := fit(text, alignments))}
-    tell_unused(alignments, {item.path for item, _ in given.values()})
-    wanted = {name: text for name, text in sequences.items() if name not in given}
+    wanted = {name: text for name, text in sequences.items() if given is None or name not in given}
     found = Found(wanted, database, settings, folder, memory, threads)
     for name in progress(sorted(sequences), "alignments"):
-        sequence, source = sequences[name], SOURCE
-        start, query, rows = 0, sequence, found.rows(name)
-        if name in given:
-            item, start = given[name]
-            query, rows, source = item.query, item.rows(), item.name
-        alignment = build(sequence, start, query, rows, settings.min_coverage, settings.max_sequences)
+        sequence = sequences[name]
+        if given is not None and name in given:
+            serving = given.read(name, sequence)
+            rows, covered, unusable, source = serving.rows, serving.covered, serving.unusable, serving.source
+        else:
+            rows, covered, unusable, source = found.rows(name), np.ones(len(sequence), bool), 0, SOURCE
+        alignment, counts = build(sequence, rows, covered, settings)
+        codes = encode(alignment)
         yield {
             "sequence_sha256": name,
             "length": len(sequence),
             "a3m": format_a3m(alignment),
             "depth": len(alignment),
-            "neff": float(weights(encode(alignment), settings.coevolution.identity).sum()),
+            "neff": float(weights(codes, settings.coevolution.identity).sum()),
             "source": source,
+            "found": counts["found"],
+            "unusable": unusable,
+            **{reason: counts[reason] for reason in REASONS},
+            "gaps": gaps(codes),
         }
+
+
+def gaps(codes: np.ndarray) -> np.ndarray:
+    """Fraction of the homologs without an amino acid at each residue; (L,) float32, 1 without homologs."""
+    homologs = codes[1:]
+    return (homologs == GAP).mean(axis=0, dtype=np.float32) if len(homologs) else np.ones(codes.shape[1], np.float32)
 
 
 class Found:

@@ -8,15 +8,24 @@ from foldgraft.settings import Settings
 
 
 class AlignmentFiles(Settings):
-    """Alignments that exist already; each replaces the search for the chains that hold its query."""
+    """Alignments that exist already; each replaces the search for the chains that one of its rows fits."""
 
     files: list[str] = Field([], max_length=10_000)
-    """Patterns (globs) of alignment files, A3M or aligned FASTA, gzip-compressed or not; relative to the data
-    folder."""
+    """Patterns (globs) of alignment files, gzip-compressed or not, relative to the data folder. They may be A3M, A2M,
+    aligned FASTA, Stockholm, Clustal, PSICOV rows, or lines of name and sequence, told by their content. What each is
+    used for, or why not, is in `msa/given.csv`."""
 
     queries: list[str] = Field([], max_length=10_000)
     """Patterns (globs) of aligned FASTA files with a single row whose columns are those of the alignment in the same
-    folder: that row is then its query. Without one, the first row of the alignment is."""
+    folder: that row is then its query. Without one, the row that fits a chain best is."""
+
+    identity: float = Field(0.9, ge=0.5, le=1.0)
+    """Tolerance: least fraction of identical residues, of those known on both sides, between a chain and the row that
+    stands for it."""
+
+    coverage: float = Field(0.5, gt=0.0, le=1.0)
+    """Tolerance: least fraction of the shorter of chain and row that must be aligned. Stretches below 20 residues count
+    only as a whole first row."""
 
 
 class CoevolutionSettings(Settings):
@@ -59,7 +68,15 @@ class MsaSettings(Settings):
     """Largest number of sequences in an alignment, the query included; of more, an even selection is kept."""
 
     min_coverage: float = Field(0.5, ge=0.0, le=1.0)
-    """Least fraction of the query's residues that a homolog must align with."""
+    """Least fraction of the query's residues that a homolog must align with; of a given alignment, of the residues that
+    it has columns for. X, B, Z and other unknown letters cover nothing."""
+
+    min_identity: float = Field(0.0, ge=0.0, le=1.0)
+    """Least fraction of identical residues, of those aligned, between a homolog and the query."""
+
+    max_identity: float = Field(1.0, gt=0.0, le=1.0)
+    """Fraction of identical residues from which the second of two homologs is dropped, counted as for the weights; 1
+    drops none but copies."""
 
     coevolution: CoevolutionSettings = CoevolutionSettings()
     """How coevolution is scored."""

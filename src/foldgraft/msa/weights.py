@@ -12,7 +12,7 @@ def weights(codes: np.ndarray, identity: float = 0.8) -> np.ndarray:
 
     The identity of two rows is the number of columns in which both have the same amino acid, over the number of amino
     acids in the row that has more of them; so a fragment is not taken for a copy of the whole, and shared gaps count
-    for nothing.
+    for nothing. A row without an amino acid weighs nothing.
 
     Parameters
     ----------
@@ -23,8 +23,7 @@ def weights(codes: np.ndarray, identity: float = 0.8) -> np.ndarray:
     (M,) float64; their sum is the effective number of sequences. Morcos et al. 2011, doi 10.1073/pnas.1111471108.
     """
     count = len(codes)
-    onehot = np.concatenate([codes == state for state in range(GAP)], axis=1).astype(np.float32)  # (M, 20 L)
-    letters = (codes != GAP).sum(axis=1)
+    letters, onehot = letters_and_onehot(codes)
     need = identity * letters - 1e-6
     near = np.zeros(count, dtype=np.int64)
     for start in range(0, count, BLOCK):
@@ -33,4 +32,10 @@ def weights(codes: np.ndarray, identity: float = 0.8) -> np.ndarray:
         close = same >= np.maximum(need[start:stop, None], need[None, start:])
         near[start:stop] += close.sum(axis=1)
         near[stop:] += close[:, stop - start :].sum(axis=0)
-    return 1.0 / near
+    return np.where(letters > 0, 1.0 / near, 0.0)
+
+
+def letters_and_onehot(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Amino acids of each row, (M,); and (M, 20 L) float32 with a one for each of them."""
+    onehot = np.concatenate([codes == state for state in range(GAP)], axis=1).astype(np.float32)
+    return (codes != GAP).sum(axis=1), onehot

@@ -1,0 +1,71 @@
+"""What became of the alignments that the user gave: `msa/given.csv`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from foldgraft.errors import FoldgraftError
+
+GIVEN = {
+    "file": str,  # relative to the data folder
+    "part": int,  # of a file that holds several alignments, from 1
+    "format": str,
+    "rows": int,  # usable rows
+    "dropped": str,  # records that are no rows, counted by reason
+    "used": bool,
+    "reason": str,  # why it is not used
+    "chains": str,  # ids, separated by blanks
+    "sequence_sha256": str,
+    "row": str,  # the row that stands for the chain
+    "row_number": int,  # from 1
+    "length": int,  # residues of the chain
+    "residues": int,  # of them, with a column of the alignment
+    "identity": float,  # fraction of the aligned known residues
+    "coverage": float,  # fraction of the shorter of row and chain that is aligned
+}
+"""Columns of `msa/given.csv`: a row for each alignment and chain that it resembles, or one for an alignment that
+resembles none."""
+
+
+def read_given(path: Path) -> pd.DataFrame:
+    """Read the account of the given alignments; numbers of absent chains are 0.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no such table.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise FoldgraftError(f"{path}: cannot be read as an account of alignments ({error})") from None
+    if list(table.columns) != list(GIVEN):
+        raise FoldgraftError(f"{path}: not an account of alignments, its columns are not {', '.join(GIVEN)}")
+    for name, kind in GIVEN.items():
+        if kind is bool:
+            table[name] = table[name] == "True"
+        elif kind is not str:
+            table[name] = table[name].replace("", "0").astype(kind)
+    return table
+
+
+def summary(given: pd.DataFrame) -> Iterator[str]:
+    """What became of the alignments: a line for all, and one for each that is not used or not used whole."""
+    used = given[given["used"]]
+    chains = len({name for text in used["chains"] for name in text.split()})
+    files = given["file"].nunique()
+    yield f"alignments given: {files} files, {used['file'].nunique()} of them used, for {chains} chains"
+    for name, rows in given.groupby("file", sort=True):
+        mine = rows[rows["used"]]
+        if mine.empty:
+            yield f"not used: {name}: {rows['reason'].iloc[0]}"
+        elif (mine["identity"] < 1).any() or (mine["residues"] < mine["length"]).any() or mine["dropped"].any():
+            worst = mine.loc[mine["identity"].idxmin()]
+            dropped = f"; dropped {worst['dropped']}" if worst["dropped"] else ""
+            first = worst["chains"].split()[0]
+            more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
+            yield (
+                f"{name}: {worst['identity']:.1%} identical to {first}{more}, for {worst['residues']} of its "
+                f"{worst['length']} residues{dropped}"
+            )
