@@ -1,0 +1,166 @@
+"""Baselines of labels of proteins: what they may learn from, and what they find."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up_predictions import BINARY, FOLDS, VALUE, about, write_proteins
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.evaluate.baselines import BASELINES
+from foldgraft.evaluate.baselines.inputs import make_inputs
+from foldgraft.evaluate.baselines.protein import features
+from foldgraft.evaluate.settings import EvaluateSettings
+from foldgraft.records import labels
+from foldgraft.records.files import sequence_sha256
+from foldgraft.records.predictions import read_about
+from foldgraft.records.tables import write_frame
+from foldgraft.residues import AMINO_ACIDS
+
+COUNT = 240
+
+
+class World:
+    """Sequences whose label follows from their charge, in four folds, and an experiment that predicted them."""
+
+    def __init__(self, folder, target=BINARY, crossed=True):
+        rng = np.random.default_rng(0)
+        sequences = ["".join(rng.choice(list(AMINO_ACIDS), 60)) for _ in range(COUNT)]
+        charge = np.array([sum(s.count(a) for a in "KR") - sum(s.count(a) for a in "DE") for s in sequences])
+        chance = 1 / (1 + np.exp(-charge / 2))
+        label = {
+            "binary": (rng.random(COUNT) < chance).astype(float),
+            "value": 300 + charge + rng.normal(0, 1, COUNT),
+            "classes": np.digitize(charge, [-1, 2]).astype(float),
+        }[target["kind"]]
+        ids = [f"p{n:03d}" for n in range(COUNT)]
+        self.folder, self.target, self.crossed = folder, target, crossed
+        self.labels = pd.DataFrame({"id": ids, "sequence": sequences, "label": label, "fold": None})
+        self.labels["sequence_sha256"] = self.labels["sequence"].map(sequence_sha256)
+        fold = np.arange(COUNT) % FOLDS
+        self.split = pd.DataFrame({"id": ids, "fold": fold, "cluster": range(COUNT)})
+        self.split["sequence_sha256"] = self.labels["sequence_sha256"]
+        self.split["split"] = self.split["fold"].map({0: "test", 1: "valid"}).fillna("train")
+
+    def run(self, name: str) -> pd.DataFrame:
+        write_frame(self.folder / "labels.parquet", self.labels, labels.SCHEMA)
+        score = np.full((COUNT, max(1, len(self.target.get("names", ())))), 0.5)
+        one = about("head", "protein", self.target)
+        truth = self.labels["label"].to_numpy()
+        predictions = write_proteins(self.folder / "head.parquet", one, self.split, truth, score, self.crossed)
+        output = self.folder / f"{name}.parquet"
+        inputs = make_inputs(
+            name,
+            [predictions],
+            self.split,
+            output=output,
+            settings=EvaluateSettings(),
+            labels=[self.folder / "labels.parquet"],
+        )
+        BASELINES["protein", name](inputs)
+        assert read_about(output).experiment == f"baseline_{name}"
+        return pd.read_parquet(output)
+
+
+def score(table: pd.DataFrame) -> np.ndarray:
+    return np.vstack(table["score"])
+
+
+def test_features_counted_by_hand():
+    found = features("aAKDxH")
+    assert found.shape == (24,)
+    assert found[AMINO_ACIDS.index("A")] == 2 / 5
+    assert found[20:].tolist() == [np.log(6), 0.0, 0.0, 0.0]
+    assert features("KKRE")[21:].tolist() == [2.0, 2.0, 0.5]
+
+
+@pytest.mark.parametrize("name", ["composition", "boosting"])
+def test_composition_covers_every_protein_and_finds_the_charge(tmp_path, name):
+    found = World(tmp_path).run(name)
+    assert len(found) == 2 * COUNT
+    assert not found.duplicated(["split", "id"]).any()
+    tested = found[found["split"] == "test"]
+    assert roc_auc_score(tested["truth"], score(tested)) > 0.7
+
+
+@pytest.mark.parametrize("name", ["composition", "boosting", "constant"])
+def test_values_come_in_their_unit(tmp_path, name):
+    tested = World(tmp_path, VALUE).run(name).query("split == 'test'")
+    error = np.abs(score(tested)[:, 0] - tested["truth"])
+    assert error.mean() < (4 if name == "constant" else 2)
+
+
+@pytest.mark.parametrize("name", ["composition", "boosting", "constant"])
+def test_classes_come_as_probabilities(tmp_path, name):
+    target = {"kind": "classes", "names": ["acid", "neutral", "base", "never"]}
+    tested = World(tmp_path, target).run(name).query("split == 'test'")
+    said = score(tested)
+    assert said.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (said[:, 3] < 0.01).all()
+    if name != "constant":
+        assert accuracy_score(tested["truth"], said.argmax(axis=1)) > 0.6
+
+
+def test_the_constant_is_the_mean_of_all_folds_but_the_tested_one(tmp_path):
+    world = World(tmp_path)
+    found = world.run("constant")
+    table = world.labels.drop(columns="fold").merge(world.split[["id", "fold"]], on="id")
+    for split, hidden in (("test", lambda fold: [fold]), ("valid", lambda fold: [fold, (fold - 1) % FOLDS])):
+        means = found[found["split"] == split].assign(said=lambda t: score(t)[:, 0]).groupby("fold")["said"].first()
+        for fold in range(FOLDS):
+            learnt = table[~table["fold"].isin(hidden(fold))]
+            assert means[fold] == pytest.approx(learnt["label"].mean())
+
+
+@pytest.mark.parametrize("name", ["constant", "composition", "boosting"])
+def test_the_labels_of_a_fold_change_no_prediction_for_it_as_test(tmp_path, name):
+    world = World(tmp_path)
+    before = world.run(name)
+    held_out = (world.split["fold"] == 2).to_numpy()
+    world.labels.loc[held_out, "label"] = 1.0
+    after = world.run(name)
+    own = ((before["fold"] == 2) & (before["split"] == "test")).to_numpy()
+    assert np.array_equal(score(before)[own], score(after)[own])
+    others = ((before["fold"] == 0) & (before["split"] == "test")).to_numpy()
+    assert not np.array_equal(score(before)[others], score(after)[others])
+
+
+def test_the_neighbour_passes_its_label_on(tmp_path):
+    world = World(tmp_path)
+    relative = world.labels["sequence"][1][:54] + "A" * 6  # of fold 1, where fold 0 has p000
+    world.labels.loc[0, "sequence"] = relative
+    world.labels.loc[[0, 1], "label"] = [0.0, 1.0]
+    found = world.run("neighbour")
+    tested = found[(found["split"] == "test") & (found["id"] == "p000")]
+    mean = world.labels["label"][world.split["fold"] != 0].mean()
+    assert mean + 0.8 * (1 - mean) < score(tested)[0, 0] <= 1
+    alone = found[(found["split"] == "test") & (found["id"] == "p004")]
+    assert score(alone)[0, 0] == pytest.approx(mean, abs=1e-6)
+
+
+def test_without_cross_validation_two_folds_are_covered(tmp_path):
+    found = World(tmp_path, crossed=False).run("constant")
+    assert found.groupby("split")["fold"].unique().map(list).to_dict() == {"test": [0], "valid": [1]}
+
+
+def test_fractions_are_learnt_as_fractions(tmp_path):
+    world = World(tmp_path)
+    charge = world.labels["sequence"].map(lambda s: features(s)[21])
+    world.labels["label"] = np.round(1 / (1 + np.exp(-charge / 2)), 2)
+    found = world.run("composition").query("split == 'test'")
+    assert np.corrcoef(found["truth"], score(found)[:, 0])[0, 1] > 0.9
+
+
+def test_one_class_in_training_gives_a_constant(tmp_path):
+    world = World(tmp_path)
+    world.labels["label"] = 1.0
+    assert (score(world.run("composition")) == 1).all()
+
+
+def test_nothing_to_learn_from_is_named(tmp_path):
+    world = World(tmp_path)
+    world.split["fold"] %= 2
+    with pytest.raises(FoldgraftError, match="leaves no protein to learn from"):
+        world.run("constant")
+    with pytest.raises(FoldgraftError, match="no predictions to cover"):
+        make_inputs("constant", [], world.split, output=tmp_path / "x", settings=EvaluateSettings())
