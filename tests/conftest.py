@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -37,3 +38,13 @@ def program():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def transformers() -> ModuleType:
+    """The independent implementation of the Hugging Face models, imported once since that takes seconds."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    package = pytest.importorskip("transformers")
+    package.logging.set_verbosity_error()
+    package.logging.disable_progress_bar()
+    return package

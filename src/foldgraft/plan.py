@@ -8,7 +8,7 @@ says only which of them are done already.
 import hashlib
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,6 +23,7 @@ from foldgraft.fetch import checks, inputs
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.files import matches
 from foldgraft.synth.settings import entry_names
+from foldgraft.trunk.locate import locate, locate_adapter
 from foldgraft.trunk.settings import TrunkSettings
 
 LINES = 10
@@ -83,13 +84,22 @@ def check_inputs(config: Config) -> None:
 
 def _check_trunk(trunk: TrunkSettings, data: Path) -> None:
     plan = trunk.pretrain
-    if trunk.local and not (data / trunk.local).exists():
-        key = "trunk.pretrain.from" if plan else "trunk.checkpoint"
-        raise FoldgraftError(f"{key}: {data / trunk.local} does not exist")
+    if trunk.local:
+        _named("trunk.pretrain.from" if plan else "trunk.checkpoint", locate, data / trunk.local)
+    if trunk.adapter:
+        _named("trunk.adapter", locate_adapter, data / trunk.adapter)
     if plan:
         matches(list(plan.corpus), data, "trunk.pretrain.corpus")
         if plan.valid and not (data / plan.valid).is_file():
             raise FoldgraftError(f"trunk.pretrain.valid: {data / plan.valid} does not exist")
+
+
+def _named(key: str, look: Callable[[Path], object], path: Path) -> None:
+    """Look for files, and say which key of the configuration named them if they are not as they should be."""
+    try:
+        look(path)
+    except FoldgraftError as error:
+        raise FoldgraftError(f"{key}: {error}") from None
 
 
 def make(config: Config) -> Plan:

@@ -12,7 +12,7 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import file_sha256, read_json, write_json
-from foldgraft.trunk.checkpoint import convert, read_fair, write_trunk
+from foldgraft.trunk.checkpoint import convert, open_checkpoint, write_trunk
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"
 
@@ -41,8 +41,12 @@ def test_description_says_where_it_comes_from(fair_files, outputs, fair_model):
     about = read_json(outputs[1])
     assert about["name"] == "esm2_t6_8M_UR50D" and about["contact_regression"]
     assert about["sha256"] == file_sha256(outputs[0])
-    assert about["source"]["sha256"] == file_sha256(fair_files[0])
-    assert about["source"]["regression_sha256"] == file_sha256(fair_files[1])
+    assert about["source"] == {
+        "kind": "checkpoint",
+        "layout": "fair-esm",
+        "files": {path.name: file_sha256(path) for path in fair_files},
+    }
+    assert about["language_head"] and "left_out" not in about
     assert about["architecture"] == {
         "layers": 2,
         "width": 24,
@@ -94,7 +98,7 @@ def save(path, content):
 
 
 def test_missing_file(tmp_path, outputs):
-    with pytest.raises(FoldgraftError, match="no such file"):
+    with pytest.raises(FoldgraftError, match=r"absent\.pt does not exist"):
         convert(tmp_path / "absent.pt", *outputs)
 
 
@@ -103,7 +107,7 @@ def test_not_a_checkpoint(tmp_path, content):
     path = tmp_path / "x.pt"
     path.write_bytes(content)
     with pytest.raises(FoldgraftError, match=r"x\.pt: cannot be read"):
-        read_fair(path)
+        open_checkpoint(path)
 
 
 class Harmful:
@@ -115,17 +119,25 @@ class Harmful:
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
     path = save(tmp_path / "x.pt", {"cfg": Harmful(), "model": {}})
-    with pytest.raises(FoldgraftError, match="cannot be read"):
-        read_fair(path)
+    with pytest.raises(FoldgraftError, match=r"x\.pt: would call print when it is read"):
+        open_checkpoint(path)
     assert "executed" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "content", [{}, [], {"cfg": {"model": argparse.Namespace()}, "model": {}}, {"cfg": 1, "model": 2}]
+    ("content", "reason"),
+    [
+        ({}, "holds no tensors by name"),
+        ([], "holds no tensors by name"),
+        ({"epoch": 3}, "holds other than tensors by name"),
+        ({"weight": torch.ones(3)}, "no ESM-2, ESM-1b or ESM-1v checkpoint, nor one of ESM C"),
+        ({"cfg": {"model": argparse.Namespace()}, "model": {}}, "no ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm"),
+        ({"cfg": 1, "model": 2}, "no ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm"),
+    ],
 )
-def test_other_content(tmp_path, content):
-    with pytest.raises(FoldgraftError, match="no ESM-2, ESM-1b or ESM-1v checkpoint"):
-        read_fair(save(tmp_path / "x.pt", content))
+def test_other_content(tmp_path, content, reason):
+    with pytest.raises(FoldgraftError, match=rf"x\.pt: {reason}|x\.pt: is {reason}"):
+        open_checkpoint(save(tmp_path / "x.pt", content))
 
 
 def esm1b_files(folder, name: str, norm_before: bool, tied: bool):
@@ -179,7 +191,7 @@ def test_esm_1b_and_esm_1v_compute_what_fair_esm_computes(tmp_path, outputs, nam
 def test_esm_1_is_refused(tmp_path):
     path = save(tmp_path / "x.pt", {"args": argparse.Namespace(arch="protein_bert_base"), "model": {}})
     with pytest.raises(FoldgraftError, match="no ESM-2, ESM-1b or ESM-1v"):
-        read_fair(path)
+        open_checkpoint(path)
 
 
 def content_of(path):
@@ -194,7 +206,7 @@ def test_impossible_sizes(tmp_path, fair_files, shape):
     content = content_of(fair_files[0])
     vars(content["cfg"]["model"]).update(shape)
     with pytest.raises(FoldgraftError, match=r"x\.pt: the sizes of a trunk are whole numbers"):
-        read_fair(save(tmp_path / "x.pt", content))
+        open_checkpoint(save(tmp_path / "x.pt", content))
 
 
 BIAS, EMBEDDINGS = (f"encoder.sentence_encoder.{name}" for name in ("layers.0.fc1.bias", "embed_tokens.weight"))
@@ -226,27 +238,27 @@ def test_rotary_frequencies_are_taken_from_the_file(tmp_path, fair_files):
     names = [name for name in content["model"] if name.endswith("inv_freq")]
     for name in names:
         content["model"][name] = content["model"][name].half()
-    network = read_fair(save(tmp_path / "x.pt", content))
+    network = open_checkpoint(save(tmp_path / "x.pt", content)).network
     assert torch.equal(network.inv_freq, content["model"][names[0]].float())
     content["model"][names[1]] = content["model"][names[1]] * 2
     with pytest.raises(FoldgraftError, match="layers differ in their rotary frequencies"):
-        read_fair(save(tmp_path / "x.pt", content))
+        open_checkpoint(save(tmp_path / "x.pt", content))
     content["model"] = {name: tensor for name, tensor in content["model"].items() if name not in names}
     with pytest.raises(FoldgraftError, match="lacks the tensor inv_freq"):
-        read_fair(save(tmp_path / "x.pt", content))
+        open_checkpoint(save(tmp_path / "x.pt", content))
 
 
 def test_too_few_embeddings(tmp_path):
     content = content_of(esm1b_files(tmp_path, "esm1b_t33_650M_UR50S", True, tied=True))
     content["model"] = {EMBEDDINGS: torch.ones(10, 24)}
     with pytest.raises(FoldgraftError, match="no ESM-2"):
-        read_fair(save(tmp_path / "x.pt", content))
+        open_checkpoint(save(tmp_path / "x.pt", content))
 
 
 def test_half_precision_becomes_float32(tmp_path, fair_files):
     content = content_of(fair_files[0])
     content["model"] = {name: tensor.half() for name, tensor in content["model"].items()}
-    network = read_fair(save(tmp_path / "x.pt", content), fair_files[1])
+    network = open_checkpoint(save(tmp_path / "x.pt", content)).network
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
 
 
@@ -263,16 +275,18 @@ def test_a_language_head_of_its_own_is_refused(tmp_path):
     content = content_of(path)
     content["model"]["encoder.lm_head.weight"][5, 5] += 1
     with pytest.raises(FoldgraftError, match="does not share the embeddings"):
-        read_fair(save(path, content))
+        open_checkpoint(save(path, content))
 
 
 def test_tensors_of_another_architecture(tmp_path, fair_files):
     content = content_of(fair_files[0])
     content["cfg"]["model"].encoder_layers = 3
     with pytest.raises(FoldgraftError, match=r"layers\.2"):
-        read_fair(save(tmp_path / "x.pt", content))
+        open_checkpoint(save(tmp_path / "x.pt", content))
 
 
-def test_foreign_regression(fair_files):
-    with pytest.raises(FoldgraftError, match="no contact regression of fair-esm"):
-        read_fair(fair_files[0], fair_files[0])
+def test_foreign_regression(tmp_path, fair_files):
+    checkpoint = save(tmp_path / "x.pt", content_of(fair_files[0]))
+    save(tmp_path / "x-contact-regression.pt", {"model": {}})
+    with pytest.raises(FoldgraftError, match=r"x-contact-regression\.pt: holds no contact regression of fair-esm"):
+        open_checkpoint(checkpoint)

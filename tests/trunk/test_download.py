@@ -46,12 +46,12 @@ def server(httpserver, fair_files):
 def test_command_downloads_and_converts(server, tmp_path):
     weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
     settings = TrunkSettings(url=server.url_for("/"))
-    command(weights, description, tmp_path / "kept", settings)
+    command(weights, description, tmp_path / "kept", None, settings)
     about = read_json(description)
     assert about["name"] == NAME and about["source"]["kind"] == "download"
     assert Trunk.load(weights, description).layers == 2
     asked = len(server.log)
-    command(weights, description, tmp_path / "kept", settings)
+    command(weights, description, tmp_path / "kept", None, settings)
     assert len(server.log) == asked == 2
 
 
@@ -362,10 +362,10 @@ def test_behind_a_refusing_proxy_files_put_by_hand_are_used(tmp_path, monkeypatc
         for file in fair_files:
             (folder / file.name).write_bytes(file.read_bytes())
         weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
-        command(weights, description, folder, TrunkSettings(url=url))
+        command(weights, description, folder, None, TrunkSettings(url=url))
         assert len(asked) == 1
         proxy.shutdown(socket.SHUT_RDWR)
-    assert read_json(description)["source"]["sha256"] == file_sha256(fair_files[0])
+    assert read_json(description)["source"]["files"] == {file.name: file_sha256(file) for file in fair_files}
     assert Trunk.load(weights, description).layers == 2
 
 

@@ -41,6 +41,9 @@ def test_each_source_survives_json(given, source):
         ({"model": "esm1_t6_43M_UR50S"}, "an ESM-1 cannot be a trunk"),
         ({"model": "esm2_t6"}, "may be one of esm2_t6_8M_UR50D"),
         ({"url": "file:///etc"}, "url"),
+        ({"hub": "ftp://x"}, "hub"),
+        ({"model": "facebook/esm2_t6"}, "may be one of esm2_t6_8M_UR50D, .*, facebook/esm2_t48_15B_UR50D"),
+        ({"pretrain": {}, "adapter": "x"}, "adapter goes with model or checkpoint"),
         ({"pretrain": {"width": 30, "heads": 4}}, "even multiple"),
         ({"pretrain": {"width": 20, "heads": 4}}, "even multiple"),
         ({"pretrain": {"dim": 128}}, "dim"),
@@ -83,12 +86,15 @@ def test_what_is_downloaded_and_what_converted():
     [
         ({"checkpoint": "none.pt"}, r"trunk\.checkpoint: none\.pt does not exist"),
         ({"pretrain": {"from": "none.pt"}}, r"trunk\.pretrain\.from: none\.pt does not exist"),
+        ({"checkpoint": "empty"}, r"trunk\.checkpoint: empty: has neither config\.json"),
+        ({"adapter": "empty"}, r"trunk\.adapter: empty: is no PEFT adapter: it has no adapter_config\.json"),
         ({"pretrain": {"corpus": ["none*.xz"]}}, r"trunk\.pretrain\.corpus: 'none\*\.xz' matches no file"),
         ({"pretrain": {"valid": "none.xz"}}, r"trunk\.pretrain\.valid: none\.xz does not exist"),
     ],
 )
 def test_a_missing_file_stops_before_any_job(tmp_path, monkeypatch, given, reason):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(FoldgraftError, match=reason):
         configure({"synth": {}, "trunk": given}, check=True)
 

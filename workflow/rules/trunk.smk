@@ -2,30 +2,33 @@
 Trunk: the language model that all heads stand on; one of three rules, as the configuration says. A pretraining that
 goes on from another trunk has that downloaded or converted first, into trunk/start/.
 
-in   nothing (download), the file that trunk.checkpoint or trunk.pretrain.from names and its contact regression or
-     description beside it (convert), or, to pretrain, fetch/sequences.fasta.gz or the texts of trunk.pretrain.corpus,
+in   nothing (download), the files of the checkpoint that trunk.checkpoint or trunk.pretrain.from names (convert), those
+     of trunk.adapter with either, or, to pretrain, fetch/sequences.fasta.gz or the texts of trunk.pretrain.corpus,
      and cluster/split.parquet with curate/index.parquet and fetch/labels/<shard>.parquet: what is near a protein of
      the test split, or of any fold where an experiment is cross-validated, is not learnt from
 out  trunk/model.safetensors     the tensors, by fair-esm's names
-     trunk/trunk.json            name, architecture, source, sha256 of the tensors; a pretraining's figures
+     trunk/trunk.json            name, architecture, source, heads, what was left out, the proof against fair-esm, the
+                                 fingerprint, sha256 of the tensors; a pretraining's figures
      trunk/history.csv           (pretrain) step, seconds, tokens, learning_rate, train_loss, valid_perplexity
      trunk/checkpoint.safetensors  (pretrain, while unfinished) from which a pretraining that was interrupted goes on
 """
 
 from foldgraft.records.files import matches
-from foldgraft.trunk.settings import PUBLISHED, beside
+from foldgraft.trunk.locate import locate, locate_adapter
+from foldgraft.trunk.settings import PUBLISHED
 
 PRETRAIN = CONFIG.trunk.pretrain
 GIVEN = "<results>/trunk/start" if PRETRAIN else "<results>/trunk"
 LOCAL = Path(DATA) / CONFIG.trunk.local if CONFIG.trunk.local else None
-if LOCAL and LOCAL.is_dir():
-    LOCAL = LOCAL / "model.safetensors"
+ADAPTER = Path(DATA) / CONFIG.trunk.adapter if CONFIG.trunk.adapter else None
+ADAPTER_FILES = list(locate_adapter(ADAPTER).files) if ADAPTER else []
 TEXTS = matches(list(PRETRAIN.corpus), Path(DATA), "trunk.pretrain.corpus") if PRETRAIN else []
 
 if CONFIG.trunk.published:
 
     rule trunk_download:
         input:
+            adapter=ADAPTER_FILES,
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -42,7 +45,8 @@ if CONFIG.trunk.published:
             mem_mb=lambda wildcards, attempt: max(8000, 2 * PUBLISHED[CONFIG.trunk.published] // 2**20) * attempt,
             runtime=120,
         params:
-            settings=settings("trunk", include={"model": True, "url": True, "pretrain": {"start"}}),
+            settings=settings("trunk", include={"model": True, "url": True, "hub": True, "pretrain": {"start"}}),
+            adapter=flags("--adapter", [ADAPTER] if ADAPTER else []),
             downloads=Path(STORE) / "trunks",
         shell:
             """
@@ -50,6 +54,7 @@ if CONFIG.trunk.published:
                 --downloads {params.downloads:q} \
                 --weights {output.weights:q} \
                 --description {output.description:q} \
+                {params.adapter:q} \
                 --settings {params.settings:q} \
                 2>{log:q}
             """
@@ -59,8 +64,8 @@ if LOCAL:
 
     rule trunk_convert:
         input:
-            checkpoint=LOCAL,
-            beside=[beside(LOCAL)] if beside(LOCAL).is_file() else [],
+            checkpoint=list(locate(LOCAL).files),
+            adapter=ADAPTER_FILES,
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -76,12 +81,16 @@ if LOCAL:
             # a file in half precision, and its tensors once more in float32
             mem_mb=lambda wildcards, input, attempt: max(8000, int(4 * input.size_mb)) * attempt,
             runtime=30,
+        params:
+            checkpoint=LOCAL,
+            adapter=flags("--adapter", [ADAPTER] if ADAPTER else []),
         shell:
             """
             python -m foldgraft trunk convert \
-                --checkpoint {input.checkpoint:q} \
+                --checkpoint {params.checkpoint:q} \
                 --weights {output.weights:q} \
                 --description {output.description:q} \
+                {params.adapter:q} \
                 2>{log:q}
             """
 

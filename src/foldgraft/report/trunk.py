@@ -14,7 +14,8 @@ def section(run: Run) -> Section:
     """The chapter on the trunk."""
     if not run.trunk:
         return Section("trunk", "Trunk", [Text("This run has no trunk.", "note")])
-    blocks: list[Block] = [Text(worth(run)), _facts(run), *_pretraining(run), *_frozen(run)]
+    blocks: list[Block] = [Text(worth(run)), *_heads(run), *_proof(run), _facts(run), *_left_out(run)]
+    blocks += [*_pretraining(run), *_frozen(run)]
     return Section("trunk", "Trunk", blocks)
 
 
@@ -38,12 +39,50 @@ def worth(run: Run) -> str:
     return f"{said}: it has learnt something of the context of a residue."
 
 
+def _heads(run: Run) -> list[Block]:
+    """What the trunk's checkpoint lacks, and what that would be for."""
+    lacking = []
+    if not run.trunk.get("language_head", True):
+        lacking.append("no language head, so it cannot guess masked residues")
+    if not run.trunk.get("contact_regression", True):
+        lacking.append("no contact regression, so it predicts no contacts by itself")
+    return [Text(f"Its checkpoint has {' and '.join(lacking)}. The heads of this run need neither.")] if lacking else []
+
+
+def _proof(run: Run) -> list[Block]:
+    proof = run.trunk.get("proof")
+    if not proof:
+        return []
+    found = [(what, proof.get(what)) for what in ("representations", "logits", "contacts")]
+    said = ", ".join(f"{what} {value:.1e}" for what, value in found if value is not None)
+    return [
+        Text(
+            f"On {proof['sequences']} reference sequences the trunk was compared with the network of "
+            f"{proof['against']} on the same tensors. The largest differences: {said} "
+            f"(allowed: {proof['tolerance']:g})."
+        )
+    ]
+
+
 def _facts(run: Run) -> Table:
+    source = dict(run.trunk.get("source") or {})
+    files = source.pop("files", {})
     rows = [("name", str(run.trunk.get("name", ""))), ("parameters", count(run.trunk.get("parameters", 0)))]
     rows += [(key.replace("_", " "), str(value)) for key, value in (run.trunk.get("architecture") or {}).items()]
-    rows += [(f"source, {key}", str(value)) for key, value in (run.trunk.get("source") or {}).items()]
+    rows += [(f"source, {key}", str(value)) for key, value in source.items()]
+    rows += [(f"sha256 of {name}", digest) for name, digest in files.items()]
+    if adapter := run.trunk.get("adapter"):
+        rows.append(("adapter", f"{adapter['name']}, merged into {adapter['matrices']} matrices"))
+        rows += [(f"sha256 of {name}", digest) for name, digest in adapter["files"].items()]
     rows.append(("sha256 of the weights", str(run.trunk.get("sha256", ""))))
     return Table(("trunk", ""), rows)
+
+
+def _left_out(run: Run) -> list[Block]:
+    left_out = run.trunk.get("left_out", {}) | (run.trunk.get("adapter") or {}).get("left_out", {})
+    if not left_out:
+        return []
+    return [Table(("tensor of the checkpoint that is not used", "why"), list(left_out.items()))]
 
 
 def _pretraining(run: Run) -> list[Block]:

@@ -1,7 +1,6 @@
-"""Foreign and own trunk files, read safely, and the one form in which the other stages meet them."""
+"""Checkpoints of all layouts, and the one form in which the other stages meet a trunk."""
 
-import argparse
-import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,163 +9,175 @@ from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.esm2 import ROTARY, Architecture, Network
+from foldgraft.models.trunk.fingerprint import fingerprint
+from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.records.files import atomic, file_sha256, read_json, write_json
-from foldgraft.trunk.settings import beside
+from foldgraft.trunk.adapter import merge
+from foldgraft.trunk.layouts import esmc, fair, huggingface
+from foldgraft.trunk.layouts.names import Translated
+from foldgraft.trunk.locate import Located, locate, locate_adapter
+from foldgraft.trunk.proof import prove
+from foldgraft.trunk.tensor_files import by_name, read, read_all
 
-PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
-REGRESSION = {"contact_head.regression.weight", "contact_head.regression.bias"}
+DIGITS = 6
+"""Significant digits of a fingerprint in a description."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was read.
+
+    Attributes
+    ----------
+    name
+        of the model.
+    network
+        in float32.
+    about
+        what its description must say beside: source, adapter, what was left out, an earlier pretraining.
+    """
+
+    name: str
+    network: Network
+    about: dict[str, Any]
+
+
+def open_checkpoint(checkpoint: Path, adapter: Path | None = None) -> Checkpoint:
+    """Read a checkpoint of any known layout.
+
+    Parameters
+    ----------
+    checkpoint
+        a Hugging Face folder or a file in it, a file of fair-esm (.pt), of ESM C's first release (.pth), or a trunk of
+        Foldgraft: its folder or its safetensors file with `trunk.json` beside it.
+    adapter
+        folder of a PEFT adapter to be merged.
+
+    Raises
+    ------
+    FoldgraftError
+        if it is missing, damaged, incomplete, or no trunk.
+    """
+    located = locate(checkpoint)
+    name, kept = located.name, {}
+    if located.description:
+        about = read_json(located.description)
+        trunk = Trunk.load(located.weights[0], located.description, torch.device("cpu"))
+        name, kept = trunk.name, {key: about[key] for key in ("pretraining", "adapter", "left_out") if key in about}
+        translated = Translated(trunk.network.state_dict(), trunk.network.architecture, "Foldgraft", {})
+    else:
+        translated = _translate(located, str(checkpoint))
+    state = translated.state
+    source = {"layout": translated.layout, "files": {path.name: file_sha256(path) for path in located.files}}
+    if translated.left_out:
+        kept["left_out"] = translated.left_out
+    if adapter:
+        files = locate_adapter(adapter)
+        state, merged = merge(state, translated.architecture, files)
+        name = f"{name}+{files.name}"
+        kept["adapter"] = merged | {"files": {path.name: file_sha256(path) for path in files.files}}
+    network = fill_network(state, translated.architecture, str(checkpoint)).float()
+    _check_finite(network, str(checkpoint))
+    return Checkpoint(name, network, {"source": source, **kept})
+
+
+def _translate(located: Located, where: str) -> Translated:
+    if located.config is not None and located.config["model_type"] == "esm":
+        _check_vocabulary(located)
+        return huggingface.translate(read_all(located.weights), located.config, where)
+    contents = [read(path) for path in located.weights]
+    if fair.is_fair(contents[0]):
+        return fair.translate(contents[0], located.regression, where)
+    tensors = {}
+    for content, path in zip(contents, located.weights, strict=True):
+        tensors |= by_name(content, path)
+    if esmc.is_esmc(tensors):
+        return esmc.translate(tensors, located.config, where)
+    if any(name.endswith("embeddings.word_embeddings.weight") for name in tensors):
+        raise FoldgraftError(f"{where}: has no config.json beside it; fetch it from where the checkpoint comes from")
+    raise FoldgraftError(f"{where}: is no ESM-2, ESM-1b or ESM-1v checkpoint, nor one of ESM C")
+
+
+def _check_vocabulary(located: Located) -> None:
+    path = located.weights[0].with_name("vocab.txt")
+    if path.is_file():
+        tokens = tuple(path.read_text(encoding="utf-8", errors="replace").split())
+        if tokens != alphabet.TOKENS:
+            raise FoldgraftError(f"{path}: its tokens are not those of an ESM, so the checkpoint reads other letters")
+
+
+def _check_finite(network: Network, where: str) -> None:
+    for key, tensor in network.state_dict().items():
+        if not tensor.isfinite().all():
+            raise FoldgraftError(f"{where}: {key} holds infinite values or NaN, so its source is broken; take another")
+
+
+def convert(
+    checkpoint: Path,
+    weights: Path,
+    description: Path,
+    adapter: Path | None = None,
+    source: dict[str, Any] | None = None,
+) -> None:
+    """Turn a checkpoint into the run's trunk.
+
+    Parameters
+    ----------
+    checkpoint, adapter
+        see `open_checkpoint`.
+    weights, description
+        the two files to write.
+    source
+        what the description says of where it is from beside its files.
+
+    Raises
+    ------
+    FoldgraftError
+        as `open_checkpoint` and `write_trunk` do.
+    """
+    found = open_checkpoint(checkpoint, adapter)
+    about = found.about | {"source": {"kind": "checkpoint"} | (source or {}) | found.about["source"]}
+    write_trunk(weights, description, found.network, found.name, about)
 
 
 def write_trunk(weights: Path, description: Path, network: Network, name: str, about: dict[str, Any]) -> None:
-    """Write `model.safetensors` and `trunk.json`; `about` says where the tensors come from.
+    """Write `model.safetensors` and `trunk.json`, after the network was compared with fair-esm's own.
+
+    Parameters
+    ----------
+    about
+        where the tensors come from.
 
     Raises
     ------
     FoldgraftError
-        if a tensor holds what is no number.
+        if a tensor holds what is no number, or the network does not compute what fair-esm's does.
     """
-    for key, tensor in network.state_dict().items():
-        if not tensor.isfinite().all():
-            raise FoldgraftError(f"trunk {name}: {key} holds infinite values or NaN; its source is broken")
+    _check_finite(network, f"trunk {name}")
+    network = network.to("cpu")
+    facts = describe(network, name)
     with atomic(weights) as temporary:
         save_file({key: tensor.contiguous() for key, tensor in network.state_dict().items()}, temporary)
-    write_json(
-        description,
-        {
-            "name": name,
-            "architecture": network.architecture.as_dict(),
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "contact_regression": network.contact_head is not None,
-            "sha256": file_sha256(weights),
-            **about,
-        },
-    )
+    write_json(description, facts | {"sha256": file_sha256(weights), **about})
 
 
-def convert(checkpoint: Path, weights: Path, description: Path) -> None:
-    """Turn a local checkpoint into the run's trunk.
-
-    Parameters
-    ----------
-    checkpoint
-        a fair-esm ESM-2, ESM-1b or ESM-1v file (.pt), a safetensors file with its `trunk.json` beside it, or the folder
-        of the two.
-    weights, description
-        the two files to write.
+def describe(network: Network, name: str) -> dict[str, Any]:
+    """What is known of a network by itself: architecture, heads, proof and fingerprint.
 
     Raises
     ------
     FoldgraftError
-        if it is missing or is no such trunk.
+        if the proof fails.
     """
-    if checkpoint.is_dir():
-        checkpoint = checkpoint / "model.safetensors"
-    if not checkpoint.is_file():
-        raise FoldgraftError(f"{checkpoint}: there is no such file; trunk.checkpoint must name a trunk")
-    if checkpoint.suffix == ".safetensors":
-        trunk = Trunk.load(checkpoint, beside(checkpoint), torch.device("cpu"))
-        kept = {key: value for key, value in read_json(beside(checkpoint)).items() if key == "pretraining"}
-        source = {"kind": "checkpoint", "file": checkpoint.name, "sha256": trunk.sha256}
-        write_trunk(weights, description, trunk.network, trunk.name, {"source": source, **kept})
-        return
-    regression = beside(checkpoint)
-    convert_fair(checkpoint, regression if regression.is_file() else None, weights, description, {"kind": "checkpoint"})
-
-
-def convert_fair(
-    checkpoint: Path, regression: Path | None, weights: Path, description: Path, source: dict[str, Any]
-) -> None:
-    """Turn a fair-esm file into the run's trunk; its sha256, and that of the regression, join `source`."""
-    files = {"file": checkpoint.name, "sha256": file_sha256(checkpoint)}
-    if regression:
-        files |= {"regression": regression.name, "regression_sha256": file_sha256(regression)}
-    network = read_fair(checkpoint, regression)
-    write_trunk(weights, description, network, checkpoint.stem, {"source": source | files})
-
-
-def read_fair(checkpoint: Path, regression: Path | None = None) -> Network:
-    """Read an ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm.
-
-    Parameters
-    ----------
-    checkpoint
-        as fair-esm distributes it: `{"cfg": {"model": Namespace}, "model": tensors}` for ESM-2,
-        `{"args": Namespace, "model": tensors}` with the architecture roberta_large for ESM-1b and ESM-1v.
-    regression
-        the file with the weights of its contact regression.
-
-    Raises
-    ------
-    FoldgraftError
-        for anything else, an ESM-1 checkpoint among it.
-    """
-    content = _load(checkpoint)
-    try:
-        tensors = {PREFIX.sub("", name): tensor for name, tensor in content["model"].items()}
-        shape = _esm1b(content["args"], tensors) if "args" in content else _esm2(content["cfg"]["model"])
-        architecture = Architecture.read(shape, str(checkpoint))
-        # one copy of the embeddings is kept, the language head's, and one of the rotary frequencies
-        embeddings = tensors["embed_tokens.weight"]
-        tied = tensors.pop("lm_head.weight", embeddings)
-        shared = torch.equal(tied, embeddings)
-        if architecture.family == "ESM-1b":
-            embeddings[alphabet.MASK] = 0  # in place, as fair-esm does it: the head's copy follows if it is the same
-        tensors["embed_tokens.weight"] = tied
-        rotary = [tensors.pop(name) for name in list(tensors) if name.endswith("rot_emb.inv_freq")]
-        one = all(torch.equal(rotary[0], other) for other in rotary)
-        state = tensors | {ROTARY: rotary[0]} if rotary else tensors
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
-        raise FoldgraftError(f"{checkpoint}: is no ESM-2, ESM-1b or ESM-1v checkpoint of fair-esm") from None
-    if not shared:
-        raise FoldgraftError(f"{checkpoint}: its language head does not share the embeddings, so it is no such trunk")
-    if not one:
-        raise FoldgraftError(f"{checkpoint}: its layers differ in their rotary frequencies, so it is no such trunk")
-    if regression:
-        state |= _read_regression(regression)
-    return fill_network(state, architecture, str(checkpoint)).float()
-
-
-def _esm2(config: argparse.Namespace) -> dict[str, Any]:
+    rows = fingerprint(network.eval())
     return {
-        "layers": config.encoder_layers,
-        "width": config.encoder_embed_dim,
-        "heads": config.encoder_attention_heads,
-        "token_dropout": bool(config.token_dropout),
+        "name": name,
+        "architecture": network.architecture.as_dict(),
+        "alphabet": alphabet.LETTERS,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "language_head": network.lm_head is not None,
+        "contact_regression": network.contact_head is not None,
+        "proof": prove(network, name),
+        "fingerprint": [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows.tolist()],
     }
-
-
-def _esm1b(config: argparse.Namespace, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    if config.arch != "roberta_large":
-        raise ValueError(config.arch)
-    given = {name.removeprefix("encoder_"): value for name, value in vars(config).items()}
-    return {
-        "layers": given["layers"],
-        "width": given["embed_dim"],
-        "heads": given["attention_heads"],
-        "token_dropout": bool(given.get("token_dropout", False)),
-        "family": "ESM-1b",
-        "max_tokens": given["max_positions"],
-        "norm_before": "emb_layer_norm_before.weight" in tensors,
-    }
-
-
-def _read_regression(path: Path) -> dict[str, torch.Tensor]:
-    content = _load(path)
-    try:
-        found = {name: content["model"][name] for name in REGRESSION}
-    except (AttributeError, LookupError, TypeError):
-        raise FoldgraftError(f"{path}: holds no contact regression of fair-esm") from None
-    return found
-
-
-def _load(path: Path) -> Any:
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch raises depends on how the file is foreign
-        problem = " ".join(str(error).split()).split(". ")[0][:200]  # torch goes on to advise an unsafe way
-        raise FoldgraftError(
-            f"{path}: cannot be read as a PyTorch file of tensors alone; if it was cut short, fetch it anew ({problem})"
-        ) from None

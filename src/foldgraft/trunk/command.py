@@ -12,18 +12,22 @@ from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.files import atomic
 from foldgraft.settings import option
-from foldgraft.trunk import checkpoint as files
+from foldgraft.trunk.checkpoint import convert as convert_checkpoint
+from foldgraft.trunk.checkpoint import describe, open_checkpoint, write_trunk
 from foldgraft.trunk.download import download as fetch
+from foldgraft.trunk.hub import download_hub
 from foldgraft.trunk.pretraining.corpus import divide, near, read_unique, test_sequences
 from foldgraft.trunk.pretraining.texts import read_texts
 from foldgraft.trunk.pretraining.training import HISTORY
 from foldgraft.trunk.pretraining.training import pretrain as train
-from foldgraft.trunk.settings import TrunkSettings
+from foldgraft.trunk.settings import HUB, TrunkSettings
+from foldgraft.trunk.sheet import sheet
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 Weights = Annotated[Path, typer.Option(help="model.safetensors to write.")]
 Description = Annotated[Path, typer.Option(help="trunk.json to write.")]
+Adapter = Annotated[Path | None, typer.Option(help="Folder of a PEFT adapter to merge.")]
 Configuration = Annotated[TrunkSettings, option(TrunkSettings)]
 
 
@@ -37,25 +41,40 @@ def download(
     weights: Weights,
     description: Description,
     downloads: Annotated[Path, typer.Option(help="Folder that keeps the published files, shared by all runs.")],
+    adapter: Adapter = None,
     settings: Configuration = TrunkSettings(),
 ) -> None:
-    """Download a published model of fair-esm and its contact regression."""
-    if settings.published is None:
+    """Download a published model, of fair-esm or of the Hugging Face hub."""
+    name = settings.published
+    if name is None:
         raise FoldgraftError("trunk.model: name the model to download")
-    model, regression = fetch(settings.published, downloads, settings.url)
-    files.convert_fair(model, regression, weights, description, {"kind": "download", "url": settings.url})
+    if name in HUB:
+        found, source = download_hub(name, downloads, settings.hub), {"url": settings.hub}
+    else:
+        (found, _), source = fetch(name, downloads, settings.url), {"url": settings.url}
+    convert_checkpoint(found, weights, description, adapter, {"kind": "download", "model": name, **source})
 
 
 @app.command()
 def convert(
-    checkpoint: Annotated[
-        Path, typer.Option(help="ESM-2, ESM-1b or ESM-1v file of fair-esm (.pt), or a trunk of Foldgraft.")
-    ],
+    checkpoint: Annotated[Path, typer.Option(help="Hugging Face folder, file of fair-esm or ESM C, or own trunk.")],
     weights: Weights,
     description: Description,
+    adapter: Adapter = None,
 ) -> None:
     """Convert a local checkpoint."""
-    files.convert(checkpoint, weights, description)
+    convert_checkpoint(checkpoint, weights, description, adapter)
+
+
+@app.command()
+def show(
+    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint of any kind, its file or folder.")],
+    adapter: Adapter = None,
+) -> None:
+    """Print what a checkpoint is: architecture, parameters, heads, and how it behaves."""
+    found = open_checkpoint(checkpoint, adapter)
+    for line in sheet(describe(found.network, found.name) | found.about):
+        print(line)
 
 
 @app.command()
@@ -95,5 +114,5 @@ def pretrain(
     shape = network.architecture
     name = f"{first.name}-continued" if first else f"pretrained-{shape.layers}x{shape.width}"
     source = {"kind": "pretrain"} | ({"from": first.name, "from_sha256": first.sha256} if first else {})
-    files.write_trunk(weights, description, network, name, {"source": source, "pretraining": summary})
+    write_trunk(weights, description, network, name, {"source": source, "pretraining": summary})
     checkpoint.unlink(missing_ok=True)

@@ -26,12 +26,21 @@ PINNED = {
 CHUNK = 2**20
 REGRESSION_BYTES = 2**20
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+SHA256_TAG = re.compile(r'"?([0-9a-f]{64})"?')
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 ATTEMPTS = 4
 
 
 class InterruptedDownloadError(Exception):
     """Something that may go better the next time."""
+
+
+class NotFoundError(httpx.HTTPError):
+    """The server has no such file."""
+
+
+class AbsentError(FoldgraftError):
+    """A file that a server does not have."""
 
 
 TROUBLE = (InterruptedDownloadError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
@@ -69,21 +78,41 @@ def download(name: str, folder: Path, base: str) -> tuple[Path, Path | None]:
         f"{'the files' if len(wanted) > 1 else 'the file'} into {folder.resolve()} under their names, and run again"
     )
     for file, url, limit in wanted:
-        path = folder / file
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not path.is_file():
-                with _alone(path), httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
-                    if not path.is_file():
-                        Transfer(client, url, path, limit).run()
-        except TROUBLE as error:
-            raise FoldgraftError(f"trunk: {url} could not be downloaded ({error}); {by_hand}") from None
-        if not _published(path, file):
-            raise FoldgraftError(
-                f"{path}: is not the published file (sha256 should be {PINNED[file]}); delete it and run again"
-            )
+        bring(folder / file, url, limit, by_hand)
     found = [folder / file for file, _, _ in wanted]
     return found[0], found[1] if len(found) > 1 else None
+
+
+def bring(path: Path, url: str, limit: int, by_hand: str) -> None:
+    """Download one file, unless it is there.
+
+    Parameters
+    ----------
+    limit
+        the most bytes that it may have.
+    by_hand
+        what a user can do where it cannot be had, for the message.
+
+    Raises
+    ------
+    AbsentError
+        if the server has no such file.
+    FoldgraftError
+        if it cannot be had, or is not the published one.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file():
+            with _alone(path), httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+                if not path.is_file():
+                    Transfer(client, url, path, limit).run()
+    except TROUBLE as error:
+        kind = AbsentError if isinstance(error, NotFoundError) else FoldgraftError
+        raise kind(f"trunk: {url} could not be downloaded ({error}); {by_hand}") from None
+    if not _published(path, path.name):
+        raise FoldgraftError(
+            f"{path}: is not the published file (sha256 should be {PINNED[path.name]}); delete it and run again"
+        )
 
 
 def _published(path: Path, name: str) -> bool:
@@ -160,6 +189,9 @@ class Transfer:
             self._discard()
         if whole and have != whole:  # a server may send less of a range than it was asked for
             raise InterruptedDownloadError(f"{have} of its {whole} bytes came")
+        if (stated := _stated_sha256(response)) and file_sha256(self.part) != stated:
+            self._discard()
+            raise InterruptedDownloadError(f"its sha256 is not {stated}, which the server states")
         if not _published(self.part, self.path.name):
             self._discard()
             wrong = InterruptedDownloadError if response.status_code == 206 else httpx.HTTPError
@@ -192,6 +224,8 @@ class Transfer:
             raise InterruptedDownloadError(
                 f"the server answered {status} {span}, which does not fit the {have} bytes here"
             )
+        if status == 404:
+            raise NotFoundError(f"the server answered {status}")
         if status not in (200, 206):
             raise httpx.HTTPError(f"the server answered {status}")
         if response.headers.get("content-type", "").startswith("text/html"):
@@ -201,6 +235,12 @@ class Transfer:
         if size > self.limit:
             self._discard()
             raise httpx.HTTPError(f"it has {size} bytes or more, and {self.limit} were expected at most")
+
+
+def _stated_sha256(response: httpx.Response) -> str | None:
+    """The sha256 by which the Hugging Face hub knows a large file, told before it redirects to where the bytes are."""
+    tags = (one.headers.get("x-linked-etag", "") for one in (*response.history, response))
+    return next((found[1] for tag in tags if (found := SHA256_TAG.fullmatch(tag))), None)
 
 
 def _passing(error: BaseException) -> bool:

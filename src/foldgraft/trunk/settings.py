@@ -9,38 +9,44 @@ from foldgraft.settings import Settings
 from foldgraft.trunk.pretraining.settings import PretrainSettings
 
 DEFAULT_MODEL = "esm2_t6_8M_UR50D"
-PUBLISHED = {
+SIZES = {
     "esm2_t6_8M_UR50D": 2**26,
     "esm2_t12_35M_UR50D": 2**28,
     "esm2_t30_150M_UR50D": 2**30,
     "esm2_t33_650M_UR50D": 2**32,
     "esm2_t36_3B_UR50D": 2**34,
     "esm2_t48_15B_UR50D": 2**37,
+}
+HUB = {f"facebook/{name}": size for name, size in SIZES.items()}
+"""The models of the Hugging Face hub that can be had by name, and the most bytes that each file may have."""
+PUBLISHED = {
+    **SIZES,
     "esm1b_t33_650M_UR50S": 2**33,
     **{f"esm1v_t33_650M_UR90S_{number}": 2**33 for number in range(1, 6)},
+    **HUB,
 }
-"""The models of fair-esm that can be a trunk, and the most bytes that each file may have."""
-
-
-def beside(checkpoint: Path) -> Path:
-    """What belongs to a checkpoint: the description of a trunk of Foldgraft, the contact regression of fair-esm's."""
-    own = checkpoint.suffix == ".safetensors"
-    return checkpoint.with_name("trunk.json" if own else f"{checkpoint.stem}-contact-regression.pt")
+"""All models that can be downloaded by name, and the most bytes that each file may have."""
 
 
 class TrunkSettings(Settings):
     """The language-model trunk: exactly one of `model`, `checkpoint` and `pretrain`."""
 
     model: str | None = None
-    """Name of an ESM-2, ESM-1b or ESM-1v model of fair-esm, downloaded once; esm2_t6_8M_UR50D if none of the three keys
-    is given."""
+    """Name of an ESM-2, ESM-1b or ESM-1v model of fair-esm, or facebook/esm2_... of the Hugging Face hub, downloaded
+    once; esm2_t6_8M_UR50D if none of the three keys is given."""
     checkpoint: Path | None = None
-    """A fair-esm ESM-2, ESM-1b or ESM-1v file (.pt, its -contact-regression.pt beside it if there is one), or the
-    model.safetensors of a trunk of Foldgraft, or the folder that holds it."""
+    """A checkpoint on disk: a Hugging Face folder of an ESM-2, ESM-1b, ESM-1v or ESM C (config.json and safetensors,
+    shards or pytorch_model.bin), or a file of it; a fair-esm file (.pt, its -contact-regression.pt beside it if there
+    is one); a file of ESM C's first release (.pth); or a trunk of Foldgraft (model.safetensors and trunk.json)."""
+    adapter: Path | None = None
+    """Folder of a PEFT adapter (LoRA: adapter_config.json, adapter_model.safetensors) to be merged into `model` or
+    `checkpoint`."""
     pretrain: PretrainSettings | None = None
     """Pretrain a small trunk instead, on the run's sequences or on text files."""
     url: str = Field("https://dl.fbaipublicfiles.com/fair-esm", pattern=r"^https?://")
     """Where models/<name>.pt and regression/<name>-contact-regression.pt are; change it for a mirror."""
+    hub: str = Field("https://huggingface.co", pattern=r"^https?://")
+    """Where facebook/<name>/resolve/main/config.json is, and the weights beside it; change it for a mirror."""
 
     @model_validator(mode="before")
     @classmethod
@@ -63,6 +69,8 @@ class TrunkSettings(Settings):
         given = [key for key in ("model", "checkpoint", "pretrain") if getattr(self, key) is not None]
         if len(given) > 1:
             raise ValueError(f"only one of model, checkpoint and pretrain may be given, not {' and '.join(given)}")
+        if self.adapter and self.pretrain:
+            raise ValueError("adapter goes with model or checkpoint, not with pretrain")
         return self
 
     @property
@@ -72,12 +80,12 @@ class TrunkSettings(Settings):
 
     @property
     def published(self) -> str | None:
-        """The ESM-2 to download: the trunk itself, or what its pretraining goes on from."""
+        """The model to download: the trunk itself, or what its pretraining goes on from."""
         start = self.pretrain.start if self.pretrain else None
         return self.model or (start if start in PUBLISHED else None)
 
     @property
     def local(self) -> Path | None:
-        """The file to convert: the trunk itself, or what its pretraining goes on from."""
+        """The checkpoint to convert: the trunk itself, or what its pretraining goes on from."""
         start = self.pretrain.start if self.pretrain else None
         return self.checkpoint or (Path(start) if start and start not in PUBLISHED else None)

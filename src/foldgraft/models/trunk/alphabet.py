@@ -1,5 +1,7 @@
 """The letters that an ESM trunk reads, numbered as fair-esm's "ESM-1b" alphabet numbers them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
@@ -19,6 +21,14 @@ _NUMBER[np.frombuffer(LETTERS.encode(), dtype=np.uint8)] = FIRST_LETTER + np.ara
 def illegal(sequence: str) -> str:
     """The characters of a sequence that are no letters of the alphabet, each once, sorted."""
     return "".join(sorted(set(sequence) - set(LETTERS)))
+
+
+def batch(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Token numbers of sequences, each in a row of its own between <cls> and <eos>, padded; shape (B, T), int64."""
+    tokens = np.full((len(sequences), 2 + max(map(len, sequences))), PAD, dtype=np.int64)
+    for row, sequence in zip(tokens, sequences, strict=True):
+        row[0], row[1 : 1 + len(sequence)], row[1 + len(sequence)] = CLS, sequence, EOS
+    return tokens
 
 
 def encode(sequence: str) -> np.ndarray:

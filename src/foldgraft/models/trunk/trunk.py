@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from foldgraft.models.attention import pair_features
 from foldgraft.models.device import pick
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.fingerprint import fingerprint
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import read_network
 from foldgraft.models.trunk.windows import Window, batches, block_residues, blocks, pair_numbers, windows
@@ -101,6 +103,11 @@ class Trunk:
         network = read_network(weights, architecture)
         return cls(network, name, sha256, device, max_window, batch_tokens, precision)
 
+    @cached_property
+    def fingerprint(self) -> np.ndarray:
+        """Mean embeddings of the reference sequences, by which a trunk is known; shape (sequences, D), float32."""
+        return fingerprint(self.network)
+
     def embed(self, sequences: Sequence[str]) -> Iterator[np.ndarray]:
         """Representations of the last layer, as `embed_layers` gives them; shape (length, D), float32, each."""
         return (found.residues[:, 0] for found in self.embed_layers(sequences, [self.layers]))
@@ -180,10 +187,7 @@ class Trunk:
         return torch.stack(sums, dim=1).cpu().numpy(), [kept[layer] for layer in layers]
 
     def _batch(self, sequences: list[np.ndarray]) -> torch.Tensor:
-        tokens = np.full((len(sequences), 2 + max(map(len, sequences))), alphabet.PAD, dtype=np.int64)
-        for row, sequence in zip(tokens, sequences, strict=True):
-            row[0], row[1 : 1 + len(sequence)], row[1 + len(sequence)] = alphabet.CLS, sequence, alphabet.EOS
-        return torch.from_numpy(tokens).to(self.device)
+        return torch.from_numpy(alphabet.batch(sequences)).to(self.device)
 
     def attention(self, sequence: str, select: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Attention maps as pair features, layer after layer; only one layer's maps exist at a time.

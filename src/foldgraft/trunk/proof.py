@@ -1,0 +1,114 @@
+"""The proof that a trunk computes what fair-esm's own network computes from the same tensors."""
+
+from argparse import Namespace
+from importlib.metadata import version
+from typing import Any
+
+import esm
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk.esm2 import ROTARY
+from foldgraft.models.trunk.network import Network
+from foldgraft.models.trunk.reference import REFERENCES, room
+
+TOLERANCE = 1e-4
+"""Largest difference allowed: of representations and scores in their own units, of contacts in probability."""
+ODD = "MXBUZO.-ACDEFGHIKLMNPQRSTVWY"
+"""Every letter that has a token."""
+
+
+@torch.no_grad()
+def prove(network: Network, name: str) -> dict[str, Any] | None:
+    """Compare the network with fair-esm's on the reference sequences, padded and with masks.
+
+    Parameters
+    ----------
+    network
+        of the trunk, in float32.
+    name
+        of the trunk, for the message.
+
+    Returns
+    -------
+    The largest differences, for the description, None for a head that is not there; None altogether for an
+    architecture that fair-esm does not have.
+
+    Raises
+    ------
+    FoldgraftError
+        if one of them is above `TOLERANCE`.
+    """
+    if network.architecture.family == "ESM C":
+        return None
+    network.eval()
+    fair = fair_network(network).eval()
+    sequences = [sequence[: room(network.architecture)] for sequence in (*REFERENCES, ODD)]
+    tokens = torch.from_numpy(alphabet.batch([alphabet.encode(sequence) for sequence in sequences]))
+    real, last = tokens != alphabet.PAD, network.architecture.layers
+    masked = tokens.clone()
+    masked[:, 3::7] = torch.where(real[:, 3::7], alphabet.MASK, alphabet.PAD)
+    found: dict[str, float | None] = {"representations": 0.0, "logits": None, "contacts": None}
+    for batch in (tokens, masked):
+        theirs = fair(batch, repr_layers=[last])
+        ours = network(batch)
+        found["representations"] = max(found["representations"], _apart(ours, theirs["representations"][last], real))
+        if network.lm_head is not None:
+            found["logits"] = max(found["logits"] or 0.0, _apart(network.logits(ours), theirs["logits"], real))
+    if network.contact_head is not None:
+        found["contacts"] = _contacts_apart(network, fair, sequences, tokens)
+    for what, apart in found.items():
+        if apart is not None and not apart <= TOLERANCE:
+            raise FoldgraftError(
+                f"trunk {name}: its {what} differ from those of fair-esm's own network by {apart:.1e}, and "
+                f"{TOLERANCE:g} is allowed; do not use it, and report where the checkpoint comes from"
+            )
+    return {"against": f"fair-esm {version('fair-esm')}", "sequences": len(sequences), "tolerance": TOLERANCE} | found
+
+
+def fair_network(network: Network) -> nn.Module:
+    """fair-esm's own network of the same tensors, in the same memory; a head that is not there is zero."""
+    shape = network.architecture
+    letters = esm.Alphabet.from_architecture("ESM-1b")
+    with torch.device("meta"):
+        if shape.family == "ESM-2":
+            model = esm.ESM2(shape.layers, shape.width, shape.heads, letters, shape.token_dropout)
+        else:
+            model = esm.ProteinBertModel(_roberta(network), letters)
+    state = network.state_dict()
+    rotary = state.pop(ROTARY, None)
+    if rotary is not None:
+        state |= {f"layers.{number}.self_attn.rot_emb.{ROTARY}": rotary for number in range(shape.layers)}
+    state["lm_head.weight"] = state["embed_tokens.weight"]
+    state = {key: state.get(key, torch.zeros(tensor.shape)) for key, tensor in model.state_dict().items()} | state
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def _roberta(network: Network) -> Namespace:
+    shape = network.architecture
+    return Namespace(
+        arch="roberta_large",
+        layers=shape.layers,
+        embed_dim=shape.width,
+        ffn_embed_dim=4 * shape.width,
+        attention_heads=shape.heads,
+        max_positions=shape.max_tokens,
+        token_dropout=shape.token_dropout,
+        emb_layer_norm_before=shape.norm_before,
+    )
+
+
+def _apart(ours: Tensor, theirs: Tensor, real: Tensor) -> float:
+    return float((ours[real] - theirs[real]).abs().max())
+
+
+def _contacts_apart(network: Network, fair: nn.Module, sequences: list[str], tokens: Tensor) -> float:
+    trunk, theirs = Trunk(network, "", "", torch.device("cpu")), fair.predict_contacts(tokens).numpy()
+    return max(
+        float(np.abs(trunk.contacts(sequence) - contacts[np.triu_indices(len(sequence), k=1)]).max())
+        for sequence, contacts in zip(sequences, theirs, strict=True)
+    )
