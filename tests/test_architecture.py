@@ -85,3 +85,10 @@ def test_every_rule_has_a_log_an_environment_and_its_code(root):
             for directive in ("log:", "conda:", "threads:", "resources:", "code=code(", "benchmark:"):
                 assert directive in body, f"{path.name}: rule {name} has no {directive}"
             assert name.split("_")[0] == path.stem, f"{path.name}: rule {name} is not named after its stage"
+
+
+def test_tables_are_written_by_records_alone(root):
+    """What writes them there adds checksums and whose they are."""
+    for path in (root / "src").rglob("*.py"):
+        if path.parts[-2:] != ("records", "tables.py"):
+            assert not re.search(r"ParquetWriter|write_table\(.*temporary|to_parquet|pq\.write", path.read_text()), path

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from foldgraft import __version__
 from foldgraft.errors import FoldgraftError
+from foldgraft.records import origin
 
 COMMANDS = {
     "synth": "Generate a synthetic proteome whose truth is known.",
@@ -61,11 +62,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def foldgraft(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version.")
     ] = False,
+    made_from: Annotated[
+        str, typer.Option(help="What the workflow knows of the job and its inputs; tables of other runs are refused.")
+    ] = "",
 ) -> None:
     """Task heads grafted onto a frozen protein language-model trunk."""
+    origin.begin(ctx.invoked_subcommand or "", made_from)
 
 
 def main() -> None:

@@ -188,20 +188,22 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_in_the_same_bytes(trunk_file
         return ["shard", "--residues=last", *(f"--{name}={value}" for name, value in given.items())]
 
     def run():
-        command = [sys.executable, "-m", "foldgraft", "embed", *words(tmp_path / "killed")]
+        command = [sys.executable, "-m", "foldgraft", "embed", *words(tmp_path / "killed/e")]
         return subprocess.run(command, capture_output=True, text=True)
 
-    done = subprocess.run([sys.executable, "-m", "foldgraft", "embed", *words(tmp_path / "whole")], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "foldgraft", "embed", *words(tmp_path / "whole/e")], capture_output=True
+    )
     assert done.returncode == 0, done.stderr
-    part = tmp_path / ".killed.part"
-    job = subprocess.Popen([sys.executable, "-c", KILLED, *words(tmp_path / "killed")], stdout=subprocess.PIPE)
+    part = tmp_path / "killed/.e.part"
+    job = subprocess.Popen([sys.executable, "-c", KILLED, *words(tmp_path / "killed/e")], stdout=subprocess.PIPE)
     lengths = [len(text) for _, text in sorted(rows, key=lambda row: sequence_sha256(row[1]))]
     first_two = KEY_BYTES + 2 * 16 * 128 * 24 * 2  # at least: a block has as many residues
     assert job.stdout.readline() == b"in the third block\n"
     os.kill(job.pid, signal.SIGKILL)
     assert job.wait() == -signal.SIGKILL
     job.stdout.close()
-    assert not (tmp_path / "killed").exists()
+    assert not (tmp_path / "killed/e").exists()
     kept = part.stat().st_size
     assert first_two <= kept < KEY_BYTES + sum(record_bytes(length, OF_TWO) for length in lengths)
     with part.open("ab") as handle:
@@ -209,7 +211,7 @@ def test_a_killed_job_goes_on_where_it_was_and_ends_in_the_same_bytes(trunk_file
     went_on = run()
     assert went_on.returncode == 0, went_on.stderr
     assert "of an earlier attempt" in went_on.stderr
-    assert (tmp_path / "killed").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert (tmp_path / "killed/e").read_bytes() == (tmp_path / "whole/e").read_bytes()
     assert not part.exists()
 
 

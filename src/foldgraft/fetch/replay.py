@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.progress import progress
+from foldgraft.records import footer
 from foldgraft.records.files import file_sha256
 from foldgraft.records.lock import SCHEMA, store_path, write_piece
 from foldgraft.records.tables import read_rows
@@ -52,7 +53,11 @@ class Replay:
                 raise FoldgraftError(
                     f"replay: {self.lock} has no column {missing[0]}; it is no lock, or that of another version"
                 )
-            return pq.read_table(self.lock, schema=SCHEMA, filters=list(conditions) or None)
+            if footer.sound(self.lock) is False:
+                raise OSError("its footer differs from its checksum")
+            return pq.read_table(
+                self.lock, schema=SCHEMA, filters=list(conditions) or None, page_checksum_verification=True
+            )
         except (OSError, pa.ArrowException) as error:
             raise FoldgraftError(f"replay: {self.lock} cannot be read as a lock ({error})") from None
 

@@ -8,7 +8,6 @@ from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, PassingError, check_services
@@ -19,9 +18,9 @@ from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.store import Store, decompressed
 from foldgraft.fetch.structures import file_row
-from foldgraft.records.files import atomic
 from foldgraft.records.lock import store_path, write_piece
 from foldgraft.records.sifts import ROW_GROUP, SCHEMA
+from foldgraft.records.tables import write_table
 
 SHARD = "sifts"
 COLUMNS = ("PDB", "CHAIN", "SP_PRIMARY", "RES_BEG", "RES_END", "PDB_BEG", "PDB_END", "SP_BEG", "SP_END")
@@ -113,8 +112,7 @@ def write_segments(path: Path, table: Path, bound: int) -> str | None:
         print(f"SIFTS: {line}", file=sys.stderr)
     print(f"SIFTS: {segments.num_rows} segments, {len(bad)} rows left out", file=sys.stderr)
     order = [(name, "ascending") for name in ("entry", "auth_asym_id", "label_start")]
-    with atomic(table) as temporary:
-        pq.write_table(segments.sort_by(order), temporary, row_group_size=ROW_GROUP, compression="zstd")
+    write_table(table, segments.sort_by(order), ROW_GROUP)
     return told
 
 

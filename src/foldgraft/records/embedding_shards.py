@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records import origin
 from foldgraft.records.embeddings import ITEM_BYTES, KINDS, Contents, Embedded, checksum
 from foldgraft.records.files import atomic
 
@@ -110,6 +111,7 @@ def assemble(path: Path, names: Sequence[str], lengths: Sequence[int], spool: IO
         "checksums": (1 + 2 * len(names),),
     }
     about = {"sequences": json.dumps(names), "trunk": contents.trunk, "layers": json.dumps(contents.layers)}
+    about |= origin.written(path, KINDS.items(), len(names))
     header = _header(shapes, about)
     begin = spool.tell()
     crcs: dict[str, list[int]] = {"pooled": [], "residue": []}

@@ -37,6 +37,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records import origin
 
 KINDS = {"offsets": "I64", "residue": "F16", "pooled": "F16", "checksums": "U32"}
 """The tensors in the order of the file, and their kind."""
@@ -220,11 +221,13 @@ def _read_places(path: Path) -> tuple[list[str], np.ndarray, Contents]:
         where = _places(path, header, raw, contents)
         if len(names) != len(where):
             raise ValueError("it has not one name per sequence")
+        told = {key.encode(): text.encode() for key, text in about.items()}
     except (OSError, LookupError, TypeError, ValueError) as error:
         problem = "it lacks a part" if isinstance(error, LookupError) else error
         raise FoldgraftError(
             f"{path}: cannot be read as embeddings ({problem}); delete it and rerun the embed stage"
         ) from None
+    origin.check(path, told, KINDS.items(), len(names))
     return names, where, contents
 
 

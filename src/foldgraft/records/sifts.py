@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from foldgraft.errors import FoldgraftError
+from foldgraft.records.tables import read_selected
 
 SEGMENT = [
     pa.field("accession", pa.string(), nullable=False),
@@ -57,11 +55,7 @@ def read_segments(path: Path, entries: Iterable[str]) -> dict[tuple[str, str], l
     FoldgraftError
         if the file is no such table.
     """
-    wanted = pa.array(sorted({entry.lower() for entry in entries}), pa.string())
-    try:
-        table = pq.read_table(path, columns=SCHEMA.names, filters=pc.field("entry").isin(wanted), partitioning=None)
-    except (OSError, pa.ArrowException) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a table of SIFTS segments ({error})") from None
+    table = read_selected(path, SCHEMA, "entry", {entry.lower() for entry in entries})
     found: dict[tuple[str, str], list[Segment]] = {}
     for row in table.to_pylist():
         key = row.pop("entry"), row.pop("auth_asym_id")

@@ -7,10 +7,15 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records import footer, origin
 from foldgraft.records.files import atomic
+
+STRAINED = ("Failed to launch", "Resource temporarily unavailable", "Cannot allocate memory", "Too many open files")
+"""What a machine says that is short of memory, threads or handles; the file is none the worse for it."""
 
 
 class RowWriter:
@@ -38,13 +43,25 @@ class RowWriter:
 @contextmanager
 def row_writer(path: Path, schema: pa.Schema, group: int = 32) -> Iterator[RowWriter]:
     """Write a table row by row; it appears under its name only when complete."""
-    with (
-        atomic(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=_recurring(schema)) as parquet,
-    ):
+    with _table(path, schema, use_dictionary=_recurring(schema)) as parquet:
         writer = RowWriter(parquet, schema, group)
         yield writer
         writer.flush()
+        parquet.add_key_value_metadata(origin.written(path, _columns(schema), writer.count))
+
+
+@contextmanager
+def _table(path: Path, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
+    """A parquet file with checksums of its pages and of its footer."""
+    with atomic(path) as temporary:
+        with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True, **options) as parquet:
+            yield parquet
+        footer.seal(temporary)
+
+
+def _columns(schema: pa.Schema) -> list[tuple[str, str]]:
+    """Names and types; parquet calls an item of a list its element."""
+    return [(field.name, str(field.type).replace("<item:", "<element:")) for field in schema]
 
 
 def _recurring(schema: pa.Schema) -> list[str]:
@@ -56,9 +73,14 @@ def _recurring(schema: pa.Schema) -> list[str]:
 
 def write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
     """Write a data frame whose columns are those of the schema."""
-    with atomic(path) as temporary:
-        table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False))
+
+
+def write_table(path: Path, table: pa.Table, group: int | None = None) -> None:
+    """Write an Arrow table, `group` rows together."""
+    with _table(path, table.schema) as parquet:
+        parquet.write_table(table, row_group_size=group)
+        parquet.add_key_value_metadata(origin.written(path, _columns(table.schema), table.num_rows))
 
 
 def read_frame(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pd.DataFrame:
@@ -67,11 +89,24 @@ def read_frame(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
     Raises
     ------
     FoldgraftError
-        if the file is no parquet table or lacks a column of the schema.
+        if the file is no parquet table, lacks a column of the schema, was damaged, or is another run's or shard's.
     """
-    parquet = _open(path, schema)
-    with _reading(path):
+    with _open(path, schema, columns) as parquet, _reading(path):
         return parquet.read(columns=columns or schema.names).to_pandas()
+
+
+def read_selected(path: Path, schema: pa.Schema, column: str, values: set[str]) -> pa.Table:
+    """Read the rows whose column has one of the values; row groups that can hold none are not read."""
+    found = [schema.empty_table()]
+    with _open(path, schema, []) as parquet, _reading(path):
+        place = parquet.schema.names.index(column)
+        for number in range(parquet.num_row_groups):
+            bounds = parquet.metadata.row_group(number).column(place).statistics
+            if bounds is None or not bounds.has_min_max or any(bounds.min <= v <= bounds.max for v in values):
+                _whole(path, parquet.metadata, schema.names, [number])
+                rows = parquet.read_row_group(number, columns=schema.names)
+                found.append(rows.filter(pc.is_in(rows[column], pa.array(sorted(values), rows[column].type))))
+    return pa.concat_tables([table.replace_schema_metadata(None) for table in found])
 
 
 def read_frames(paths: Iterable[Path], schema: pa.Schema, columns: list[str] | None = None) -> pd.DataFrame:
@@ -102,7 +137,7 @@ def _value(scalar: pa.Scalar) -> Any:
 
 
 def _batches(path: Path, schema: pa.Schema, columns: list[str] | None, size: int) -> Iterator[pa.RecordBatch]:
-    with _open(path, schema) as parquet:
+    with _open(path, schema, columns) as parquet:
         batches = parquet.iter_batches(batch_size=size, columns=columns or schema.names)
         while True:
             with _reading(path):
@@ -116,14 +151,48 @@ def _batches(path: Path, schema: pa.Schema, columns: list[str] | None, size: int
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a parquet table ({error})") from None
+    except (OSError, MemoryError, pa.ArrowException) as error:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in STRAINED):
+            raise FoldgraftError(
+                f"{path}: could not be read for want of memory or threads ({error}); the file may well be whole: "
+                "ask for more of them, or run fewer jobs at a time"
+            ) from None
+        missing = isinstance(error, FileNotFoundError)
+        raise FoldgraftError(
+            f"{path}: cannot be read as a parquet table ({error}); "
+            + ("run the same command again, which makes it" if missing else origin.REMAKE)
+        ) from None
 
 
-def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+def _open(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pq.ParquetFile:
+    """Open a table whose columns and origin are those asked for, and whose bytes are those that were written.
+
+    `columns` are those that will be read, all of the schema if not given; only their bytes are compared.
+    """
     with _reading(path):
-        parquet = pq.ParquetFile(path)
-    missing = set(schema.names) - set(parquet.schema_arrow.names)
+        sound = footer.sound(path)
+        if sound is False:
+            raise OSError("its footer differs from its checksum")
+        parquet = pq.ParquetFile(path, page_checksum_verification=True)
+        metadata, found = parquet.metadata, parquet.schema_arrow
+        if sound is None and origin.KEY in (metadata.metadata or {}):
+            raise OSError("its footer has lost its checksum")
+    missing = set(schema.names) - set(found.names)
     if missing:
         raise FoldgraftError(f"{path}: the columns {', '.join(sorted(missing))} are missing")
+    strange = next((field for field in schema if found.field(field.name).type != field.type), None)
+    if strange is not None:
+        raise FoldgraftError(
+            f"{path}: the column {strange.name} is {found.field(strange.name).type}, not {strange.type}; it was "
+            f"damaged, or written by another version; {origin.REMAKE}"
+        )
+    origin.check(path, metadata.metadata, _columns(found), metadata.num_rows)
+    if sound:
+        with _reading(path):
+            _whole(path, metadata, schema.names if columns is None else columns, range(metadata.num_row_groups))
     return parquet
+
+
+def _whole(path: Path, metadata: pq.FileMetaData, columns: list[str], groups: Iterable[int]) -> None:
+    if origin.KEY in (metadata.metadata or {}) and (column := footer.damaged(path, metadata, columns, groups)):
+        raise OSError(f"its column {column} differs from its checksum")
