@@ -36,7 +36,7 @@ def configured(folder, **more):
 def test_shards_are_named_and_counted(folder):
     made = plan.make(configured(folder))
     assert list(made.structures) == ["files-00000", "files-00001", "files-00002"]
-    assert made.labels == ["labels-00000", "labels-00001"]
+    assert made.labels == {"solubility": ["solubility-00000", "solubility-00001"]}
 
 
 def test_a_file_added_at_the_end_changes_the_last_shard_alone(folder):
@@ -57,7 +57,7 @@ def test_a_synthetic_proteome_is_planned_before_it_is_made():
     config = plan.configure({"synth": {"families": 4, "structures_per_family": 2, "labels": 30}}, check=True)
     made = plan.make(config)
     assert list(made.structures) == ["files-00000"]
-    assert made.labels == ["labels-00000"]
+    assert made.labels == {"solubility": ["solubility-00000"]}
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_a_changed_table_of_labels_leaves_the_sequences_alone_and_the_reverse(fo
     before = plan.make(config)
     os.utime(folder / "labels.csv", ns=(1, 1))
     after = plan.make(config)
-    assert before.table != after.table and before.sequences == after.sequences
+    assert before.tables != after.tables and before.sequences == after.sequences
     os.utime(folder / "s.fasta", ns=(1, 1))
-    assert plan.make(config).sequences != after.sequences and plan.make(config).table == after.table
+    assert plan.make(config).sequences != after.sequences and plan.make(config).tables == after.tables
 
 
 def test_sequences_may_be_named_by_an_absolute_pattern(folder):
@@ -119,7 +119,7 @@ def replayed(folder, shards, **more):
     sha256, _ = store.add([(folder / "labels.csv").read_bytes()])
     empty = dict.fromkeys(SCHEMA.names) | {"source": "files", "url": "x", "status": "stored", "sha256": sha256}
     with row_writer(folder / "lock.parquet", SCHEMA) as table:
-        for shard, names in {**shards, "labels": ["labels.csv"]}.items():
+        for shard, names in {**shards, "solubility": ["labels.csv"]}.items():
             for name in names:
                 table.write(empty | {"shard": shard, "id": name, "url": f"s/{name}.cif" if name[0] == "e" else name})
     for path in (*folder.glob("s/*"), folder / "labels.csv"):
@@ -134,7 +134,7 @@ def test_a_replay_is_planned_from_the_lock(folder):
     shards |= {"rcsb-00000": ["1abc", "2abc", "3abc"], "search": ["search"]}
     made = plan.make(replayed(folder, shards, structures=structures))
     assert list(made.structures) == list(before.structures)
-    assert made.labels == before.labels == ["labels-00000", "labels-00001"]
+    assert made.labels == before.labels == {"solubility": ["solubility-00000", "solubility-00001"]}
 
 
 def test_a_replay_lacks_no_entry_that_the_configuration_names(folder):

@@ -11,7 +11,8 @@ from foldgraft.curate.settings import CurateSettings
 from foldgraft.embed.settings import EmbedSettings
 from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.settings import EvaluateSettings
-from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.label_settings import LabelsSettings, SolubilitySettings
+from foldgraft.fetch.settings import FetchSettings, SequencesSettings, StructuresSettings
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.report.settings import ReportSettings
@@ -27,6 +28,19 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 def _no_baseline(name: str) -> str:
     if name.startswith("baseline_"):
         raise ValueError("names that begin with baseline_ are kept for the baselines")
+    return name
+
+
+TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+TAKEN = (
+    "solubility", "contact", "distogram", "orientations", "ss3", "torsions",  # tasks
+    "structures", "files", "rcsb", "alphafold", "query",  # sets and sources of proteins
+)  # fmt: skip
+
+
+def _free(name: str) -> str:
+    if name in TAKEN:
+        raise ValueError(f"the name {name} is taken; choose another than {', '.join(TAKEN)}")
     return name
 
 
@@ -50,6 +64,8 @@ class Config(Settings):
     """Sequences that alignments search and that a small trunk is pretrained on."""
     solubility: SolubilitySettings | None = None
     """A table of sequences labelled with their solubility."""
+    labels: dict[Annotated[TableName, AfterValidator(_free)], LabelsSettings] = Field(default_factory=dict)
+    """Further labelled tables by name, each a task of that name: labels of proteins or of their residues."""
     fetch: FetchSettings = FetchSettings()
     """How inputs are brought into the store."""
     curate: CurateSettings = CurateSettings()
@@ -81,8 +97,8 @@ class Config(Settings):
             raise ValueError("replay: a synthetic proteome is made anew by its seed; remove replay")
         if self.replay and Path(self.replay).resolve() == (self.results / "fetch/lock.parquet").resolve():
             raise ValueError("replay: it is where this run writes its own lock; copy it, or give the run another name")
-        if not (self.synth or self.structures or self.solubility):
-            raise ValueError("no input: give structures, solubility, or both (or synth for a synthetic proteome)")
+        if not (self.synth or self.structures or self.tables):
+            raise ValueError("no input: give structures, solubility or labels (or synth for a synthetic proteome)")
         for name, experiment in self.experiments.items():
             if isinstance(experiment, SolubilityExperiment) and not (self.synth or self.solubility):
                 raise ValueError(f"experiments.{name}: task solubility needs the section solubility")
@@ -114,6 +130,11 @@ class Config(Settings):
     def aligned(self) -> bool:
         """Whether the run has anything to align: a database, or alignments made elsewhere."""
         return bool(self.synth or self.sequences or self.msa.alignments.files)
+
+    @property
+    def tables(self) -> dict[str, LabelsSettings]:
+        """All labelled tables by the name of their task."""
+        return ({"solubility": self.solubility} if self.solubility else {}) | self.labels
 
     @property
     def results(self) -> Path:

@@ -6,7 +6,6 @@ says only which of them are done already.
 """
 
 import hashlib
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from foldgraft.config import Config, load
 from foldgraft.curate.user_sequences import check_supplied, supplied_paths
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import checks, inputs
+from foldgraft.fetch.inputs import shown_path, table_files
+from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.files import matches
 from foldgraft.synth.settings import entry_names
@@ -35,13 +36,13 @@ class Plan:
     """Names of the shards, and digests of local inputs; a digest that changes reruns what stands on it.
 
     `places` are the files, ids or accessions of each shard of structures; an earlier run's lock or a search knows those
-    of the shards that are not there.
+    of the shards that are not there. `labels` are the shards of each labelled table, `tables` the digests of its files.
     """
 
     structures: dict[str, str]
     places: dict[str, list[str]]
-    labels: list[str]
-    table: str
+    labels: dict[str, list[str]]
+    tables: dict[str, str]
     sequences: str
     sifts: str
     alignments: str
@@ -71,7 +72,7 @@ def check_inputs(config: Config) -> None:
     if not (config.replay or data.is_dir()):
         raise FoldgraftError(f"data: {config.data!r} is not a folder")
     if not (config.synth or config.replay):
-        checks.check(config.structures, config.sequences, config.solubility, data)
+        checks.check(config.structures, config.sequences, config.tables, data)
     made = config.results / "synth/constructs.fasta" if config.synth else None
     for name, fasta in config.predict.sequences.items():
         if fasta != made and not (data / fasta).is_file():
@@ -110,13 +111,12 @@ def make(config: Config) -> Plan:
     if config.replay:
         return _replayed(config)
     structures = inputs.structure_shards(config.structures, config.fetch, data) if config.structures else {}
-    table = inputs.table_path(config.solubility, data) if config.solubility else None
     sifts = inputs.sifts_path(config.structures.sifts, data) if config.structures else None
     return Plan(
         structures={shard: inputs.shard_digest(items) for shard, items in structures.items()},
         places={shard: [item.place for item in items] for shard, items in structures.items()},
-        labels=inputs.label_shards(config.solubility, config.fetch, table) if table else [],
-        table=digest([table] if table else []),
+        labels=_label_shards(config, config.tables),
+        tables={name: digest(table_files(name, table, data)) for name, table in config.tables.items()},
         sequences=digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
         sifts=digest([sifts] if sifts else []),
         alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
@@ -127,7 +127,7 @@ def make(config: Config) -> Plan:
 
 def _replayed(config: Config) -> Plan:
     """The plan of an earlier run, from its lock and the store: local files need not be there any more."""
-    from foldgraft.fetch.replay import Replay, stored_table  # it imports pyarrow, which planning does without otherwise
+    from foldgraft.fetch.replay import Replay, stored_files  # it imports pyarrow, which planning does without otherwise
 
     lock, data = Path(config.replay or ""), Path(config.data)
     earlier, made = Replay(lock, Path(config.store)), digest([lock])
@@ -137,8 +137,12 @@ def _replayed(config: Config) -> Plan:
         _same_files(earlier, local, config.structures.files, data, "structures.files")
     if config.sequences:
         _same_files(earlier, ["sequences"], config.sequences.files, data, "sequences.files")
-    if config.solubility:
-        _same_files(earlier, ["labels"], [config.solubility.table], data, "solubility.table")
+    labels = {}
+    for name, table in config.tables.items():
+        _same_files(earlier, [name], table.files, data, f"the labelled table {name}")
+        stored = stored_files(earlier, name)
+        paths = [stored[shown_path(data / file, data)] for file in _holding_rows(table)]
+        labels[name] = inputs.label_shards(name, table, config.fetch, paths)
     shards = [shard for shard in locked if shard.startswith("files-")]
     remote = config.structures.model_copy(update={"files": []}) if config.structures else None
     for shard, items in inputs.structure_shards(remote, config.fetch, data).items() if remote else ():
@@ -146,12 +150,11 @@ def _replayed(config: Config) -> Plan:
         if absent:
             raise FoldgraftError(f"replay: {lock} has no {absent[0]} in the shard {shard}, as this configuration has")
         shards.append(shard)
-    table = stored_table(earlier) if config.solubility else None
     return Plan(
         structures=dict.fromkeys(shards, made),
         places={},
-        labels=inputs.label_shards(config.solubility, config.fetch, table) if table else [],
-        table=made,
+        labels=labels,
+        tables=dict.fromkeys(config.tables, made),
         sequences=made,
         sifts=made,
         alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
@@ -175,18 +178,31 @@ def _synthetic(config: Config) -> Plan:
     paths = [f"{config.results}/synth/structures/{name}.cif.gz" for name in entry_names(config.synth)]
     size = config.fetch.shard_size
     shards = inputs.shard_names("files", len(paths), size)
-    tables = math.ceil(config.synth.labels / config.fetch.label_shard_size)
     return Plan(
         structures=dict.fromkeys(shards, made),
         places={shard: paths[k * size : (k + 1) * size] for k, shard in enumerate(shards)},
-        labels=[f"labels-{number:05d}" for number in range(tables)],
-        table=made,
+        labels={"solubility": inputs.shard_names("solubility", config.synth.labels, config.fetch.label_shard_size)}
+        | _label_shards(config, config.labels),
+        tables={"solubility": made}
+        | {name: digest(table_files(name, table, Path(config.data))) for name, table in config.labels.items()},
         sequences=made,
         sifts=made,
         alignments=digest(msa_inputs.paths(config.msa.alignments, Path(config.data))),
         supplied=digest(supplied_paths(config.curate.sequences, Path(config.data))),
         predict=_new_sequences(config),
     )
+
+
+def _label_shards(config: Config, tables: Mapping[str, LabelsSettings]) -> dict[str, list[str]]:
+    data = Path(config.data)
+    return {
+        name: inputs.label_shards(name, table, config.fetch, [data / file for file in _holding_rows(table)])
+        for name, table in tables.items()
+    }
+
+
+def _holding_rows(table: LabelsSettings) -> list[str]:
+    return [table.table, *([table.test_table] if table.test_table else [])]
 
 
 def _new_sequences(config: Config) -> dict[str, str]:

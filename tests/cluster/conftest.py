@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldgraft.records import index, labels
+from foldgraft.records import index
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import write_frame
 from foldgraft.residues import AMINO_ACIDS
+from label_tables import write_labels
 
 LETTERS = np.array(list(AMINO_ACIDS))
 
@@ -52,7 +53,7 @@ def write_inputs(tmp_path):
             shard="files-00000",
         )
         write_frame(tmp_path / "index.parquet", chains, index.SCHEMA)
-        write_frame(tmp_path / "labels.parquet", labelled, labels.SCHEMA)
-        return tmp_path / "index.parquet", tmp_path / "labels.parquet"
+        write_labels(tmp_path / "labels-00000.parquet", labelled)
+        return tmp_path / "index.parquet", tmp_path / "labels-00000.parquet"
 
     return write

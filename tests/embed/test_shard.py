@@ -20,7 +20,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
-from foldgraft.records import index, labels
+from foldgraft.records import index
 from foldgraft.records.embedding_shards import KEY_BYTES, record_bytes, write_embeddings
 from foldgraft.records.embeddings import Contents, Embedded, Embeddings
 from foldgraft.records.files import read_json, sequence_sha256
@@ -28,6 +28,7 @@ from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import write_frame
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.trunk.checkpoint import write_trunk
+from label_tables import write_labels
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +248,7 @@ def test_a_sequence_belongs_to_the_first_shard_that_holds_it_labels_first(tmp_pa
     ]
     for path in shards:
         frame = pd.read_parquet(path).assign(label=1.0, fold=None)
-        write_frame(path, frame.astype({"fold": "Int64"}), labels.SCHEMA)
+        write_labels(path, frame)
     rows = [
         ("x1", "D", "files-00000"),
         ("x2", "E", "files-00000"),

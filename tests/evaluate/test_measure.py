@@ -26,7 +26,7 @@ SETTINGS = EvaluateSettings(resamples=200)
 def split(tmp_path) -> Path:
     """Labels p000 ... in four folds and clusters of two; structures c0 ... in four folds."""
     labels = pd.DataFrame(
-        {"id": [f"p{n:03d}" for n in range(COUNT)], "set": "labels", "cluster": np.arange(COUNT) // 2}
+        {"id": [f"p{n:03d}" for n in range(COUNT)], "set": "solubility", "cluster": np.arange(COUNT) // 2}
     )
     chains = pd.DataFrame({"id": [f"c{n}" for n in range(8)], "set": "structures", "cluster": 1000 + np.arange(8)})
     table = pd.concat([labels, chains], ignore_index=True)

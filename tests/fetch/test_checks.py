@@ -4,21 +4,23 @@ import pytest
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.checks import check
-from foldgraft.fetch.settings import SequencesSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.label_settings import SolubilitySettings
+from foldgraft.fetch.settings import SequencesSettings, StructuresSettings
 
 
 def check_structures(data, **values):
-    check(StructuresSettings.model_validate(values), None, None, data)
+    check(StructuresSettings.model_validate(values), None, {}, data)
 
 
 def check_fasta(data, text):
     (data / "s.fasta").write_text(text)
-    check(None, SequencesSettings(files=["s.fasta"]), None, data)
+    check(None, SequencesSettings(files=["s.fasta"]), {}, data)
 
 
 def check_table(data, text, **columns):
     (data / "t.csv").write_text(text)
-    check(None, None, SolubilitySettings.model_validate({"table": "t.csv", "columns": columns}), data)
+    table = SolubilitySettings.model_validate({"table": "t.csv", "columns": columns})
+    check(None, None, {"solubility": table}, data)
 
 
 def test_good_input_passes(tmp_path):
@@ -28,7 +30,7 @@ def test_good_input_passes(tmp_path):
     check(
         StructuresSettings.model_validate({"files": ["*.cif"], "rcsb": {"ids": ["1ubq"]}}),
         SequencesSettings(files=["*.fasta"]),
-        SolubilitySettings(table="t.csv"),
+        {"solubility": SolubilitySettings(table="t.csv")},
         tmp_path,
     )
 
@@ -94,13 +96,12 @@ def test_bad_fasta(tmp_path, text, message):
         ("sid,fasta,y\na,MKV,1\n", {}, r"solubility\.columns\.id: .* no column 'id'; it has: sid, fasta, y"),
         ("id,sequence,label\na,MKV,yes\n", {}, r"row 2 \(a\): the label 'yes' is neither"),
         ("id,sequence,label\na,MKV,1\nb,MKV,1.5\n", {}, r"row 3 \(b\): the label '1\.5'"),
-        ("id,sequence,label\na,MKV,nan\n", {}, "the label 'nan'"),
-        ("id,sequence,label\na,MKV,\n", {}, "the label ''"),
-        ("id,sequence,label\na,MKV,-999\n", {}, "the label '-999'"),
+        ("id,sequence,label\na,MKV,87\n", {}, "the label '87' is neither 0 or 1 nor .*; divide percentages by 100"),
+        ("id,sequence,label\na,MKV,\nb,MKV,-999\n", {}, r"solubility\.table: .*all 2 rows are without a label"),
         ("id,sequence,label\na,M1V,1\n", {}, r"row 2 \(a\): the sequence holds '1'"),
         ("id,sequence,label\na,,1\n", {}, "the sequence is empty"),
-        ("id,sequence,label\na,MKV,1\na,MKV,1\n", {}, "row 3: the id 'a' has come before"),
-        ("id,sequence,label\na,MKV,1\na,MKV,0\n", {}, "row 3: the id 'a' has come before"),
+        ("id,sequence,label\na,MKV,1\na,MKL,1\n", {}, r"row 3 \(a\): the id 'a' has come before with another sequence"),
+        ("id,sequence,label\n" + "a,MKV,2\n" * 9, {}, r"row 6 \(a\).*\n\.\.\. and 4 more rows"),
         ("id,sequence,label\n<b>,MKV,1\n", {}, "'<b>' cannot be an id"),
         ("id,sequence,label\na,MKV\n", {}, "2 fields, fewer than the header"),
         ("id,sequence,label,f\na,MKV,1,x\n", {"fold": "f"}, "the fold 'x' is no whole number"),
@@ -115,13 +116,13 @@ def test_bad_tables(tmp_path, text, columns, message):
 
 def test_a_missing_table(tmp_path):
     with pytest.raises(FoldgraftError, match=r"solubility\.table: there is no file"):
-        check(None, None, SolubilitySettings(table="t.csv"), tmp_path)
+        check(None, None, {"solubility": SolubilitySettings(table="t.csv")}, tmp_path)
 
 
 def test_a_table_that_is_no_text(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"\x1f\x8bnot gzip at all")
     with pytest.raises(FoldgraftError, match=r"t\.csv: cannot be read as a table"):
-        check(None, None, SolubilitySettings(table="t.csv"), tmp_path)
+        check(None, None, {"solubility": SolubilitySettings(table="t.csv")}, tmp_path)
 
 
 def test_every_problem_is_told_at_once(tmp_path):
@@ -129,7 +130,7 @@ def test_every_problem_is_told_at_once(tmp_path):
         check(
             StructuresSettings(files=["*.cif"]),
             SequencesSettings.model_validate({"uniprot": {"accessions": ["P69905", "p69905"]}}),
-            SolubilitySettings(table="t.csv"),
+            {"solubility": SolubilitySettings(table="t.csv")},
             tmp_path,
         )
     lines = str(error.value).splitlines()

@@ -43,7 +43,7 @@ def test_local_structures_become_a_lock(tmp_path, fetch):
         assert done.returncode == 0, done.stderr
     pieces = ("--piece", "files-00000.parquet", "--piece", "files-00001.parquet")
     (tmp_path / "in/labels.csv").write_text("id,sequence,label\n")
-    table = ("--table", "in/labels.csv", "--data", "in", "--store", "store")
+    table = ("--table", "solubility=in/labels.csv", "--data", "in", "--store", "store")
     assert fetch("lock", *pieces, *table, "--lock", "all.parquet").returncode == 0
     rows = list(read_rows(tmp_path / "all.parquet", lock_records.SCHEMA))
     assert [(row["source"], row["id"], row["url"], row["status"]) for row in rows] == [
@@ -102,9 +102,21 @@ def test_labels_are_cut_into_shards(tmp_path, fetch):
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     solubility = json.dumps({"table": "t.csv", "columns": {"fold": "fold"}})
     found = []
-    for shard in ("labels-00000", "labels-00001"):
+    for shard in ("solubility-00000", "solubility-00001"):
         done = fetch(
-            *("labels", "--shard", shard, "--solubility", solubility, "--labels", "l.parquet", "--store", "store"),
+            *(
+                "labels",
+                "--shard",
+                shard,
+                "--table",
+                solubility,
+                "--labels",
+                "l.parquet",
+                "--rejects",
+                "r.csv",
+                "--store",
+                "store",
+            ),
             *("--settings", '{"label_shard_size": 3}'),
         )
         assert done.returncode == 0, done.stderr
@@ -132,8 +144,19 @@ def locked(tmp_path, fetch):
     (tmp_path / "in/t.tsv").write_text("id\tsequence\tlabel\np\tMKV\t1\n")
     places = '["in/a.cif", "in/b.cif"]'
     structures = ("structures", "--shard", "files-00000", "--places", places, "--data", "in")
-    labels = ("labels", "--shard", "labels-00000", "--solubility", '{"table": "t.tsv"}', "--data", "in")
-    lock = ("lock", "--piece", "first-piece.parquet", "--table", "in/t.tsv", "--data", "in", "--store", "store")
+    labels = ("labels", "--shard", "solubility-00000", "--table", '{"table": "t.tsv"}', "--data", "in")
+    labels += ("--rejects", "r.csv")
+    lock = (
+        "lock",
+        "--piece",
+        "first-piece.parquet",
+        "--table",
+        "solubility=in/t.tsv",
+        "--data",
+        "in",
+        "--store",
+        "store",
+    )
     for command in (
         (*structures, "--store", "store", "--lock", "first-piece.parquet"),
         (*labels, "--store", "store", "--labels", "first-labels.parquet"),

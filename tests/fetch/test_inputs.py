@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.identifiers import accession, file_entry, pdb_id
 from foldgraft.fetch.inputs import label_shards, shard_digest, structure_shards
-from foldgraft.fetch.settings import FetchSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.label_settings import SolubilitySettings
+from foldgraft.fetch.settings import FetchSettings, StructuresSettings
 
 
 def structures(**values):
@@ -102,7 +103,8 @@ def test_labels_are_counted(tmp_path, rows, limit, count):
     lines = ["id,sequence,label", *(f"p{k},MKV,1" for k in range(rows))]
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n\n")
     solubility = SolubilitySettings(table="t.csv", limit=limit)
-    assert len(label_shards(solubility, FetchSettings(label_shard_size=2), tmp_path / "t.csv")) == count
+    found = label_shards("solubility", solubility, FetchSettings(label_shard_size=2), [tmp_path / "t.csv"])
+    assert found == [f"solubility-{number:05d}" for number in range(count)]
 
 
 @pytest.mark.parametrize(

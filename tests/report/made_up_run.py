@@ -10,7 +10,7 @@ import yaml
 from foldgraft.evaluate import command as evaluate
 from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.geometry import CONTACT_CUTOFF, DISTOGRAM_EDGES, dihedral, distances, place_atom
-from foldgraft.records import alignments, index, labels, lock
+from foldgraft.records import alignments, index, lock
 from foldgraft.records import chains as chain_records
 from foldgraft.records import split as split_records
 from foldgraft.records import targets as target_records
@@ -22,6 +22,7 @@ from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import row_writer, write_frame
 from foldgraft.records.targets import Targets
 from foldgraft.residues import AMINO_ACIDS, ATOM_INDEX
+from label_tables import write_labels as write_labels_table
 
 HOSTILE = "<script>alert(1)</script>"
 FOLDS, LABELLED = 5, 400
@@ -165,7 +166,7 @@ def write_labels(run: Path, rng: np.random.Generator) -> pd.DataFrame:
     label = (rng.random(LABELLED) < 1 / (1 + np.exp(-2 * charge))).astype(float)
     table = pd.DataFrame({"id": [f"lab{n:04d}" for n in range(LABELLED)], "sequence": sequences, "label": label})
     table = table.assign(sequence_sha256=table["sequence"].map(sequence_sha256), fold=np.arange(LABELLED) % FOLDS)
-    write_frame(run / "fetch/labels/labels-00000.parquet", table, labels.SCHEMA)
+    write_labels_table(run / "fetch/labels/solubility-00000.parquet", table)
     return table.assign(hidden=charge)
 
 
@@ -174,7 +175,7 @@ def write_split(run: Path, structures: pd.DataFrame, labelled: pd.DataFrame, lea
         frame[["id", "sequence_sha256"]].assign(set=name, fold=np.arange(len(frame)) % FOLDS, cluster=start + clusters)
         for name, frame, start, clusters in (
             ("structures", structures, 0, structures.get("cluster", 0)),
-            ("labels", labelled, 1000, np.arange(len(labelled)) // 2),
+            ("solubility", labelled, 1000, np.arange(len(labelled)) // 2),
         )
         if len(frame)
     ]

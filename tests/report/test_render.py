@@ -143,7 +143,7 @@ def test_guessing_is_worth_the_part_of_soluble_proteins(still, run_folder):
 
 def test_a_leak_is_said_in_red(tmp_path, made_up):
     text = page(made_up.make_run(tmp_path, structures=False, leaks=True), None, ReportSettings())
-    assert re.search(r'<li class="bad">THE SPLIT LEAKS \(labels\)', text)
+    assert re.search(r'<li class="bad">THE SPLIT LEAKS \(solubility\)', text)
     assert re.search(r'<p class="text bad">THE SPLIT LEAKS', text)
 
 
@@ -182,8 +182,8 @@ def test_what_an_earlier_configuration_left_behind_does_not_count(tmp_path, made
     run = made_up.make_run(tmp_path)
     write_json(run / "provenance.json", {"config": {"experiments": {"attention": {}, "linear": {}, "contacts": {}}}})
     fresh = page(run, None, ReportSettings())
-    labels = run / "fetch/labels/labels-00000.parquet"
-    (labels.parent / "labels-00001.parquet").write_bytes(labels.read_bytes())
+    labels = run / "fetch/labels/solubility-00000.parquet"
+    (labels.parent / "solubility-00001.parquet").write_bytes(labels.read_bytes())
     alignments = run / "msa/alignments/files-00001.parquet"
     (alignments.parent / "files-00002.parquet").write_bytes(alignments.read_bytes())
     shutil.copytree(run / "train/linear", run / "train/given_up")
@@ -193,7 +193,7 @@ def test_what_an_earlier_configuration_left_behind_does_not_count(tmp_path, made
 def test_what_the_trunk_cannot_read_is_counted(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False)
     rows = [("lab0003", "too_long", "12000", "longer than 10000 residues"), ("gone", "too_long", "12000", "longer")]
-    write_rejects(run / "embed/rejects/labels-00000.csv", rows)
+    write_rejects(run / "embed/rejects/solubility-00000.csv", rows)
     text = page(run, None, ReportSettings())
     assert "<td>too_long</td><td>1</td><td>longer than 10000 residues</td><td>lab0003</td>" in text
     assert "attention and linear: cross-validated" in text

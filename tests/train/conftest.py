@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
-from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents
@@ -22,6 +21,7 @@ from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import row_writer, write_frame
 from foldgraft.records.targets import SCHEMA, TORSIONS, Targets
 from foldgraft.residues import AMINO_ACIDS
+from label_tables import write_labels
 
 ARCHITECTURE = Architecture(layers=2, width=24, heads=3)
 
@@ -58,14 +58,14 @@ def folder(tmp_path_factory) -> Folder:
     rng = np.random.default_rng(0)
     labels = [labelled(rng, start, 120) for start in (0, 120)]
     chains = [[chain(rng, start + k) for k in range(12)] for start in (0, 12)]
-    places = [place(id, "labels", name, k % 5) for table in labels for k, (id, name) in enumerate(ids(table))]
+    places = [place(id, "solubility", name, k % 5) for table in labels for k, (id, name) in enumerate(ids(table))]
     places += [place(c.id, "structures", c.sequence_sha256, k % 4) for shard in chains for k, c in enumerate(shard)]
     split = root / "split.parquet"
     write_frame(split, pd.DataFrame(places), SPLIT)
     trunk = Trunk.load(weights, description, torch.device("cpu"))
     embeddings = []
     for number, table in enumerate(labels):
-        write_frame(root / f"labels-{number:05d}.parquet", table, label_records.SCHEMA)
+        write_labels(root / f"solubility-{number:05d}.parquet", table)
         embeddings.append(embed(root / f"embed/labels-{number:05d}.safetensors", trunk, table["sequence"]))
     for number, shard in enumerate(chains):
         write_chains(root, number, shard, rng)
@@ -74,7 +74,7 @@ def folder(tmp_path_factory) -> Folder:
         weights=weights,
         description=description,
         split=split,
-        labels=sorted(root.glob("labels-*.parquet")),
+        labels=sorted(root.glob("solubility-*.parquet")),
         targets=sorted((root / "targets").glob("*.parquet")),
         coevolution=sorted((root / "coevolution").glob("*.parquet")),
         embeddings=embeddings,
@@ -91,7 +91,7 @@ def labelled(rng: np.random.Generator, start: int, count: int) -> pd.DataFrame:
         sequence = "".join(letters)
         label = float(charge + rng.normal(0, 0.1) > 0.25)
         rows.append([f"p{number}", sequence, sequence_sha256(sequence), label, None])
-    return pd.DataFrame(rows, columns=label_records.SCHEMA.names).astype({"fold": "Int64"})
+    return pd.DataFrame(rows, columns=["id", "sequence", "sequence_sha256", "label", "fold"]).astype({"fold": "Int64"})
 
 
 def ids(table: pd.DataFrame):

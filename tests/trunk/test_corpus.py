@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
-from foldgraft.records import index, labels, split
+from foldgraft.records import index, split
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import write_frame
 from foldgraft.trunk.pretraining.corpus import Corpus, divide, near, read_unique
 from foldgraft.trunk.pretraining.corpus import test_sequences as sequences_of_test_split
+from label_tables import write_labels
 
 LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
 
@@ -53,8 +54,8 @@ def test_test_split_is_found_in_both_tables(tmp_path):
     chains = [{**row, "sequence": s, "sequence_sha256": sequence_sha256(s)} for s in (chain, other)]
     write_frame(tmp_path / "index.parquet", pd.DataFrame(chains), index.SCHEMA)
     labelled = [{"id": "b", "sequence": label, "sequence_sha256": sequence_sha256(label), "label": 1.0, "fold": 0}]
-    write_frame(tmp_path / "labels.parquet", pd.DataFrame(labelled), labels.SCHEMA)
-    paths = tmp_path / "split.parquet", [tmp_path / "index.parquet"], [tmp_path / "labels.parquet"]
+    write_labels(tmp_path / "labels-00000.parquet", pd.DataFrame(labelled))
+    paths = tmp_path / "split.parquet", [tmp_path / "index.parquet"], [tmp_path / "labels-00000.parquet"]
     assert sequences_of_test_split(*paths) == {chain, label}
     assert sequences_of_test_split(*paths, ["labels"]) == {chain, label, other}
     assert sequences_of_test_split(*paths, ["structures"]) == {chain, label}

@@ -9,11 +9,12 @@ from running import copy_checkout, planned, snakemake
 from foldgraft.embed.shard import SCHEMA
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
-from foldgraft.records import index, labels
+from foldgraft.records import index
 from foldgraft.records.embeddings import Embeddings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import write_frame
 from foldgraft.trunk.checkpoint import write_trunk
+from label_tables import write_labels
 
 CONFIG = {
     "run": "hand",
@@ -52,7 +53,7 @@ class Run:
             self.write(f"fetch/labels/labels-{number:05d}", sequences)
             path = self.results / f"fetch/labels/labels-{number:05d}.parquet"
             frame = pd.read_parquet(path).assign(label=1.0, fold=None).astype({"fold": "Int64"})
-            write_frame(path, frame, labels.SCHEMA)
+            write_labels(path, frame)
 
     def chains(self, number, sequences):
         """Write a shard of chains, and the index."""
@@ -94,15 +95,15 @@ def run(tmp_path):
 
 
 def test_a_sequence_is_embedded_once_and_longer_lists_redo_their_last_shards_alone(run):
-    assert run.remade() == {"labels-00000", "files-00000", "files-00001"}
-    assert run.held("labels-00000") == named("MKVLA", "MKVLC")
+    assert run.remade() == {"solubility-00000", "files-00000", "files-00001"}
+    assert run.held("solubility-00000") == named("MKVLA", "MKVLC")
     assert run.held("files-00000") == named("GGGAA")
     assert run.held("files-00001") == named("GGGCC")
 
     run.labels(["MKVLA", "MKVLC"], ["MKVLD", "MKVLA"])
     run.chains(2, ["GGGCC", "GGGDD"])
-    assert run.remade() == {"labels-00001", "files-00002"}
-    assert run.held("labels-00001") == named("MKVLD")
+    assert run.remade() == {"solubility-00001", "files-00002"}
+    assert run.held("solubility-00001") == named("MKVLD")
     assert run.held("files-00002") == named("GGGDD")
 
     # The first shard loses the sequence that it had embedded for the second as well; nothing changes for the third.

@@ -87,7 +87,9 @@ def test_a_replay_gives_the_same_bytes_without_server_and_files(fetched):
     assert done.returncode == 0, done.stdout + done.stderr
     first = tables(folder, "first")
     assert tables(folder, "again") == first
-    assert {"search.txt", "lock.parquet", "labels/labels-00000.parquet", "structures/query-00001.parquet"} <= set(first)
+    assert {"search.txt", "lock.parquet", "labels/solubility-00000.parquet", "structures/query-00001.parquet"} <= set(
+        first
+    )
     assert first["search.txt"] == b"1crn\n4hhb\n"
 
 

@@ -10,7 +10,9 @@ out  cluster/clusters.parquet         the group of related sequences that each s
      cluster/verdict.json             clean or leaking, per set
 """
 
-CROSS_VALIDATED = ["labels"] if any(CONFIG.experiments[name].cross_validate for name in SOLUBILITY_EXPERIMENTS) else []
+CROSS_VALIDATED = (
+    ["solubility"] if any(CONFIG.experiments[name].cross_validate for name in SOLUBILITY_EXPERIMENTS) else []
+)
 AUDIT_KEYS = {"sensitivity", "evalue", "leak_identity", "leak_coverage", "max_leak", "on_leak"}
 
 

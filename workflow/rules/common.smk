@@ -37,12 +37,14 @@ STORE = CONFIG.store
 DATA = CONFIG.data
 REPLAY = [CONFIG.replay] if CONFIG.replay else []
 STRUCTURE_SHARDS = list(PLAN.structures)
-LABEL_SHARDS = list(PLAN.labels)
+LABEL_SHARDS = [shard for shards in PLAN.labels.values() for shard in shards]
+LABELS = {
+    table: [f"<results>/fetch/labels/{shard}.parquet" for shard in shards] for table, shards in PLAN.labels.items()
+}
 SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
 CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
 DIGESTS = PLAN.structures
 PLACES = PLAN.places
-TABLE_DIGEST = PLAN.table
 SEQUENCES_DIGEST = PLAN.sequences
 SIFTS_DIGEST = PLAN.sifts
 ALIGNMENT_DIGEST = PLAN.alignments
@@ -53,7 +55,7 @@ VIEWER = [str(path) for path in (Path("resources/3Dmol-min.js"), ROOT / "resourc
 
 
 wildcard_constraints:
-    shard="[a-z]+-[0-9]{5}",
+    shard="[a-z][a-z0-9_]*-[0-9]{5}",
 
 
 # Jobs run the package of this checkout, in whichever environment they run.
@@ -84,6 +86,11 @@ FETCH = settings("fetch")
 def experiment_settings(wildcards):
     """One experiment as JSON."""
     return CONFIG.experiments[wildcards.experiment].model_dump_json()
+
+
+def table_of(shard):
+    """Name of the labelled table that a shard is of."""
+    return shard.rpartition("-")[0]
 
 
 def synth_inputs(name):

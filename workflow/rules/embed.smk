@@ -17,7 +17,7 @@ itself. Structures are embedded only if an experiment has the feature `embedding
 
 def kind_of(shard):
     """What a shard holds."""
-    return "labels" if shard.startswith("labels-") else "structures"
+    return "labels" if table_of(shard) in LABELS else "structures"
 
 
 SHARED = CONFIG.residue_layers("labels") == CONFIG.residue_layers("structures")

@@ -23,7 +23,7 @@ CONTACT_BASELINES = [
 
 rule evaluate_baseline_solubility:
     input:
-        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        labels=LABELS.get("solubility", []),
         split="<results>/cluster/split.parquet",
         code=code("evaluate"),
     output:

@@ -1,7 +1,7 @@
 """
 Fetch: what the configuration names comes into the store, and the lock says what came from where.
 
-in   the configuration's structures, sequences and solubility; or synth/ for a generated proteome; or, in place of
+in   the configuration's structures, sequences, solubility and labels; or synth/ for a generated proteome; or, in place of
      the network and of local files, the lock of an earlier run and the store (replay)
 out  fetch/structures/<shard>.parquet     what became of each structure of the shard (schema: foldgraft.records.lock);
                                           a withdrawn entry is followed by its successors
@@ -11,7 +11,8 @@ out  fetch/structures/<shard>.parquet     what became of each structure of the s
      fetch/sequences.parquet              where they came from (schema: foldgraft.records.lock)
      fetch/sifts.parquet                  which residues of a chain are which of UniProt (foldgraft.records.sifts)
      fetch/sifts_lock.parquet             where that came from (schema: foldgraft.records.lock)
-     fetch/labels/<shard>.parquet         labelled sequences (schema: foldgraft.records.labels)
+     fetch/labels/<shard>.parquet         labelled sequences of a table (schema: foldgraft.records.labels)
+     fetch/labels/rejects/<shard>.csv     rows of the table without a usable label: id, rule, value, reason
      fetch/lock.parquet                   all pieces of the lock, and the labelled table
      the store                            the files themselves, each under the sha256 of its bytes
 
@@ -204,6 +205,7 @@ rule fetch_labels:
         code=code("fetch"),
     output:
         labels="<results>/fetch/labels/{shard}.parquet",
+        rejects="<results>/fetch/labels/rejects/{shard}.csv",
     log:
         "<logs>/fetch/labels/{shard}.log",
     benchmark:
@@ -212,24 +214,25 @@ rule fetch_labels:
         "../../envs/foldgraft.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        solubility=settings("solubility"),
+        table=lambda wildcards: CONFIG.tables[table_of(wildcards.shard)].model_dump_json(),
         settings=settings("fetch", include={"label_shard_size"}),
         data=DATA,
         store=STORE,
         replay=flags("--replay", REPLAY),
-        digest=TABLE_DIGEST,
+        digest=lambda wildcards: PLAN.tables[table_of(wildcards.shard)],
     shell:
         """
         python -m foldgraft fetch labels \
             --shard {wildcards.shard} \
-            --solubility {params.solubility:q} \
+            --table {params.table:q} \
             --data {params.data:q} \
             --store {params.store:q} \
             {params.replay:q} \
             --labels {output.labels:q} \
+            --rejects {output.rejects:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """
@@ -258,11 +261,13 @@ rule fetch_lock:
         runtime=30,
     params:
         pieces=lambda wildcards, input: flags("--piece", input.pieces),
-        table=flags("--table", [Path(DATA) / CONFIG.solubility.table] if CONFIG.solubility else []),
+        table=flags(
+            "--table", [f"{name}={Path(DATA) / file}" for name, table in CONFIG.tables.items() for file in table.files]
+        ),
         data=DATA,
         store=STORE,
         replay=flags("--replay", REPLAY),
-        digest=TABLE_DIGEST,
+        digest=list(PLAN.tables.values()),
     shell:
         """
         python -m foldgraft fetch lock \

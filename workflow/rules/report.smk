@@ -44,7 +44,7 @@ rule report_render:
     input:
         lock="<results>/fetch/lock.parquet",
         provenance="<results>/provenance.json",
-        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        labels=LABELS.get("solubility", []),
         curate=expand("<results>/curate/{name}", name=["index.parquet", "rejects.csv"] if STRUCTURE_SHARDS else []),
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
         cluster=expand("<results>/cluster/{name}", name=["split.parquet", "leakage.parquet", "verdict.json"]),

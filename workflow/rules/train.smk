@@ -21,7 +21,7 @@ def wanted_by(feature, files):
 rule train_solubility:
     input:
         split="<results>/cluster/split.parquet",
-        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        labels=LABELS.get("solubility", []),
         embeddings=embedded("labels"),
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",

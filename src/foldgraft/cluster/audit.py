@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from foldgraft import mmseqs
-from foldgraft.cluster.proteins import SETS, unique_sequences
+from foldgraft.cluster.proteins import sets, unique_sequences
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.split import LEAKAGE
@@ -50,7 +50,7 @@ def audit(
 
 def _tested(proteins: pd.DataFrame, cross_validated: Collection[str]) -> Iterator[tuple[str, pd.Series]]:
     """Each set with a mask of proteins that serve as its test set at one time."""
-    for name in SETS:
+    for name in sets(proteins):
         folds = proteins.fold[proteins["set"] == name].unique()
         if name in cross_validated:
             yield from ((name, proteins.fold == fold) for fold in sorted(folds))
@@ -96,7 +96,7 @@ def leaks(hits: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
 def verdict(leakage: pd.DataFrame, settings: ClusterSettings) -> dict[str, dict[str, Any]]:
     """What the audit found, set by set: `test`, `leaking`, `fraction`, `threshold`, `verdict` and a sentence."""
     found = {}
-    for name in SETS:
+    for name in sets(leakage):
         rows = leakage[leakage["set"] == name]
         if rows.empty:
             continue

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from foldgraft.cluster.proteins import SETS
+from foldgraft.cluster.proteins import sets
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.split import TEST_FOLD, VALID_FOLD
@@ -28,8 +28,8 @@ def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSetti
     if proteins.cluster.isna().any():
         lost = proteins.id[proteins.cluster.isna()].iloc[0]
         raise FoldgraftError(f"clusters.parquet lacks the sequence of {lost!r}; rerun the cluster stage")
-    parts = [_split_set(proteins[proteins["set"] == name], name, settings) for name in SETS]
-    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    parts = [_split_set(proteins[proteins["set"] == name], name, settings) for name in sets(proteins)]
+    return pd.concat(parts, ignore_index=True) if parts else _split_set(proteins, "", settings)
 
 
 def _split_set(proteins: pd.DataFrame, name: str, settings: ClusterSettings) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def baseline_solubility(
 ) -> None:
     """Predict solubility without a language model: from composition, and from the training mean."""
     table = read_frames(labels, label_records.SCHEMA)
-    by_composition, constant = composition.baselines(table, _of_set(split, "labels"), settings.seed)
+    by_composition, constant = composition.baselines(table, _of_set(split, "solubility"), settings.seed)
     write_frame(composition_out, by_composition, SOLUBILITY)
     write_frame(constant_out, constant, SOLUBILITY)
 
@@ -91,7 +91,7 @@ def metrics(
 ) -> None:
     """Compute metrics with intervals, comparisons with baselines, and curves."""
     results = Results()
-    curves = measure.measure_solubility(solubility or [], _of_set(split, "labels"), settings, results)
+    curves = measure.measure_solubility(solubility or [], _of_set(split, "solubility"), settings, results)
     precisions = measure.measure_contacts(contact or [], targets or [], settings, results)
     results.write(metrics, comparison, notes)
     for path, table in ((roc, curves.roc), (pr, curves.pr), (reliability, curves.reliability)):

@@ -1,6 +1,7 @@
 """Everything about the inputs that must stop a run before any job does."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
@@ -12,17 +13,18 @@ from foldgraft.fetch.inputs import (
     rcsb_items,
     sequence_paths,
     sifts_path,
-    table_path,
 )
-from foldgraft.fetch.settings import SequencesSettings, SolubilitySettings, StructuresSettings
-from foldgraft.fetch.tables import Sequence, merged, read_labels, read_sequences, tabbed
+from foldgraft.fetch.label_settings import LabelsSettings
+from foldgraft.fetch.label_table import read_classes, read_files
+from foldgraft.fetch.settings import SequencesSettings, StructuresSettings
+from foldgraft.fetch.tables import Sequence, merged, read_sequences
 from foldgraft.records.files import checked_id
 
 
 def check(
     structures: StructuresSettings | None,
     sequences: SequencesSettings | None,
-    solubility: SolubilitySettings | None,
+    labels: Mapping[str, LabelsSettings],
     data: Path,
 ) -> None:
     """Read the local inputs through and check the names of the others.
@@ -33,10 +35,15 @@ def check(
         with one line for each problem: the first of each kind of input.
     """
     problems = []
-    for part, settings in ((check_structures, structures), (check_sequences, sequences), (check_labels, solubility)):
+    parts: list[Callable[[], None]] = []
+    if structures is not None:
+        parts.append(lambda: check_structures(structures, data))
+    if sequences is not None:
+        parts.append(lambda: check_sequences(sequences, data))
+    parts += [partial(check_labels, name, table, data) for name, table in labels.items()]
+    for part in parts:
         try:
-            if settings is not None:
-                part(settings, data)
+            part()
         except FoldgraftError as error:
             problems.append(str(error))
     if problems:
@@ -73,10 +80,13 @@ def check_sequences(sequences: SequencesSettings, data: Path) -> None:
         pass
 
 
-def check_labels(solubility: SolubilitySettings, data: Path) -> None:
-    """The table has its columns, and each row an id of its own, a sequence and a label."""
-    for _ in read_labels(table_path(solubility, data), solubility.columns, tabbed(solubility.table)):
-        pass
+def check_labels(name: str, table: LabelsSettings, data: Path) -> None:
+    """The table has its columns, and each row an id, a sequence and a label."""
+    found = read_files(name, table, data)
+    try:
+        read_classes(table, found.proteins)
+    except FoldgraftError as error:
+        raise FoldgraftError(f"labels.{name}: {error}") from None
 
 
 def _unique(names: Iterable[str], key: str) -> None:

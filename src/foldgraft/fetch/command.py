@@ -10,8 +10,9 @@ from foldgraft.fetch import replay as replays
 from foldgraft.fetch import sequences as sequence_files
 from foldgraft.fetch import sifts as sifts_files
 from foldgraft.fetch import structures as structure_files
+from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.search import write_search
-from foldgraft.fetch.settings import FetchSettings, Places, SequencesSettings, SolubilitySettings, StructuresSettings
+from foldgraft.fetch.settings import FetchSettings, Places, SequencesSettings, StructuresSettings
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
@@ -94,13 +95,15 @@ def labels(
     shard: Shard,
     store: Store,
     labels: Annotated[Path, typer.Option(help="Table of labels to write.")],
-    solubility: Annotated[SolubilitySettings, option(SolubilitySettings, "--solubility")],
+    rejects: Annotated[Path, typer.Option(help="Table of rows without a label to write, CSV.")],
+    table: Annotated[LabelsSettings, option(LabelsSettings, "--table")],
     data: Data = Path(),
     replay: Replay = None,
     settings: Fetch = FetchSettings(),
 ) -> None:
-    """Read one shard of labelled sequences."""
-    label_shards.fetch_labels(shard, solubility, data, store, labels, settings, replay)
+    """Read one shard of a labelled table; its name begins with the table's."""
+    read_from = label_shards.Table(shard.rpartition("-")[0], table, data, store, replay)
+    label_shards.fetch_labels(shard, read_from, labels, rejects, settings)
 
 
 @app.command()
@@ -108,12 +111,17 @@ def lock(
     lock: Annotated[Path, typer.Option(help="The whole lock to write.")],
     store: Store,
     piece: Annotated[list[Path] | None, typer.Option(help="A piece of the lock; repeat for each.")] = None,
-    table: Annotated[list[Path] | None, typer.Option(help="A labelled table, to be stored and locked; repeat.")] = None,
+    table: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE, a file of a labelled table, to be stored and locked; repeat.")
+    ] = None,
     data: Data = Path(),
     replay: Replay = None,
 ) -> None:
     """Merge the pieces of the lock, and add the labelled tables."""
-    structure_files.merge_lock(piece or [], lock, table or [], data, store, replay)
+    tables: dict[str, list[Path]] = {}
+    for name, _, path in (given.partition("=") for given in table or []):
+        tables.setdefault(name, []).append(Path(path))
+    structure_files.merge_lock(piece or [], lock, tables, data, store, replay)
 
 
 @app.command()

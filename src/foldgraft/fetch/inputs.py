@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.identifiers import accession, alphafold_entry, file_entry, pdb_id
-from foldgraft.fetch.settings import FetchSettings, SequencesSettings, SolubilitySettings, StructuresSettings
-from foldgraft.fetch.tables import count_rows, tabbed
+from foldgraft.fetch.label_files import count_rows
+from foldgraft.fetch.label_settings import LabelsSettings
+from foldgraft.fetch.settings import FetchSettings, SequencesSettings, StructuresSettings
 from foldgraft.records.files import matches
 
 
@@ -45,10 +46,13 @@ def structure_shards(structures: StructuresSettings, fetch: FetchSettings, data:
     return shards
 
 
-def label_shards(solubility: SolubilitySettings, fetch: FetchSettings, path: Path) -> list[str]:
-    """Names of the shards of labelled sequences; `path` is the table's."""
-    rows = count_rows(path, tabbed(solubility.table))
-    return shard_names("labels", min(rows, solubility.limit or rows), fetch.label_shard_size)
+def label_shards(name: str, table: LabelsSettings, fetch: FetchSettings, paths: Iterable[Path]) -> list[str]:
+    """Names of the shards of a labelled table; `paths` are the files that hold its rows.
+
+    Replicates and missing labels leave the last ones shorter, or empty.
+    """
+    rows = sum(map(count_rows, paths))
+    return shard_names(name, min(rows, table.limit or rows), fetch.label_shard_size)
 
 
 def shard_names(source: str, count: int, size: int) -> list[str]:
@@ -154,15 +158,22 @@ def sequence_paths(sequences: SequencesSettings, data: Path) -> list[Path]:
     return [data / path for path in matches(sequences.files, data, "sequences.files")]
 
 
-def table_path(solubility: SolubilitySettings, data: Path) -> Path:
-    """The labelled table.
+def table_files(name: str, settings: LabelsSettings, data: Path) -> list[Path]:
+    """The files that a labelled table is read from.
 
     Raises
     ------
     FoldgraftError
-        if there is no such file.
+        if one is not there.
     """
-    path = data / solubility.table
-    if not path.is_file():
-        raise FoldgraftError(f"solubility.table: there is no file {path}")
-    return path
+    key = name if name == "solubility" else f"labels.{name}"
+    keys = ["table", *(["test_table"] if settings.test_table else []), *(f"join.{join}" for join in settings.join)]
+    for part, file in zip(keys, settings.files, strict=True):
+        if not (data / file).is_file():
+            raise FoldgraftError(f"{key}.{part}: there is no file {data / file}")
+    return [data / file for file in settings.files]
+
+
+def shown_path(path: Path, data: Path) -> str:
+    """A local file as the lock names it: relative to the folder of the data where it lies in it."""
+    return str(path.relative_to(data) if path.is_relative_to(data) else path)

@@ -91,9 +91,9 @@ class Replay:
         write_piece(out, shard, rows)
 
 
-def stored_table(replay: Replay) -> Path:
-    """The labelled table of an earlier run."""
-    return replay.path(replay.rows("labels")[0])
+def stored_files(replay: Replay, table: str) -> dict[str, Path]:
+    """The stored files of an earlier run's labelled table, by the path that its configuration named them by."""
+    return {row["url"]: replay.path(row) for row in replay.rows(table)}
 
 
 def verify(lock: Path, store: Path) -> int:

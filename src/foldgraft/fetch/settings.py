@@ -170,32 +170,6 @@ class SequencesSettings(Settings):
         return self
 
 
-class ColumnsSettings(Settings):
-    """The table's own names for its columns."""
-
-    id: str = "id"
-    """Column of the ids; each at most once."""
-    sequence: str = "sequence"
-    """Column of the amino-acid sequences."""
-    label: str = "label"
-    """Column of the labels: 0 or 1, or a fraction between them."""
-    fold: str | None = None
-    """Column of the published fold, a whole number from 0; null if there is none."""
-
-
-class SolubilitySettings(Settings):
-    """A table of sequences labelled as soluble or not."""
-
-    table: str
-    """Path of a CSV (or, with .tsv in its name, tab-separated) table, gzip-compressed or not."""
-    columns: ColumnsSettings = ColumnsSettings()
-    """The table's own names for its columns."""
-    limit: int | None = Field(default=None, ge=1)
-    """Take at most this many rows: a random subsample in the table's order."""
-    seed: int = Field(default=0, ge=0)
-    """Seed of that subsample."""
-
-
 class ServicesSettings(Settings):
     """Base URL of each service: its own, or a mirror's. Only https, except on this very machine."""
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, check_services
 from foldgraft.fetch.downloads import Row, download, lock_row
-from foldgraft.fetch.inputs import Item, items_of
+from foldgraft.fetch.inputs import Item, items_of, shown_path
 from foldgraft.fetch.parallel import in_parallel
 from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings
@@ -99,7 +99,7 @@ def _rows(items: list[Item], data: Path, store: Store, fetch: FetchSettings, nam
 def copy(item: Item, data: Path, store: Store, fetch: FetchSettings) -> Row:
     """Copy a local file into the store; one that cannot be read, or is too large, is a rejected row."""
     path = Path(item.place)
-    shown = str(path.relative_to(data) if path.is_relative_to(data) else path)
+    shown = shown_path(path, data)
     try:
         sha256, size = store.add(_pieces(path, fetch.max_file_mb * 10**6))
     except FinalError as error:
@@ -117,9 +117,14 @@ def _pieces(path: Path, bound: int) -> Iterator[bytes]:
 
 
 def merge_lock(
-    pieces: Iterable[Path], lock: Path, tables: list[Path], data: Path, store: Path, replay: Path | None = None
+    pieces: Iterable[Path],
+    lock: Path,
+    tables: dict[str, list[Path]],
+    data: Path,
+    store: Path,
+    replay: Path | None = None,
 ) -> None:
-    """Write the pieces of the lock as one table, in the order given, and after them labelled tables, stored whole.
+    """Write the pieces of the lock as one table, in the order given, and after them the files of each labelled table.
 
     Raises
     ------
@@ -130,9 +135,10 @@ def merge_lock(
         for piece in pieces:
             for row in read_rows(piece, SCHEMA):
                 table.write(row)
-        named = [file_row(path, data, Store(store)) | {"shard": "labels"} for path in tables if not replay]
-        for row in Replay(replay, store).rows("labels") if replay and tables else named:
-            table.write(row)
+        for name, paths in tables.items():
+            stored = [] if replay else [file_row(path, data, Store(store)) | {"shard": name} for path in paths]
+            for row in Replay(replay, store).rows(name) if replay else stored:
+                table.write(row)
     if replay and not pq.read_table(lock).equals(pq.read_table(replay)):
         lock.unlink()
         raise FoldgraftError(f"replay: {replay} is the lock of a run with another configuration, or was edited")
@@ -140,6 +146,6 @@ def merge_lock(
 
 def file_row(path: Path, data: Path, store: Store) -> Row:
     """Store a local file that must be there; its row of the lock."""
-    shown = str(path.relative_to(data) if path.is_relative_to(data) else path)
+    shown = shown_path(path, data)
     sha256, size = store.add(read_chunks(path))
     return lock_row(Item("files", path.name, shown), shown, "stored", sha256=sha256, bytes=size)

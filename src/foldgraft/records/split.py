@@ -20,7 +20,7 @@ SPLIT = pa.schema(
         pa.field("fold", pa.int64(), nullable=False),
     ],
     metadata={
-        "set": "structures or labels: the two may share ids",
+        "set": "structures, or the name of a labelled table; sets may share ids",
         "cluster": "number of the connected component of clusters",
         "split": "train, valid or test",
         "fold": "0 to folds - 1; the published fold where the table has one; fold 0 is test and fold 1 valid",

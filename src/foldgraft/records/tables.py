@@ -109,6 +109,19 @@ def read_selected(path: Path, schema: pa.Schema, column: str, values: set[str]) 
     return pa.concat_tables([table.replace_schema_metadata(None) for table in found])
 
 
+def read_metadata(path: Path, schema: pa.Schema) -> dict[str, str]:
+    """What a table says of itself, besides its rows.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no parquet table of the schema.
+    """
+    with _open(path, schema, []) as parquet:
+        metadata = parquet.schema_arrow.metadata or {}
+    return {key.decode(): value.decode(errors="replace") for key, value in metadata.items()}
+
+
 def read_frames(paths: Iterable[Path], schema: pa.Schema, columns: list[str] | None = None) -> pd.DataFrame:
     """Read several shards of one table as one data frame, in the order given."""
     frames = [read_frame(path, schema, columns) for path in paths]

@@ -70,9 +70,9 @@ class Run:
 
         A shard that an earlier configuration left behind does not count: the split knows who takes part.
         """
-        paths = sorted((self.folder / "fetch/labels").glob("*.parquet"))
+        paths = sorted((self.folder / "fetch/labels").glob("solubility-*.parquet"))
         table = read_frames(paths, labels.SCHEMA, ["id", "sequence", "sequence_sha256", "label"])
-        table = self._taking_part(table, "labels")
+        table = self._taking_part(table, "solubility")
         return table.assign(length=table["sequence"].str.len()).drop(columns="sequence")
 
     @cached_property

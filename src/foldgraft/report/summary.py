@@ -54,7 +54,7 @@ def _verdicts(run: Run) -> Iterator[tuple[str, str]]:
 def _numbers(run: Run) -> list[tuple[str, str]]:
     chains, labels, trained = len(run.index), len(run.labels), len(run.experiments)
     items = [(count(chains), plural(chains, "protein chain")), (count(labels), plural(labels, "labelled sequence"))]
-    for name, what in (("structures", "test chain"), ("labels", "test sequence")):
+    for name, what in (("structures", "test chain"), ("solubility", "test sequence")):
         rows = run.split[(run.split["set"] == name) & (run.split["split"] == "test")]
         if len(rows):
             clusters = rows["cluster"].nunique()

@@ -34,7 +34,7 @@ def read_table(split: Path, labels: Sequence[Path], embeddings: Embeddings) -> p
     """
     table = read_frames(labels, label_records.SCHEMA, ["id", "sequence", "sequence_sha256", "label"])
     places = read_frame(split, SPLIT, ["id", "set", "split", "fold"])
-    places = places[places["set"] == "labels"].drop(columns="set")
+    places = places[places["set"] == "solubility"].drop(columns="set")
     found = table.merge(places, on="id", validate="one_to_one").sort_values("id", ignore_index=True)
     embedded = found["sequence_sha256"].map(embeddings.__contains__).astype(bool)
     for count, reason in ((len(table) - len(found), "not in the split"), (int((~embedded).sum()), "without embedding")):

@@ -1,0 +1,105 @@
+"""Labelled tables and FASTA files as the user has them, read row by row into cells by column name."""
+
+import csv
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.fasta import open_text
+
+MAX_FIELD = 10**6  # letters; no protein is longer, and a stray quote must not swallow a file
+SEPARATORS = ("\t", ";", ",")
+
+
+class Row(NamedTuple):
+    """One row of a table or one record of a FASTA file."""
+
+    where: str  # for messages: file and row
+    cells: dict[str, str]
+    decimal_comma: bool
+
+
+def count_rows(path: Path) -> int:
+    """Number of rows below the header of a table, or of records of a FASTA file."""
+    with _text(path) as (first, handle):
+        if first.startswith(">"):
+            return 1 + sum(line.startswith(">") for line in handle)
+        return sum(1 for row in csv.reader(handle, delimiter=_separator(first)) if row)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a table, or the records of a FASTA file as `ColumnsSettings` describes them.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file cannot be read as either, or a row has fewer cells than the header.
+    """
+    with _text(path) as (first, handle):
+        yield from _records(path, first, handle) if first.startswith(">") else _table(path, first, handle)
+
+
+def header(path: Path) -> list[str]:
+    """Names of the columns; for a FASTA file those of its first record."""
+    with _text(path) as (first, handle):
+        if not first.startswith(">"):
+            return _names(first)
+        return list(next(_records(path, first, handle)).cells)
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
+    """The first line of a text file and the lines after it; trouble with the file is a `FoldgraftError` naming it."""
+    csv.field_size_limit(MAX_FIELD)
+    try:
+        with Path(path).open("rb") as raw:
+            if raw.read(4) == b"PK\x03\x04":
+                raise FoldgraftError(f"{path}: it is a workbook or an archive; save the table as CSV (UTF-8)")
+        with open_text(path) as handle:
+            first = handle.readline(MAX_FIELD).strip("\r\n")
+            yield first, (line for line in handle)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
+        raise FoldgraftError(f"{path}: cannot be read as a table ({error}); save it as CSV (UTF-8)") from None
+
+
+def _separator(first: str) -> str:
+    return max(SEPARATORS, key=first.count)
+
+
+def _names(first: str) -> list[str]:
+    return [name.strip().removeprefix("\ufeff") for name in next(csv.reader([first], delimiter=_separator(first)), [])]
+
+
+def _table(path: Path, first: str, handle: Iterator[str]) -> Iterator[Row]:
+    names, separator = _names(first), _separator(first)
+    for number, row in enumerate(csv.reader(handle, delimiter=separator), start=2):
+        if row:
+            where = f"{path}, row {number}"
+            if len(row) < len(names):
+                raise FoldgraftError(f"{where}: the row has {len(row)} fields, fewer than the header's {len(names)}")
+            yield Row(where, dict(zip(names, row, strict=False)), separator == ";")
+
+
+def _records(path: Path, first: str, handle: Iterator[str]) -> Iterator[Row]:
+    number, title, lines = 1, first[1:], []
+    for line in handle:
+        line = line.strip()
+        if line.startswith(">"):
+            yield _record(path, number, title, lines)
+            number, title, lines = number + 1, line[1:], []
+        elif line:
+            lines.append(line)
+            if sum(map(len, lines)) > MAX_FIELD:
+                raise FoldgraftError(f"{path}, record {number}: more than {MAX_FIELD} letters, no protein")
+    yield _record(path, number, title, lines)
+
+
+def _record(path: Path, number: int, title: str, lines: list[str]) -> Row:
+    name, _, description = title.strip().partition(" ")
+    pairs = dict(word.split("=", 1) for word in description.split() if "=" in word)
+    numbered = {f"line{k}": line for k, line in enumerate(lines, start=1)}
+    cells = pairs | numbered | {"id": name, "description": description.strip(), "sequence": "".join(lines)}
+    return Row(f"{path}, record {number} ({name})", cells, False)

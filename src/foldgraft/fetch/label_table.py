@@ -1,0 +1,181 @@
+"""A labelled table read whole: its rows joined, checked, and those of one id brought together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.fetch.inputs import table_files
+from foldgraft.fetch.label_files import Row, header, read_rows
+from foldgraft.fetch.label_settings import LabelsSettings
+from foldgraft.fetch.label_values import Label, LabelReader, Missing
+from foldgraft.fetch.tables import letters
+from foldgraft.records.files import checked_id
+
+SHOWN = 5  # wrong rows told one by one; the others are counted
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Protein:
+    """One labelled protein: a row of the table, or several that replicate it."""
+
+    id: str
+    sequence: str
+    labels: tuple[Label, ...]
+    fold: int | None
+    split: str | None
+    group: str | None
+    covariates: tuple[str, ...]
+
+
+@dataclass
+class Labelled:
+    """A labelled table, read whole."""
+
+    proteins: dict[str, Protein] = field(default_factory=dict)
+    rejects: list[tuple[str, str, str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class TableReader:
+    """Reads one labelled table.
+
+    Parameters
+    ----------
+    name : str
+        of the table; messages name its keys.
+    settings : LabelsSettings
+    open_as : function from a path as configured to the file that is read
+    """
+
+    def __init__(self, name: str, settings: LabelsSettings, open_as: Callable[[str], Path]):
+        self.name, self.settings, self._path = name, settings, open_as
+        self.key = name if name == "solubility" else f"labels.{name}"
+        self._reader = LabelReader(settings)
+
+    def read(self) -> Labelled:
+        """All proteins of the table, in its order, and what was left out.
+
+        Raises
+        ------
+        FoldgraftError
+            for a column that is not there (naming those that are), and for rows that are wrong: the first few, and how
+            many there are.
+        """
+        found = Labelled()
+        for path, role in ((self.settings.test_table, "test"), (self.settings.table, None)):
+            if path is not None:
+                self._read(self._path(path), role, found)
+        if found.problems:
+            more = f"\n... and {len(found.problems) - SHOWN} more rows" if len(found.problems) > SHOWN else ""
+            raise FoldgraftError("\n".join(found.problems[:SHOWN]) + more)
+        if not found.proteins:
+            said = f"all {len(found.rejects)} rows are without a label" if found.rejects else "the table has no rows"
+            raise FoldgraftError(f"{self.key}.table: {self._path(self.settings.table)}: {said}")
+        return found
+
+    def _read(self, path: Path, role: str | None, found: Labelled) -> None:
+        joins = {name: self._joined(file) for name, file in self.settings.join.items()}
+        self._check_columns(path, joins)
+        for number, row in enumerate(read_rows(path), start=1):
+            try:
+                self._take(row, number, role, joins, found)
+            except FoldgraftError as error:
+                found.problems.append(str(error))
+
+    def _joined(self, file: str) -> dict[str, dict[str, str]]:
+        """Cells of a joined table by id, under their full names."""
+        path, column = self._path(file), self.settings.columns.id
+        names = header(path)
+        column = column if column in names else "id"
+        if column not in names:
+            raise FoldgraftError(f"{self.key}.join: {path} has no column {self.settings.columns.id!r} to join by")
+        return {row.cells[column].strip(): row.cells for row in read_rows(path)}
+
+    def _check_columns(self, path: Path, joins: dict[str, dict[str, dict[str, str]]]) -> None:
+        have = header(path) + [
+            f"{name}.{column}" for name, rows in joins.items() for column in next(iter(rows.values()), {})
+        ]
+        wanted = self.settings.columns.model_dump(exclude={"covariates"})
+        wanted |= {f"covariates.{k}": name for k, name in enumerate(self.settings.columns.covariates)}
+        for role, column in wanted.items():
+            if column is not None and column not in have:
+                hint = "; set it to null to number the rows" if role == "id" else ""
+                listed = ", ".join(have) or "none"
+                raise FoldgraftError(
+                    f"{self.key}.columns.{role}: {path} has no column {column!r}; it has: {listed}{hint}"
+                )
+
+    def _take(self, row: Row, number: int, role: str | None, joins: dict, found: Labelled) -> None:
+        columns = self.settings.columns
+        name = row.cells[columns.id].strip() if columns.id else f"{role or 'row'}{number}"
+        checked_id(name, row.where)
+        row = row._replace(where=row.where if f"({name})" in row.where else f"{row.where} ({name})")
+        for join, rows in joins.items():
+            if name not in rows:
+                found.rejects.append((name, "join", join, f"{self.settings.join[join]} has no row of this id"))
+                return
+            row.cells.update({f"{join}.{column}": value for column, value in rows[name].items()})
+        sequence = letters(_cell(row, columns.sequence), row.where)
+        label = self._reader.label(row, len(sequence))
+        if isinstance(label, Missing):
+            found.rejects.append((name, *label))
+            return
+        fold, split = self._reader.fold(row)
+        protein = Protein(
+            id=name,
+            sequence=sequence,
+            labels=(label,),
+            fold=fold,
+            split=role or split or ("train" if self.settings.test_table else None),
+            group=_cell(row, columns.group).strip() if columns.group else None,
+            covariates=tuple(_cell(row, column).strip() for column in columns.covariates),
+        )
+        self._add(protein, row, role, found)
+
+    def _add(self, protein: Protein, row: Row, role: str | None, found: Labelled) -> None:
+        earlier = found.proteins.get(protein.id)
+        if earlier is None:
+            found.proteins[protein.id] = protein
+        elif earlier.split == "test" and role is None and self.settings.test_table:
+            reason = f"the test table holds this id; {self.settings.test_table} keeps it"
+            found.rejects.append((protein.id, "test_table", protein.id, reason))
+        elif replace(earlier, labels=()) != replace(protein, labels=()):
+            raise FoldgraftError(
+                f"{row.where}: the id {protein.id!r} has come before with another sequence, fold or covariate; rows of "
+                "one id are replicates and must agree in all but the label"
+            )
+        else:
+            found.proteins[protein.id] = replace(earlier, labels=earlier.labels + protein.labels)
+
+
+def _cell(row: Row, column: str) -> str:
+    if column not in row.cells:
+        raise FoldgraftError(f"{row.where}: it has no {column!r}")
+    return row.cells[column]
+
+
+def read_classes(settings: LabelsSettings, proteins: dict[str, Protein]) -> list[str]:
+    """The classes in the order of their numbers; none for other kinds of label.
+
+    Raises
+    ------
+    FoldgraftError
+        if there are fewer than two, or so many that they are no classes.
+    """
+    if settings.kind != "classes":
+        return []
+    if settings.classes:
+        return settings.classes
+    labels = [label for protein in proteins.values() for label in protein.labels]
+    seen = {one for label in labels for one in (label if isinstance(label, list) else [label]) if one is not None}
+    if not 2 <= len(seen) <= MOST_CLASSES:
+        raise FoldgraftError(f"{len(seen)} classes occur; a task needs 2 to {MOST_CLASSES}; name them under `classes`")
+    return sorted(seen)
+
+
+def read_files(name: str, settings: LabelsSettings, data: Path) -> Labelled:
+    """A labelled table from its own files."""
+    table_files(name, settings, data)
+    return TableReader(name, settings, lambda file: data / file).read()
