@@ -173,7 +173,7 @@ def load(values: Mapping[str, Any]) -> Config:
     try:
         config = Config.model_validate(dict(values))
     except ValidationError as error:
-        raise FoldgraftError(f"configuration:\n{explain(error)}") from None
+        raise FoldgraftError(f"configuration:\n{explain(error, Config)}") from None
     return _with_synthetic_inputs(config) if config.synth else config
 
 

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from foldgraft.config import Config
+from foldgraft.config_files import read_config_file
 from foldgraft.errors import FoldgraftError
+from foldgraft.plan import configure
 from foldgraft.records.files import atomic
 
-app = typer.Typer(help="Write the configuration's manual and schema.", no_args_is_help=True)
+app = typer.Typer(help="Check configuration files; write their manual and schema.", no_args_is_help=True)
 
 INTRODUCTION = """# Configuration
 
@@ -124,7 +126,29 @@ def schema_text() -> str:
 
 @app.callback()
 def config() -> None:
-    """The configuration's manual and schema."""
+    """Check configuration files, or write their manual and schema."""
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Configuration files, each adding to those before.")],
+) -> None:
+    """Check configuration files and the local inputs that they name."""
+    values: dict[str, Any] = {}
+    for file in files:
+        values = merged(values, read_config_file(file))
+    configure(values, check=True)
+    print(f"{', '.join(map(str, files))}: nothing wrong was found")
+
+
+def merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Two configurations as Snakemake merges them: section by section, the later value counts."""
+    both = {key: merged(values[key], more[key]) for key in values.keys() & more.keys() if _sections(values, more, key)}
+    return values | more | both
+
+
+def _sections(values: dict[str, Any], more: dict[str, Any], key: str) -> bool:
+    return isinstance(values[key], dict) and isinstance(more[key], dict)
 
 
 @app.command()

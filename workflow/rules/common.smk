@@ -12,6 +12,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent.p
 sys.path.insert(0, str(ROOT / "src"))
 
 from foldgraft import plan
+from foldgraft.config_files import check_config_files
 from foldgraft.errors import FoldgraftError
 from foldgraft.sources import stage_sources
 
@@ -21,6 +22,8 @@ if not workflow.overwrite_configfiles:
 
 
 try:
+    if workflow.is_main_process:
+        check_config_files(Path(path) for path in workflow.overwrite_configfiles)
     CONFIG = plan.configure(config, check=workflow.is_main_process)
     PLAN = plan.make(CONFIG)
 except FoldgraftError as error:

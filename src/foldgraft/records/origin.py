@@ -26,7 +26,7 @@ from foldgraft.errors import FoldgraftError
 
 KEY = b"foldgraft"
 FORMAT = 1
-SHARD = re.compile(r"[a-z]+-[0-9]{5}")
+SHARD = re.compile(r"[a-z][a-z0-9_]*-[0-9]{5}")
 SHORT = 10
 """Digits of the digests by which a job knows its inputs."""
 REMAKE = "delete it and run the same command again, which makes it anew"
