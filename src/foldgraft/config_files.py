@@ -8,7 +8,6 @@ import yaml
 
 from foldgraft.errors import FoldgraftError
 
-
 MERGE = "tag:yaml.org,2002:merge"
 
 
