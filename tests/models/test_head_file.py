@@ -10,6 +10,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.head_contact import build_contact
 from foldgraft.models.head_file import HeadInfo, Member, Shape, load_head, save_head
 from foldgraft.models.heads import HEADS, build
+from foldgraft.models.trunk.fingerprint import Identity
 
 
 def info(task="solubility", head="mlp", members=2, **change) -> HeadInfo:
@@ -23,7 +24,7 @@ def info(task="solubility", head="mlp", members=2, **change) -> HeadInfo:
         "members": [Member(seed=n, fold=None, best_epoch=1, temperature=1.0 + n) for n in range(members)],
         "threshold": 0.5,
         "normalisation": "",
-        "trunk": "0" * 64,
+        "trunk": Identity(name="small", sha256="0" * 64, fingerprint=[[0.0]]),
         "experiment": {},
         "versions": {},
     }

@@ -13,6 +13,7 @@ from foldgraft.models.head_file import HeadInfo, Member, Shape, save_head
 from foldgraft.models.heads import build
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import file_sha256, write_json
 
@@ -35,7 +36,9 @@ class Folder:
     def trunk(self) -> Trunk:
         return Trunk.load(self.weights, self.description, torch.device("cpu"))
 
-    def solubility_head(self, head: str, members: int = 3, name: str | None = None, trunk: str | None = None) -> Path:
+    def solubility_head(
+        self, head: str, members: int = 3, name: str | None = None, trunk: Identity | None = None
+    ) -> Path:
         torch.manual_seed(0)
         return self._save(
             name or head,
@@ -61,7 +64,7 @@ class Folder:
             "members": [Member(seed=n, fold=None, best_epoch=1, temperature=1.0 + n) for n in range(len(members))],
             "threshold": 0.5,
             "normalisation": "",
-            "trunk": trunk or file_sha256(self.weights),
+            "trunk": trunk or Identity.of(self.trunk()),
             "experiment": {},
             "versions": {},
         }

@@ -4,17 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.features import collate, letters
 from foldgraft.models.head_file import load_head
 from foldgraft.models.heads import HEADS
+from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.predict.command import app
 from foldgraft.predict.contacts import SCHEMA
 from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents, Embeddings
-from foldgraft.records.files import sequence_sha256
+from foldgraft.records.files import file_sha256, read_json, sequence_sha256, write_json
 from foldgraft.records.pairs import unpack
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_frame
@@ -114,14 +116,26 @@ def test_contact_maps(folder, head, features):
     assert read_rejects(rejects)["id"].tolist() == ["tiny"]
 
 
+def test_a_trunk_in_another_precision_serves_as_well(folder):
+    head = folder.solubility_head("linear")
+    known = folder.trunk()
+    save_file({name: tensor.half() for name, tensor in known.network.state_dict().items()}, folder.weights)
+    about = read_json(folder.description) | {"sha256": file_sha256(folder.weights), "name": "half"}
+    write_json(folder.description, about)
+    assert folder.trunk().sha256 != known.sha256
+    assert np.isfinite(table(folder, [head])["solubility"][0])
+
+
 def test_heads_that_cannot_serve_are_named(folder):
     mlp, contact = folder.solubility_head("mlp"), folder.contact_head("logistic", ["attention", "coevolution"])
-    other = folder.solubility_head("linear", trunk="1" * 64)
+    rows = np.random.default_rng(0).normal(size=folder.trunk().fingerprint.shape)
+    another = Identity(name="another", sha256="1" * 64, fingerprint=rows.tolist())
+    other = folder.solubility_head("linear", trunk=another)
     twin = folder.solubility_head("cnn_from_scratch", name="mlp2")
     maps = {"predictions": folder.path / "m", "rejects": folder.path / "r"}
     for heads, message in (
         ([contact], "predicts contact, not solubility"),
-        ([other], "was trained on the trunk 111111111111"),
+        ([other], "linear was trained on the trunk another, and small is another: its embeddings"),
         ([mlp, mlp], "another head given is of an experiment named mlp"),
     ):
         with pytest.raises(FoldgraftError, match=message):

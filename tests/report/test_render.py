@@ -136,6 +136,26 @@ def test_a_trunk_no_better_than_letter_frequencies_has_learnt_nothing(tmp_path, 
     assert "nothing beyond letter frequencies" in page(run, None, ReportSettings())
 
 
+def test_what_the_checkpoint_lacked_and_the_proof_against_fair_esm_are_told(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, structures=False)
+    proof = {"against": "fair-esm 2.0.0", "sequences": 7, "tolerance": 1e-4, "representations": 3.2e-6}
+    about = {
+        "language_head": False,
+        "contact_regression": True,
+        "proof": proof | {"logits": None, "contacts": 4.1e-7},
+        "left_out": {"classifier.<b>weight": "a head for something else"},
+        "source": {"kind": "checkpoint", "layout": "Hugging Face ESM", "files": {"config.json": "cd" * 32}},
+        "adapter": {"name": "tuned", "matrices": 12, "rank": 8, "left_out": {}, "files": {"adapter.bin": "ef" * 32}},
+    }
+    write_json(run / "trunk/trunk.json", read_json(run / "trunk/trunk.json") | about)
+    text = page(run, None, ReportSettings())
+    assert "Its checkpoint has no language head, so it cannot guess masked residues." in text
+    assert "contact regression" not in text
+    assert "The largest differences: representations 3.2e-06, contacts 4.1e-07 (allowed: 0.0001)." in text
+    assert "classifier.&lt;b&gt;weight" in text and "classifier.<b>" not in text
+    assert "sha256 of config.json" in text and "tuned, merged into 12 matrices" in text and "ef" * 32 in text
+
+
 def test_guessing_is_worth_the_part_of_soluble_proteins(still, run_folder):
     label = pd.read_parquet(run_folder / "train/attention/predictions.parquet").query("split == 'test'")["label"]
     assert f"guessing ({(label >= 0.5).mean():.2f} of the proteins are soluble" in still

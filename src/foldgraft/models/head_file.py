@@ -16,6 +16,7 @@ from torch import nn
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.head_contact import CONTACT_HEADS, ContactHead, build_contact
 from foldgraft.models.heads import HEADS, SolubilityHead, build
+from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.records.files import atomic
 from foldgraft.settings import Settings, explain
 
@@ -71,8 +72,8 @@ class HeadInfo(Settings):
     """Solubility: probability above which a protein is called soluble; of best MCC on validation proteins."""
     normalisation: str
     """How features are scaled before the first layer."""
-    trunk: str
-    """sha256 of the trunk's weights."""
+    trunk: Identity
+    """The trunk that it was trained on."""
     experiment: dict[str, Any]
     """The experiment's settings, all keys resolved."""
     versions: dict[str, str]

@@ -23,11 +23,7 @@ def load_heads(paths: Sequence[Path], task: str, trunk: Trunk) -> list[Trained]:
         info = trained.info
         if info.task != task:
             raise FoldgraftError(f"{path}: the experiment {info.name} predicts {info.task}, not {task}")
-        if info.trunk != trunk.sha256:
-            raise FoldgraftError(
-                f"{path}: the experiment {info.name} was trained on the trunk {info.trunk[:12]}..., not on "
-                f"{trunk.name} ({trunk.sha256[:12]}...); predict with the trunk of its run"
-            )
+        info.trunk.require(trunk, f"{path}: the experiment {info.name}")
         if "coevolution" in info.features:
             raise FoldgraftError(
                 f"{path}: the experiment {info.name} was trained on coevolution, which needs an alignment; choose one "

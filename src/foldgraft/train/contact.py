@@ -19,6 +19,7 @@ from foldgraft.models.head_contact import ContactHead, build_contact, score_pair
 from foldgraft.models.head_file import HeadInfo, Member, Shape, Trained
 from foldgraft.models.head_maps import contact_map
 from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.progress import progress
 from foldgraft.records.embeddings import Embeddings
 from foldgraft.records.predictions import CONTACT
@@ -254,7 +255,7 @@ def head_info(
         members=members,
         threshold=None,
         normalisation="training mean and deviation of each column: normalise.mean, normalise.std",
-        trunk=trunk.sha256,
+        trunk=Identity.of(trunk),
         experiment=experiment.model_dump(mode="json"),
         versions=versions(),
     )

@@ -13,6 +13,7 @@ from torch import nn
 from foldgraft.models.head_file import HeadInfo, Member, Shape
 from foldgraft.models.heads import HEADS, SolubilityHead, build
 from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.progress import progress
 from foldgraft.records.embeddings import Embeddings
 from foldgraft.records.predictions import SOLUBILITY
@@ -205,7 +206,7 @@ def head_info(
         normalisation="training mean and deviation of each dimension: normalise.mean, normalise.std"
         if scaled
         else "none",
-        trunk=trunk.sha256,
+        trunk=Identity.of(trunk),
         experiment=experiment.model_dump(mode="json"),
         versions=versions(),
     )

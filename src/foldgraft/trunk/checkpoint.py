@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
-from foldgraft.models.trunk.fingerprint import fingerprint
+from foldgraft.models.trunk.fingerprint import as_lists, fingerprint
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.records.files import atomic, file_sha256, read_json, write_json
@@ -19,9 +19,6 @@ from foldgraft.trunk.layouts.names import Translated
 from foldgraft.trunk.locate import Located, locate, locate_adapter
 from foldgraft.trunk.proof import prove
 from foldgraft.trunk.tensor_files import by_name, read, read_all
-
-DIGITS = 6
-"""Significant digits of a fingerprint in a description."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,6 @@ def describe(network: Network, name: str) -> dict[str, Any]:
     FoldgraftError
         if the proof fails.
     """
-    rows = fingerprint(network.eval())
     return {
         "name": name,
         "architecture": network.architecture.as_dict(),
@@ -179,5 +175,5 @@ def describe(network: Network, name: str) -> dict[str, Any]:
         "language_head": network.lm_head is not None,
         "contact_regression": network.contact_head is not None,
         "proof": prove(network, name),
-        "fingerprint": [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows.tolist()],
+        "fingerprint": as_lists(fingerprint(network.eval())),
     }

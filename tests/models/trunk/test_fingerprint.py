@@ -63,7 +63,7 @@ def test_the_heads_of_a_checkpoint_do_not_matter():
 def test_others_are_refused_by_name():
     known = Trunk(network_of(), "one", "", CPU).fingerprint
     other = Trunk(network_of(seed=1), "two", "", CPU)
-    with pytest.raises(FoldgraftError, match=r"x\.safetensors: was trained on the trunk one, and two is another: its"):
+    with pytest.raises(FoldgraftError, match=r"x\.safetensors was trained on the trunk one, and two is another: its"):
         require_same_behaviour(known, "one", other, "x.safetensors")
     tuned = network_of()
     with torch.no_grad():

@@ -9,6 +9,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.reference import REFERENCES, room
+from foldgraft.settings import Settings
 
 if TYPE_CHECKING:
     from foldgraft.models.trunk.trunk import Trunk
@@ -16,6 +17,36 @@ if TYPE_CHECKING:
 TOLERANCE = 0.03
 """Largest distance between fingerprints of one trunk. ESM-2 8M stored in float16 is at 0.002 of itself in float32, and
 stored in bfloat16 at 0.017."""
+
+
+DIGITS = 6
+"""Significant digits of a fingerprint that is kept."""
+
+
+class Identity(Settings):
+    """By what a head knows the trunk that it was trained on."""
+
+    name: str
+    """Name of the trunk."""
+    sha256: str
+    """Of the trunk's weights."""
+    fingerprint: list[list[float]]
+    """Its mean embeddings of the reference sequences, in rows."""
+
+    @classmethod
+    def of(cls, trunk: "Trunk") -> "Identity":
+        """That of a trunk."""
+        return cls(name=trunk.name, sha256=trunk.sha256, fingerprint=as_lists(trunk.fingerprint))
+
+    def require(self, trunk: "Trunk", where: str) -> None:
+        """Refuse a trunk that computes something else; see `require_same_behaviour`."""
+        if trunk.sha256 != self.sha256:
+            require_same_behaviour(np.array(self.fingerprint, dtype=np.float32), self.name, trunk, where)
+
+
+def as_lists(values: np.ndarray) -> list[list[float]]:
+    """A fingerprint as it is kept."""
+    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in values.tolist()]
 
 
 @torch.no_grad()
@@ -72,4 +103,4 @@ def require_same_behaviour(known: np.ndarray, name: str, trunk: "Trunk", where: 
             if np.isfinite(apart)
             else f"its embeddings are {trunk.width} wide, not {width}"
         )
-        raise FoldgraftError(f"{where}: was trained on the trunk {name}, and {trunk.name} is another: {why}")
+        raise FoldgraftError(f"{where} was trained on the trunk {name}, and {trunk.name} is another: {why}")
