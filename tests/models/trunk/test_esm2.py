@@ -10,6 +10,7 @@ import torch
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.network import attention
 from foldgraft.models.trunk.tensors import build_network, fill_network
 
 LAYERS, WIDTH, HEADS = 3, 40, 4
@@ -116,7 +117,7 @@ def test_maps_and_states_are_those_of_fair_esm(fair, network, masked):
     expected = fair(tokens, repr_layers=range(LAYERS), need_head_weights=True)
     state, rotary = network.embed(tokens), network.rotary(tokens.shape[1])
     for number, layer in enumerate(network.layers):
-        plain = layer(state, rotary, None)
+        plain = layer(state, rotary, attention)
         state, maps = layer.with_maps(state, rotary)
         assert torch.allclose(maps, expected["attentions"][:, number], atol=TOLERANCE)
         assert torch.allclose(plain, state, atol=1e-5)

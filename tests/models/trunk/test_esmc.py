@@ -7,6 +7,7 @@ import torch
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.network import attention
 from foldgraft.models.trunk.tensors import build_network, fill_network
 
 LAYERS, WIDTH, HEADS, HIDDEN = 3, 48, 3, 64
@@ -60,7 +61,7 @@ def test_maps_are_those_of_transformers(theirs, network):
     expected = theirs(input_ids=tokens, output_attentions=True, output_hidden_states=True)
     state, rotary = network.embed(tokens), network.rotary(tokens.shape[1])
     for number, layer in enumerate(network.layers):
-        plain = layer(state, rotary, None)
+        plain = layer(state, rotary, attention)
         state, maps = layer.with_maps(state, rotary)
         assert torch.allclose(maps, expected.attentions[number], atol=TOLERANCE)
         assert torch.allclose(plain, state, atol=1e-5)

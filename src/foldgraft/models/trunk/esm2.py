@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.architecture import Architecture
-from foldgraft.models.trunk.network import ContactRegression, Network, frequencies, turns
+from foldgraft.models.trunk.network import Attend, ContactRegression, Network, frequencies, turns
 
 MASKED_IN_TRAINING = 0.15 * 0.8
 """Fraction of the tokens that the pretraining replaced by <mask>; token dropout scales by it."""
@@ -52,10 +52,9 @@ class Attention(nn.Module):
         query, key = rotated.permute(2, 0, 3, 1, 4)
         return query, key, qkv[:, :, 2].transpose(1, 2)
 
-    def forward(self, x: Tensor, rotary: Tensor | None, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rotary: Tensor | None, attend: Attend) -> Tensor:
         query, key, value = self.project(x, rotary)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return self.out_proj(attend(query, key, value))
 
     def with_maps(self, x: Tensor, rotary: Tensor | None) -> tuple[Tensor, Tensor]:
         """What `forward` gives, and the attention maps, shape (B, heads, T, T); unpadded batches only."""
@@ -81,8 +80,8 @@ class Layer(nn.Module):
         hidden = F.gelu(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu.out(hidden, out=hidden)
         return x + self.fc2(hidden)
 
-    def forward(self, x: Tensor, rotary: Tensor | None, mask: Tensor | None) -> Tensor:
-        return self._transition(x + self.self_attn(self.self_attn_layer_norm(x), rotary, mask))
+    def forward(self, x: Tensor, rotary: Tensor | None, attend: Attend) -> Tensor:
+        return self._transition(x + self.self_attn(self.self_attn_layer_norm(x), rotary, attend))
 
     def with_maps(self, x: Tensor, rotary: Tensor | None) -> tuple[Tensor, Tensor]:
         """The layer's output, shape (B, T, D), and its attention maps, shape (B, heads, T, T)."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foldgraft.models.trunk.architecture import Architecture
-from foldgraft.models.trunk.network import Network, frequencies, turns
+from foldgraft.models.trunk.network import Attend, Network, frequencies, turns
 
 TOKENS = 64
 """Rows of the embeddings: the letters of ESM-2 under their numbers, a chain break (31), <mask> (32), unused ones."""
@@ -33,9 +33,8 @@ class Attention(nn.Module):
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
         return _turn(query, rotary).to(value.dtype), _turn(key, rotary).to(value.dtype), value
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        mixed = F.scaled_dot_product_attention(*self.project(x, rotary), attn_mask=mask)
-        return self.o_proj(mixed.transpose(1, 2).flatten(2))
+    def forward(self, x: Tensor, rotary: Tensor, attend: Attend) -> Tensor:
+        return self.o_proj(attend(*self.project(x, rotary)))
 
     def with_maps(self, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
         """What `forward` gives, and the attention maps, shape (B, heads, T, T); unpadded batches only."""
@@ -77,8 +76,8 @@ class Layer(nn.Module):
     def _transition(self, x: Tensor) -> Tensor:
         return x + self.mlp(self.post_attention_layernorm(x)) / self.scale
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        return self._transition(x + self.self_attn(self.input_layernorm(x), rotary, mask) / self.scale)
+    def forward(self, x: Tensor, rotary: Tensor, attend: Attend) -> Tensor:
+        return self._transition(x + self.self_attn(self.input_layernorm(x), rotary, attend) / self.scale)
 
     def with_maps(self, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor]:
         """The layer's output, shape (B, T, D), and its attention maps, shape (B, heads, T, T)."""

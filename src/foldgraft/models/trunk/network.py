@@ -1,13 +1,29 @@
 """What every trunk's network offers, whatever its architecture."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.architecture import Architecture
+
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From queries, keys and values, each of shape (B, heads, T, D / heads), to what they mix to, (B, T, D)."""
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention; the mask, (B, 1, 1, T), is true where a key counts."""
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
+
+
+def packed_attention(query: Tensor, key: Tensor, value: Tensor, lengths: list[int]) -> Tensor:
+    """Attention of sequences that stand one after the other, (1, heads, T of all, D / heads), each within itself."""
+    parts = zip(*(tensor.split(lengths, dim=2) for tensor in (query, key, value)), strict=True)
+    return torch.cat([attention(*part) for part in parts], dim=1)
 
 
 class Network(nn.Module):
@@ -17,8 +33,8 @@ class Network(nn.Module):
     ----------
     architecture : Architecture
     layers : ModuleList
-        each maps a state (B, T, D), the turns of `rotary` and a mask to the next state; its `with_maps` gives the
-        attention maps as well.
+        each maps a state (B, T, D), the turns of `rotary` and how to `Attend` to the next state; its `with_maps` gives
+        the attention maps as well.
     lm_head : Module or None
         the language head, from representations to scores of the tokens.
     contact_head : ContactRegression or None
@@ -67,10 +83,30 @@ class Network(nn.Module):
         """
         padding = tokens == alphabet.PAD
         mask = ~padding[:, None, None] if (padding.any() if padded is None else padded) else None  # (B, 1, 1, T)
-        rotary = self.rotary(tokens.shape[1])
-        x = self.embed(tokens)
+        yield from self._through(self.embed(tokens), self.rotary(tokens.shape[1]), partial(attention, mask=mask))
+
+    def packed_states(self, texts: Sequence[Tensor]) -> Iterator[Tensor]:
+        """What `states` yields, of sequences one after the other in place of padded ones; on a CPU the faster way.
+
+        Parameters
+        ----------
+        texts
+            the tokens of each sequence, shape (T,).
+
+        Yields
+        ------
+        shape (1, T of all, D).
+        """
+        lengths = [len(text) for text in texts]
+        x = torch.cat([self.embed(text[None]) for text in texts], dim=1)
+        rotary = self.rotary(max(lengths))
+        if rotary is not None:
+            rotary = torch.cat([rotary[:length] for length in lengths])
+        yield from self._through(x, rotary, partial(packed_attention, lengths=lengths))
+
+    def _through(self, x: Tensor, rotary: Tensor | None, attend: Attend) -> Iterator[Tensor]:
         for number, layer in enumerate(self.layers, start=1):
-            x = layer(x, rotary, mask)
+            x = layer(x, rotary, attend)
             yield x if number < len(self.layers) else self.normalise(x)
 
     def logits(self, representations: Tensor) -> Tensor:

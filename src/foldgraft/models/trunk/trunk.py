@@ -25,6 +25,8 @@ from foldgraft.records.pairs import triangle
 MAX_WINDOW = 1022
 AROUND = 2  # tokens around a sequence
 BATCH_TOKENS = 4096
+PACKED_TOKENS = 1024
+"""Tokens of a batch on a CPU: of more, what lies between two products does not stay in the cache."""
 
 
 class Trunk:
@@ -37,6 +39,8 @@ class Trunk:
     sha256 : str
         of the weights file, hex.
     device : torch.device
+    packed : bool
+        whether the sequences of a batch stand one after the other, as on a CPU, or padded in rows, as on a GPU.
     network : Network
     """
 
@@ -52,6 +56,7 @@ class Trunk:
     ):
         self.name, self.sha256, self.precision = name, sha256, precision
         self.device = device or pick()
+        self.packed = self.device.type == "cpu"
         self.network = network.to(self.device).eval().requires_grad_(False)
         architecture = network.architecture
         self.max_window = min(max_window, (architecture.max_tokens or max_window + AROUND) - AROUND)
@@ -153,14 +158,15 @@ class Trunk:
         pooled = np.zeros((len(block), self.layers, self.width), dtype=np.float32)
         residues = [np.zeros((len(text), len(layers), self.width), dtype=np.float32) for text in block]
         pieces = [Window(number, *span) for number, spans in enumerate(cut) for span in spans]
-        for batch in batches(pieces, self.batch_tokens):
+        most = min(self.batch_tokens, PACKED_TOKENS) if self.packed else self.batch_tokens
+        for batch in batches(pieces, most):
             texts = [tokens[piece.sequence][piece.start : piece.stop] for piece in batch]
             share = [shares[piece.sequence][piece.start : piece.stop] for piece in batch]
-            sums, kept = self._represent(texts, share, layers)
+            starts, sums, kept = self._represent(texts, share, layers)
             for number, piece in enumerate(batch):
-                pooled[piece.sequence] += sums[number] / max(1, len(block[piece.sequence]))
+                pooled[piece.sequence] += sums[number] / len(block[piece.sequence])
                 for place, values in enumerate(kept):
-                    rows = values[number, 1 : 1 + piece.length]
+                    rows = values[starts[number] : starts[number] + piece.length]
                     if len(cut[piece.sequence]) > 1:
                         rows = rows * share[number][:, None]
                     residues[piece.sequence][piece.start : piece.stop, place] += rows
@@ -169,22 +175,40 @@ class Trunk:
     @torch.no_grad()
     def _represent(
         self, texts: list[np.ndarray], shares: list[np.ndarray], layers: Sequence[int]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Sums over the residues, each times its share, of every layer, (B, L, D); and some layers, (B, T, D) each."""
-        tokens = self._batch(texts)
-        weights = torch.zeros(tokens.shape)
-        for row, share in zip(weights, shares, strict=True):
-            row[1 : 1 + len(share)] = torch.from_numpy(share)
-        weights = weights.to(self.device)[:, None]  # (B, 1, T)
-        sums, kept = [], {}
+    ) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
+        """A batch through the network.
+
+        Returns
+        -------
+        the row at which the residues of each sequence begin; sums over the residues, each times its share, of every
+        layer, (B, L, D); and all rows of some layers, (rows, D) each.
+        """
         # autocast rather than converted weights, so that the tensors whose digest is taken stay those of the file
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            for layer, state in enumerate(self.network.states(tokens), start=1):
+            starts, rows, states = self._states(texts)
+            weights = torch.zeros(len(texts), rows)
+            for row, start, share in zip(weights, starts, shares, strict=True):
+                row[start : start + len(share)] = torch.from_numpy(share)
+            weights = weights.to(self.device)
+            sums, kept = [], {}
+            for layer, state in enumerate(states, start=1):
+                state = state.flatten(0, 1).float()
                 with torch.autocast(self.device.type, enabled=False):
-                    sums.append(torch.bmm(weights, state.float())[:, 0])
+                    sums.append(weights @ state)
                 if layer in layers:
-                    kept[layer] = state.float().cpu().numpy()
-        return torch.stack(sums, dim=1).cpu().numpy(), [kept[layer] for layer in layers]
+                    kept[layer] = state.cpu().numpy()
+        return starts, torch.stack(sums, dim=1).cpu().numpy(), [kept[layer] for layer in layers]
+
+    def _states(self, texts: list[np.ndarray]) -> tuple[list[int], int, Iterator[torch.Tensor]]:
+        """The row at which the residues of each sequence begin, the number of rows, and the states of the layers."""
+        if self.packed:
+            ends = np.cumsum([len(text) + AROUND for text in texts])
+            packed = [torch.from_numpy(alphabet.batch([text])[0]) for text in texts]
+            starts = [int(end) - len(text) - 1 for end, text in zip(ends, texts, strict=True)]
+            return starts, int(ends[-1]), self.network.packed_states(packed)
+        tokens = self._batch(texts)
+        starts = [1 + number * tokens.shape[1] for number in range(len(texts))]
+        return starts, tokens.numel(), self.network.states(tokens)
 
     def _batch(self, sequences: list[np.ndarray]) -> torch.Tensor:
         return torch.from_numpy(alphabet.batch(sequences)).to(self.device)
