@@ -33,7 +33,7 @@ from Bio.PDB import MMCIFParser
 from Bio.PDB.MMCIF2Dict import MMCIF2Dict
 
 from foldgraft.curate.settings import CurateSettings
-from foldgraft.curate.shard import curate_shard
+from foldgraft.curate.shard import ShardOutputs, curate_shard
 from foldgraft.records.lock import SCHEMA, store_path
 from foldgraft.records.tables import write_frame
 from foldgraft.residues import ATOM_INDEX, ATOMS, THREE_TO_ONE
@@ -96,7 +96,8 @@ class Shard:
         """What a job of the workflow does."""
         settings = CurateSettings(min_length=1, max_length=20_000, min_resolved=0)
         with redirect_stderr(StringIO()):
-            curate_shard(self.lock, self.folder / "store", self.folder / "c.parquet", self.folder / "r.csv", settings)
+            outputs = ShardOutputs(*(self.folder / name for name in ("c.parquet", "r.csv", "a.csv")))
+            curate_shard(self.lock, self.folder / "store", outputs, settings)
 
 
 def seconds(work, *arguments) -> float:
@@ -128,6 +129,8 @@ def peak_mb(lock: Path, folder: Path) -> float:
         folder / "m.parquet",
         "--rejects",
         folder / "m.csv",
+        "--atoms",
+        folder / "a.csv",
     ]
     command = [sys.executable, "-c", code, "curate", "shard", *map(str, given)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

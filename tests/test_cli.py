@@ -43,7 +43,7 @@ def test_a_place_that_cannot_be_written_is_one_line_without_a_traceback(tmp_path
     write_piece(lock, "files-00000", [])
     done = foldgraft(
         *("curate", "shard", "--lock", lock, "--store", tmp_path, "--chains", tmp_path / "c.parquet"),
-        *("--rejects", "/sys/rejects.csv"),
+        *("--rejects", "/sys/rejects.csv", "--atoms", tmp_path / "a.csv"),
     )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: /sys/") and "Traceback" not in done.stderr

@@ -1,11 +1,13 @@
 """Structure files written atom by atom, small enough to know by heart."""
 
+import hashlib
 from types import SimpleNamespace
 
 import pytest
 
 from foldgraft.curate.chains import protein_chains
-from foldgraft.curate.shard import read_entry
+from foldgraft.curate.settings import CurateSettings
+from foldgraft.curate.structure_file import Extra, curate_file, read_entry
 from foldgraft.residues import ONE_TO_THREE
 
 TAGS = (
@@ -91,6 +93,21 @@ def read():
     """Chains of a file's bytes, by their label."""
 
     def chains(content):
-        return {chain.label_asym_id: chain for chain in protein_chains("test", read_entry(content, 10**8), "files")}
+        found = protein_chains("test", read_entry(content, 10**8), "files")
+        return {built.chain.label_asym_id: built.chain for built in found}
 
     return chains
+
+
+@pytest.fixture
+def curate_bytes(tmp_path):
+    """What a file's bytes come to when nothing is filtered but by the settings given."""
+
+    def curate(content, extra=Extra(), **settings):
+        path = tmp_path / "file"
+        path.write_bytes(content)
+        row = {"id": "x", "source": "files", "sha256": hashlib.sha256(content).hexdigest()}
+        open_to_all = {"min_length": 1, "max_length": 100_000, "min_resolved": 0}
+        return curate_file(path, row, CurateSettings.model_validate(open_to_all | settings), extra)
+
+    return curate

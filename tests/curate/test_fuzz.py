@@ -14,8 +14,8 @@ import pytest
 
 from foldgraft.curate.residue_names import PLACED
 from foldgraft.curate.settings import CurateSettings
-from foldgraft.curate.shard import Extra, curate_file
-from foldgraft.records.chains import SCHEMA, Chain, read_chains
+from foldgraft.curate.structure_file import Extra, curate_file
+from foldgraft.records.chains import SCHEMA, read_chains
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import row_writer
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
@@ -179,22 +179,21 @@ def check_chain(chain):
         assert value is None or 0 < value < 1000
 
 
-def check_results(results):
-    assert results
-    chains = [result for result in results if isinstance(result, Chain)]
-    ids = [chain.id for chain in chains]
+def check_results(curated):
+    assert curated.chains or curated.rejects
+    ids = [chain.id for chain in curated.chains]
     assert len(set(ids)) == len(ids)
-    for chain in chains:
+    for chain in curated.chains:
         check_chain(chain)
         assert chain.same_as is None or chain.same_as in ids[: ids.index(chain.id)]
-    for reject in (result for result in results if not isinstance(result, Chain)):
-        assert len(reject) == 4
+    for reject in curated.rejects:
         assert all(isinstance(text, str) for text in reject)
-        assert reject[1] != "unreadable", reject  # the last resort: an error that no one foresaw
+        assert reject.rule != "unreadable", reject  # the last resort: an error that no one foresaw
+    assert min(curated.atoms.values(), default=0) >= 0
 
 
 def survive(contents, folder, extra=Extra()):
-    """Curate each content, check its results and write its chains; how many chains and rejects there were."""
+    """Curate each content, check what comes of it and write its chains; how many chains and rejects there were."""
     settings = CurateSettings(min_length=1, max_length=20_000, min_resolved=0)
     path, counts = folder / "file", {"files": 0, "chains": 0, "rejects": 0}
     with row_writer(folder / "c.parquet", SCHEMA) as table:
@@ -202,13 +201,13 @@ def survive(contents, folder, extra=Extra()):
             path.write_bytes(content)
             row = {"id": "x", "source": "files", "sha256": hashlib.sha256(content).hexdigest()}
             with alarm(LIMIT):
-                results = list(curate_file(path, row, settings, extra))
-            check_results(results)
+                curated = curate_file(path, row, settings, extra)
+            check_results(curated)
             counts["files"] += 1
-            for result in results:
-                counts["chains" if isinstance(result, Chain) else "rejects"] += 1
-                if isinstance(result, Chain):
-                    table.write(result.row())
+            counts["chains"] += len(curated.chains)
+            counts["rejects"] += len(curated.rejects)
+            for chain in curated.chains:
+                table.write(chain.row())
     assert sum(1 for _ in read_chains(folder / "c.parquet")) == counts["chains"]
     return counts
 

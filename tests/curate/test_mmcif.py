@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from foldgraft.curate.entry import UnreadableError
-from foldgraft.curate.shard import read_entry
+from foldgraft.curate.structure_file import read_entry
 from foldgraft.residues import ATOM_INDEX, ATOMS, ONE_TO_THREE
 
 
@@ -112,7 +112,10 @@ def test_only_polypeptides_of_l_amino_acids_are_chains(make, read):
     types = {"2": "polypeptide(D)", "3": "polydeoxyribonucleotide"}
     assert list(read(make.mmcif(atoms, seqres, types=types))) == ["A", "D"]
     others = read_entry(make.mmcif(atoms, seqres, types=types), 10**8).others
-    assert others == [("B", "polypeptide(D)"), ("C", "polydeoxyribonucleotide")]
+    assert [(strand.label_asym_id, *drop[:2]) for strand, drop in others] == [
+        ("B", "no_protein", "polypeptide(D)"),
+        ("C", "no_protein", "polydeoxyribonucleotide"),
+    ]
 
 
 def test_a_chain_whose_entity_has_no_seqres_is_read_off_the_coordinates(make, read):
@@ -129,7 +132,7 @@ def test_sugars_ligands_and_waters_are_no_chains(make):
         make.atom("O", "HOH", ".", (50, 0, 0), asym="D", entity="4"),
     ]
     entry = read_entry(make.mmcif([*make.chain("MKV"), *others], {"1": three("MKV")}), 10**8)
-    assert ([polymer.label_asym_id for polymer in entry.polymers], entry.others) == (["A"], [])
+    assert ([polymer.strand.label_asym_id for polymer in entry.polymers], entry.others) == (["A"], [])
 
 
 def test_a_chain_that_struct_asym_leaves_out_is_there(make, read):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foldgraft.curate.no_seqres import WIDEST
-from foldgraft.curate.shard import read_entry
+from foldgraft.curate.structure_file import read_entry
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 
 HEAD = """HEADER    TEST                                    01-JAN-90   1ABC
@@ -49,8 +49,8 @@ def test_seqres_shows_what_is_not_resolved(make, read):
     [
         ((1, 2, 5, 6), 12.0, "AAXXAA"),  # two residues are missing
         ((1, 2, 5, 6), 0.0, "AAAA"),  # the numbers jump, the chain does not
-        ((1, 2, 3, 4), 12.0, "AAXAA"),  # the chain breaks, the numbers do not
-        ((5, 6, 1, 2), 12.0, "AAXAA"),  # the numbers go back
+        ((1, 2, 3, 4), 12.0, "AAAA"),  # the chain breaks, the numbers do not: a break is no residue
+        ((5, 6, 1, 2), 12.0, "AAAA"),  # the numbers go back
         ((1, 2, 2 + WIDEST + 1, 200), 30.0, "AA" + "X" * WIDEST + "AA"),
         ((1, 2, 2 + WIDEST + 2, 200), 30.0, "AAXAA"),  # too wide to believe
     ],
@@ -161,4 +161,5 @@ def test_a_chain_name_of_two_letters_is_one_chain(make, read):
 
 def test_a_nucleic_acid_of_seqres_is_another_polymer(make):
     content = make.pdb(make.chain("MKV"), {"A": ["MET", "LYS", "VAL"], "B": ["DA", "DC"]})
-    assert read_entry(content, 10**8).others == [("B", "polymer of DA, DC")]
+    ((strand, drop),) = read_entry(content, 10**8).others
+    assert (strand.label_asym_id, *drop[:2]) == ("B", "no_protein", "polymer of DA, DC")

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from Bio.PDB import MMCIFParser, PDBParser
 
-from foldgraft.curate.chains import protein_chains
-from foldgraft.curate.entry import Polymer
+from foldgraft.curate.chains import Built, protein_chains
+from foldgraft.curate.entry import Entry, Polymer
 from foldgraft.curate.residue_names import SELENIUM
-from foldgraft.curate.shard import read_entry
+from foldgraft.curate.structure_file import read_entry
 from foldgraft.curate.user_sequences import with_supplied
 from foldgraft.records.chains import Chain
 from foldgraft.residues import ATOM_INDEX, ATOMS, THREE_TO_ONE
@@ -33,8 +33,12 @@ pytestmark = [
 
 
 def chains_of(path: Path) -> dict[str, Chain]:
-    found = protein_chains("entry", read_entry(path.read_bytes(), 10**9), "files")
-    return {chain.label_asym_id: chain for chain in found if isinstance(chain, Chain)}
+    return built("entry", read_entry(path.read_bytes(), 10**9))
+
+
+def built(name: str, entry: Entry) -> dict[str, Chain]:
+    found = protein_chains(name, entry, "files")
+    return {result.chain.label_asym_id: result.chain for result in found if isinstance(result, Built)}
 
 
 def best_conformer(residues: list) -> dict[str, np.ndarray]:
@@ -94,7 +98,7 @@ def test_mmcif_coordinates_are_those_that_biopython_reads(path: Path) -> None:
 
 
 def polymers_of(path: Path) -> dict[str, Polymer]:
-    return {polymer.label_asym_id: polymer for polymer in read_entry(path.read_bytes(), 10**9).polymers}
+    return {polymer.strand.label_asym_id: polymer for polymer in read_entry(path.read_bytes(), 10**9).polymers}
 
 
 @pytest.mark.parametrize("path", PDB, ids=lambda path: path.name.split(".")[0])
@@ -104,14 +108,17 @@ def test_pdb_residues_are_those_that_biopython_reads(path: Path) -> None:
         model = PDBParser(QUIET=True).get_structure("entry", handle)[0]
     (theirs,) = model
     (mine,) = chains_of(path).values()
-    residues = [(residue, best_conformer([residue])) for residue in theirs]
-    residues = [(residue, atoms) for residue, atoms in residues if "CA" in atoms]
-    places = np.flatnonzero(mine.resolved)
-    # residues of no occupancy are unresolved here; those of an unknown kind have no letter
-    assert [mine.auth_seq_id[i] for i in places] == [f"{r.id[1]}{r.id[2].strip()}" for r, _ in residues]
-    assert [mine.sequence[i] for i in places] == [THREE_TO_ONE.get(r.resname, "X") for r, _ in residues]
-    expected = {int(i): atoms for i, (_, atoms) in zip(places, residues, strict=True)}
-    same_coordinates(mine, expected, {int(i): r.resname for i, (r, _) in zip(places, residues, strict=True)})
+    residues = {f"{residue.id[1]}{residue.id[2].strip()}": residue for residue in theirs}
+    atoms = {number: best_conformer([residue]) for number, residue in residues.items()}
+    # residues of no occupancy and those without CA are unresolved here; those of an unknown kind have no letter
+    places = {number: place for place, number in enumerate(mine.auth_seq_id) if number}
+    assert [number for number in residues if "CA" in atoms[number]] == [
+        mine.auth_seq_id[place] for place in np.flatnonzero(mine.resolved)
+    ]
+    for number, place in places.items():
+        assert mine.sequence[place] == THREE_TO_ONE.get(residues[number].resname, "X")
+    expected = {place: atoms[number] for number, place in places.items()}
+    same_coordinates(mine, expected, {place: residues[number].resname for number, place in places.items()})
 
 
 def gemmi_block(path: Path) -> gemmi.cif.Block:
@@ -167,7 +174,7 @@ def test_a_legacy_copy_reads_the_same(path: Path) -> None:
     if any(len(name) != 1 for name in names) or len(mine) < len(chains_of(path)):
         pytest.skip("the chains' names do not fit the legacy format, or stand for several chains")
     copy = read_entry(structure.make_pdb_string().encode(), 10**9)
-    theirs = {chain.auth_asym_id: chain for chain in protein_chains("entry", copy, "files")}
+    theirs = {chain.auth_asym_id: chain for chain in built("entry", copy).values()}
     for name, chain in mine.items():
         if not chain.resolved.any():
             continue  # gemmi writes no SEQRES without atoms
@@ -189,12 +196,13 @@ def test_supplied_sequences_stand_in_for_seqres(path: Path) -> None:
     block = gemmi_block(path)
     if not block.find_values("_entity_poly_seq.num"):
         pytest.skip("the file has no SEQRES")
-    block.find_mmcif_category("_entity_poly_seq.").erase()
+    for category in ("_entity_poly_seq.", "_entity_poly.", "_pdbx_poly_seq_scheme."):
+        block.find_mmcif_category(category).erase()
     entry = read_entry(gemmi_document(block), 10**9)
     sequences = {chain.id: chain.sequence for chain in declared.values()}
-    entry, disagreeing = with_supplied("entry", entry, sequences, 10**5)
-    assert not disagreeing
-    for chain in protein_chains("entry", entry, "files"):
+    supplied = with_supplied("entry", entry, sequences, 10**5)
+    assert not supplied.disagreeing
+    for chain in built("entry", supplied.entry).values():
         if chain.label_asym_id in declared and chain.label_asym_id not in ELSEWHERE.get(path.name[:4], ()):
             assert chain.sequence == declared[chain.label_asym_id].sequence
             np.testing.assert_array_equal(chain.resolved, declared[chain.label_asym_id].resolved)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from foldgraft.curate.settings import CurateSettings
-from foldgraft.curate.shard import curate_file, curate_shard
-from foldgraft.curate.summary import summarise
+from foldgraft.curate.shard import ShardOutputs, curate_shard
+from foldgraft.curate.structure_file import curate_file
+from foldgraft.curate.summary import SummaryOutputs, summarise
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import index as index_records
 from foldgraft.records import lock as lock_records
@@ -23,6 +24,16 @@ from foldgraft.residues import ONE_TO_THREE
 
 SEQUENCE = "MKVLAAGIVGMKVLAAGIVGWW"
 SEQRES = {"1": [ONE_TO_THREE[one] for one in SEQUENCE]}
+
+
+def outputs(folder, shard="s"):
+    """Where the tables of a shard go."""
+    return ShardOutputs(folder / f"{shard}.parquet", folder / f"{shard}.csv", folder / f"{shard}.atoms.csv")
+
+
+def summary(folder):
+    """Where the tables of all shards go."""
+    return SummaryOutputs(folder / "index.parquet", folder / "rejects.csv", folder / "atoms.csv")
 
 
 @pytest.fixture
@@ -52,10 +63,10 @@ def stored(tmp_path):
 @pytest.fixture
 def curate(tmp_path, stored):
     def run(files, **settings):
-        out = tmp_path / "chains.parquet", tmp_path / "rejects.csv"
-        curate_shard(stored(files), tmp_path / "store", *out, CurateSettings.model_validate(settings))
-        rejects = {row.id: (row.rule, row.value, row.reason) for row in read_rejects(out[1]).itertuples()}
-        return {chain.id: chain for chain in read_chains(out[0])}, rejects
+        out = outputs(tmp_path)
+        curate_shard(stored(files), tmp_path / "store", out, CurateSettings.model_validate(settings))
+        rejects = {row.id: (row.rule, row.value, row.reason) for row in read_rejects(out.rejects).itertuples()}
+        return {chain.id: chain for chain in read_chains(out.chains)}, rejects
 
     return run
 
@@ -97,9 +108,9 @@ def test_a_damaged_or_missing_store_file_is_a_reject(make, stored, tmp_path):
     path = store_path(tmp_path / "store", digest)
     row = {"id": "a", "source": "files", "sha256": digest}
     path.write_bytes(good + b" ")
-    assert [result[1] for result in curate_file(path, row, CurateSettings())] == ["store"]
+    assert [reject.rule for reject in curate_file(path, row, CurateSettings()).rejects] == ["store"]
     path.unlink()
-    assert [result[1] for result in curate_file(path, row, CurateSettings())] == ["store"]
+    assert [reject.rule for reject in curate_file(path, row, CurateSettings()).rejects] == ["store"]
 
 
 def test_a_gzip_bomb_is_a_reject(curate):
@@ -186,8 +197,8 @@ def test_a_withdrawn_entry_is_a_reject(make, stored, tmp_path):
     table = read_frame(lock, lock_records.SCHEMA)
     table.loc[1, ["status", "reason"]] = ["replaced", "withdrawn; replaced by a"]
     write_frame(lock, table, lock_records.SCHEMA)
-    curate_shard(lock, tmp_path / "store", tmp_path / "c.parquet", tmp_path / "r.csv", CurateSettings())
-    rejects = read_rejects(tmp_path / "r.csv").values.tolist()
+    curate_shard(lock, tmp_path / "store", outputs(tmp_path), CurateSettings())
+    rejects = read_rejects(outputs(tmp_path).rejects).values.tolist()
     assert rejects == [["b", "fetch", "replaced", "withdrawn; replaced by a"]]
 
 
@@ -208,8 +219,8 @@ _struct_ref_seq.db_align_end 32
     sifts = tmp_path / "sifts.parquet"
     row = ("1abc", "NA", "Q00002", 2, 5, "2", "5", 7, 10)
     write_frame(sifts, pd.DataFrame([row], columns=sifts_records.SCHEMA.names), sifts_records.SCHEMA)
-    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
-    curate_shard(lock, tmp_path / "store", *paths, CurateSettings(), sifts=sifts)
+    paths = outputs(tmp_path)
+    curate_shard(lock, tmp_path / "store", paths, CurateSettings(), sifts=sifts)
     first, second = read_chains(paths[0])
     assert (first.uniprot, first.uniprot_segments) == ("Q00002", (Segment("Q00002", 2, 5, "2", "5", 7, 10, "sifts"),))
     assert second.uniprot == "P00001"
@@ -221,8 +232,8 @@ def test_supplied_sequences_are_read_from_the_data_folder(make, stored, tmp_path
     lock = stored({"a": make.pdb(atoms), "b": make.pdb(atoms), "c": make.pdb(atoms)})
     (tmp_path / "fasta").mkdir()
     (tmp_path / "fasta/1.fasta").write_text(f">a_A\nMM{SEQUENCE}\n>b\n{SEQUENCE[::-1]}\n")
-    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
-    curate_shard(lock, tmp_path / "store", *paths, CurateSettings(sequences=["fasta/*"]), data=tmp_path)
+    paths = outputs(tmp_path)
+    curate_shard(lock, tmp_path / "store", paths, CurateSettings(sequences=["fasta/*"]), data=tmp_path)
     chains = {chain.id: chain for chain in read_chains(paths[0])}
     assert chains["a_A"].sequence == f"MM{SEQUENCE}"
     assert chains["c_A"].sequence == SEQUENCE[:8] + "XX" + SEQUENCE[10:]
@@ -233,12 +244,11 @@ def test_supplied_sequences_are_read_from_the_data_folder(make, stored, tmp_path
 
 def test_the_summary_gathers_the_shards(make, stored, tmp_path):
     good = make.mmcif([*make.chain(SEQUENCE), *make.chain(SEQUENCE, asym="B")], SEQRES)
-    chains, rejects = [], []
+    tables = []
     for shard, files in (("files-00000", {"b": good, "bad": b"x"}), ("files-00001", {"a": good})):
-        chains.append(tmp_path / f"{shard}.parquet")
-        rejects.append(tmp_path / f"{shard}.csv")
-        curate_shard(stored(files, shard), tmp_path / "store", chains[-1], rejects[-1], CurateSettings())
-    summarise(chains, rejects, tmp_path / "index.parquet", tmp_path / "rejects.csv")
+        tables.append(outputs(tmp_path, shard))
+        curate_shard(stored(files, shard), tmp_path / "store", tables[-1], CurateSettings())
+    summarise(*map(list, zip(*tables, strict=True)), summary(tmp_path))
     index = read_frame(tmp_path / "index.parquet", index_records.SCHEMA)
     assert index[["id", "shard"]].values.tolist() == [
         ["b_A", "files-00000"],
@@ -253,23 +263,22 @@ def test_the_summary_gathers_the_shards(make, stored, tmp_path):
 
 def test_a_run_without_a_chain_says_why(make, stored, tmp_path):
     lock = stored({"a": b"x", "b": b"y", "c": b""})
-    paths = tmp_path / "c.parquet", tmp_path / "r.csv"
-    curate_shard(lock, tmp_path / "store", *paths, CurateSettings())
+    paths = outputs(tmp_path)
+    curate_shard(lock, tmp_path / "store", paths, CurateSettings())
     with pytest.raises(FoldgraftError, match=r"no protein chain is left: 2 x not_a_structure .*, 1 x empty"):
-        summarise([paths[0]], [paths[1]], tmp_path / "index.parquet", tmp_path / "rejects.csv")
+        summarise([paths[0]], [paths[1]], [paths[2]], summary(tmp_path))
     assert len(read_rejects(tmp_path / "rejects.csv")) == 3
 
 
 def summarised(make, stored, tmp_path, sequences):
     """A shard for each sequence, all of one entry, and their summary."""
-    chains, rejects = [], []
+    tables = []
     for number, sequence in enumerate(sequences):
         shard = f"rcsb-{number:05d}"
         content = make.mmcif(make.chain(sequence), {"1": [ONE_TO_THREE[one] for one in sequence]})
-        chains.append(tmp_path / f"{shard}.parquet")
-        rejects.append(tmp_path / f"{shard}.csv")
-        curate_shard(stored({"a": content}, shard), tmp_path / "store", chains[-1], rejects[-1], CurateSettings())
-    summarise(chains, rejects, tmp_path / "index.parquet", tmp_path / "rejects.csv")
+        tables.append(outputs(tmp_path, shard))
+        curate_shard(stored({"a": content}, shard), tmp_path / "store", tables[-1], CurateSettings())
+    summarise(*map(list, zip(*tables, strict=True)), summary(tmp_path))
     return read_frame(tmp_path / "index.parquet", index_records.SCHEMA), read_rejects(tmp_path / "rejects.csv")
 
 

@@ -5,7 +5,7 @@ import pytest
 from Bio.PDB.parse_pdb_header import _parse_pdb_header_list
 
 from foldgraft.curate.chains import protein_chains
-from foldgraft.curate.shard import read_entry
+from foldgraft.curate.structure_file import read_entry
 from foldgraft.curate.uniprot import completed, dbref_segments, pdb_organisms
 from foldgraft.curate.user_sequences import with_supplied
 from foldgraft.records.sifts import Segment
@@ -80,9 +80,9 @@ def test_a_chain_that_the_files_sifts_table_leaves_out_has_the_depositors_refere
 @pytest.mark.parametrize("supplied", [{}, {"1abc_A": "GG" + SEQUENCE}])
 def test_without_seqres_sifts_holds_by_its_author_numbers(make, supplied):
     atoms = [a for a in make.chain(SEQUENCE) if a.seq > 2]
-    entry, _ = with_supplied("1abc", read_entry(make.pdb(atoms), 10**8), supplied, 99)
+    entry = with_supplied("1abc", read_entry(make.pdb(atoms), 10**8), supplied, 99).entry
     sifts = {("1abc", "A"): [Segment("P00001", 1, 4, None, "4", 11, 14), Segment("P00001", 5, 7, "5", "7", 25, 27)]}
-    (chain,) = protein_chains("1abc", entry, "files", sifts)
+    ((chain, *_),) = protein_chains("1abc", entry, "files", sifts)
     first = chain.auth_seq_id.index("3") + 1
     assert chain.uniprot_segments == (
         Segment("P00001", None, first + 1, None, "4", 11, 14),
@@ -105,7 +105,7 @@ def test_a_table_of_other_numbers_than_the_chains_is_not_used(make, start, end, 
         a.auth = a.seq + 10
     sifts = {("1abc", "H"): [Segment("P00009", start[0], end[0], start[1], end[1], 1, 6)]}
     entry = read_entry(make.mmcif(atoms, THREE, extra=STRUCT_REF), 10**8)
-    (chain,) = protein_chains("1ABC", entry, "files", sifts)
+    ((chain, *_),) = protein_chains("1ABC", entry, "files", sifts)
     expected = (
         Segment("P00009", 2, 7, "12", "17", 1, 6) if fits else Segment("Q00001", 2, 7, "12", "17", 12, 17, "struct_ref")
     )

@@ -7,8 +7,10 @@ in   fetch/structures/<shard>.parquet     which files of the store make up the s
      the store                            mmCIF and PDB files, each under the sha256 of its bytes
 out  curate/chains/<shard>.parquet        one row per protein chain (schema: foldgraft.records.chains)
      curate/rejects/<shard>.csv           what was dropped: id, rule, value, reason
+     curate/atoms/<shard>.csv             what became of the atoms of amino acids: fate, atoms, meaning
      curate/index.parquet                 all chains without their coordinates (schema: foldgraft.records.index)
      curate/rejects.csv                   all rejects
+     curate/atoms.csv                     all atoms
 
 Memory is that of one structure file and a few dozen chains, however many there are in the shard.
 """
@@ -22,6 +24,7 @@ rule curate_shard:
     output:
         chains="<results>/curate/chains/{shard}.parquet",
         rejects="<results>/curate/rejects/{shard}.csv",
+        atoms="<results>/curate/atoms/{shard}.csv",
     log:
         "<logs>/curate/shard/{shard}.log",
     benchmark:
@@ -45,6 +48,7 @@ rule curate_shard:
             --store {params.store:q} \
             --chains {output.chains:q} \
             --rejects {output.rejects:q} \
+            --atoms {output.atoms:q} \
             --data {params.data:q} \
             {params.sifts:q} \
             --settings {params.settings:q} \
@@ -56,10 +60,12 @@ rule curate_summary:
     input:
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
         rejects=expand("<results>/curate/rejects/{shard}.csv", shard=STRUCTURE_SHARDS),
+        atoms=expand("<results>/curate/atoms/{shard}.csv", shard=STRUCTURE_SHARDS),
         code=code("curate"),
     output:
         index="<results>/curate/index.parquet",
         rejects="<results>/curate/rejects.csv",
+        atoms="<results>/curate/atoms.csv",
     log:
         "<logs>/curate/summary.log",
     benchmark:
@@ -73,12 +79,15 @@ rule curate_summary:
     params:
         chains=lambda wildcards, input: flags("--chains", input.chains),
         rejects=lambda wildcards, input: flags("--rejects", input.rejects),
+        atoms=lambda wildcards, input: flags("--atoms", input.atoms),
     shell:
         """
         python -m foldgraft curate summary \
             {params.chains:q} \
             {params.rejects:q} \
+            {params.atoms:q} \
             --index {output.index:q} \
             --rejects-out {output.rejects:q} \
+            --atoms-out {output.atoms:q} \
             2>{log:q}
         """

@@ -12,7 +12,9 @@ rule fetch:
 
 rule curate:
     input:
-        ["<results>/curate/index.parquet", "<results>/curate/rejects.csv"] if STRUCTURE_SHARDS else [],
+        expand(
+            "<results>/curate/{name}", name=["index.parquet", "rejects.csv", "atoms.csv"] if STRUCTURE_SHARDS else []
+        ),
 
 
 rule cluster:

@@ -10,13 +10,16 @@ from typing import NamedTuple
 import gemmi
 import numpy as np
 
+from foldgraft.curate.entry import MISSING
+
 WANTED = (
     "label_asym_id", "label_seq_id", "label_comp_id", "label_atom_id", "label_alt_id", "label_entity_id", "occupancy",
-    "Cartn_x", "Cartn_y", "Cartn_z", "B_iso_or_equiv", "auth_seq_id", "auth_asym_id", "pdbx_PDB_ins_code",
+    "cartn_x", "cartn_y", "cartn_z", "b_iso_or_equiv", "auth_seq_id", "auth_asym_id", "pdbx_pdb_ins_code", "group_pdb",
 )  # fmt: skip
-SPARE = {"label_asym_id": "auth_asym_id", "label_comp_id": "auth_comp_id", "label_atom_id": "auth_atom_id"}
-"""Columns that serve where the first is absent."""
-MODEL = "pdbx_PDB_model_num"
+"""In lower case, as names in CIF have no case."""
+SPARE = {"label_comp_id": "auth_comp_id", "label_atom_id": "auth_atom_id"}
+"""Columns that serve where the first is absent or null."""
+MODEL = "pdbx_pdb_model_num"
 CUT = "_atom_site.cut"
 """Stands in the rest of the file where the table was."""
 QUOTES = (34, 39)
@@ -60,7 +63,7 @@ def _find_loop(content: bytes, category: bytes) -> tuple[int, int, int, list[str
     tags, at = [], first
     while content.startswith(category, at):
         stop = content.find(b"\n", at) + 1 or len(content)
-        tags.append(content[at + len(category) : stop].strip().decode("latin-1"))
+        tags.append(content[at + len(category) : stop].strip().decode("latin-1").lower())
         at = stop
     end = content.find(b"\n#", at) + 1 or len(content)
     return start, at, end, tags
@@ -76,7 +79,7 @@ def _aligned(body: bytes, tags: list[str]) -> AtomTable | None:
     if len(spans) != len(tags) or not (rows[:, -1] == 10).all() or not _one_token_each(filled, spans):
         return None
     place = dict(zip(tags, spans, strict=True))
-    groups = _cells(rows, place["group_PDB"]) if "group_PDB" in place else None
+    groups = _cells(rows, place["group_pdb"]) if "group_pdb" in place else None
     if groups is None or not ((groups == b"ATOM") | (groups == b"HETATM")).all():
         return None
     models = 1
@@ -86,7 +89,11 @@ def _aligned(body: bytes, tags: list[str]) -> AtomTable | None:
         if not first.all():
             models = len(np.unique(_cells(rows, place[MODEL])))
             rows = rows[first]
-    return AtomTable({tag: _cells(rows, place[tag]) for tag in _chosen(tags)}, models)
+    columns = {tag: _cells(rows, place[tag]) for tag in tags if tag in WANTED}
+    for tag, spare in SPARE.items():  # read only where it is needed, as it takes time
+        if spare in place and (tag not in columns or _null(columns[tag]).any()):
+            columns[spare] = _cells(rows, place[spare])
+    return AtomTable(columns, models)
 
 
 def _spans(filled: np.ndarray) -> list[tuple[int, int]]:
@@ -108,8 +115,7 @@ def _one_token_each(filled: np.ndarray, spans: list[tuple[int, int]]) -> bool:
 
 
 def _chosen(tags: list[str]) -> list[str]:
-    absent = {SPARE[tag] for tag in SPARE if tag not in tags}
-    return [tag for tag in tags if tag in WANTED or tag in absent]
+    return [tag for tag in tags if tag in WANTED or tag in SPARE.values()]
 
 
 def _cells(rows: np.ndarray, span: tuple[int, int]) -> np.ndarray:
@@ -135,7 +141,7 @@ def atom_columns(block: gemmi.cif.Block) -> AtomTable:
         pairs = {tag: block.find_value(f"_atom_site.{tag}") for tag in (*WANTED, *SPARE.values())}
         return AtomTable({tag: _bytes([value]) for tag, value in pairs.items() if value}, 1)
     loop = table.get_loop()
-    tags = [tag.split(".", 1)[1] for tag in loop.tags]
+    tags = [tag.split(".", 1)[1].lower() for tag in loop.tags]
     values, width = loop.values, len(tags)
     columns = {tag: _bytes(values[tags.index(tag) :: width]) for tag in _chosen(tags)}
     models = np.array(values[tags.index(MODEL) :: width]) if MODEL in tags else np.zeros(len(values) // width)
@@ -151,13 +157,34 @@ def _bytes(values: list[str]) -> np.ndarray:
     return _unquoted(column)
 
 
+def _null(column: np.ndarray) -> np.ndarray:
+    return (column == b"?") | (column == b".") | (column == b"")
+
+
 def cleared(column: np.ndarray) -> np.ndarray:
     """The column with the null values ? and . as empty text."""
-    return np.where((column == b"?") | (column == b"."), b"", column)
+    null = _null(column)
+    return np.where(null, b"", column) if null.any() else column
+
+
+def first_of(columns: Columns, *tags: str) -> np.ndarray:
+    """(A,) bytes, the value of the first of the columns that is there and not null; else empty."""
+    found: np.ndarray | None = None
+    for tag in tags:
+        if tag not in columns:
+            continue
+        column = cleared(columns[tag])
+        found = column if found is None else np.where(found == b"", column, found)
+        if (found != b"").all():
+            break
+    return np.zeros(len(columns["cartn_x"]), dtype="S1") if found is None else found
 
 
 def numbers(column: np.ndarray, missing: float = np.nan) -> np.ndarray:
-    """A text column as float64, `missing` where it is no number; a column of numbers comes as float64."""
+    """A text column as float64, `missing` where it is no number; a column of numbers comes as float64.
+
+    The standard uncertainty of `1.234(5)` is left out.
+    """
     if len(column) > 1 and column[0] == column[-1] and (column == column[0]).all():  # most often the occupancies
         return numbers(column[:1], missing).repeat(len(column))
     try:
@@ -168,14 +195,16 @@ def numbers(column: np.ndarray, missing: float = np.nan) -> np.ndarray:
 
 def _number(value: bytes, missing: float) -> float:
     try:
-        return float(value)
+        return float(value.partition(b"(")[0])
     except ValueError:
         return missing
 
 
 def integers(column: np.ndarray) -> np.ndarray:
-    """A text column as int64, -1 where it is no integer from 1 to 2**31 - 1."""
-    null = (column == b"") | (column == b".") | (column == b"?")
-    values = numbers(np.where(null, b"-1", column), -1.0)
-    good = np.isfinite(values) & (values >= 1) & (values < 2**31) & (values == np.floor(values))
-    return np.where(good, values, -1).astype(np.int64)
+    """A text column as int64, MISSING where it is no integer of 31 bits and a sign."""
+    null = _null(column)
+    if null.all():
+        return np.full(len(column), MISSING, dtype=np.int64)
+    values = numbers(np.where(null, b"nan", column) if null.any() else column)
+    good = (np.abs(values) < -MISSING) & (values == np.floor(values))
+    return np.where(good, values, MISSING).astype(np.int64)

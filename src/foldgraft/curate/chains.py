@@ -1,14 +1,17 @@
 """From an entry to its protein chains as rows of `foldgraft.records.chains`."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
 from foldgraft.curate.atom_site import numbers
-from foldgraft.curate.conformers import observed, one_conformer
-from foldgraft.curate.entry import NOTHING, Atoms, Entry, Polymer, text
-from foldgraft.curate.residue_names import LETTER_ORDER, atom_places, letter
+from foldgraft.curate.conformers import near, occupied, one_conformer
+from foldgraft.curate.entry import Atoms, Entry, Polymer
+from foldgraft.curate.predicted import PREDICTED, scale
+from foldgraft.curate.residue_names import COLUMNS, HYDROGEN, LETTER_ORDER, letter
 from foldgraft.curate.uniprot import completed, fits
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.chains import Chain
@@ -17,97 +20,167 @@ from foldgraft.records.sifts import Segment
 from foldgraft.residues import ATOM_INDEX, ATOMS
 
 CA = ATOM_INDEX["CA"]
+CODES = {letter: code for code, letter in enumerate(LETTER_ORDER)}
+
+UNRESOLVED = {
+    "absent": "the model has no atom of the chain",
+    "zero_occupancy": "all CA of the chain have an occupancy of zero",
+    "no_coordinate": "the coordinates of all CA of the chain are no numbers, or beyond 9999 angstrom",
+    "no_ca": "no residue of the chain has a CA",
+}
+"""Why a chain may have no resolved residue."""
+
+
+class Built(NamedTuple):
+    """A chain, and what became of its atoms."""
+
+    chain: Chain
+    atoms: Counter[str]  # how many atoms of amino acids there are by fate, see `foldgraft.curate.balance`
+    unresolved: str  # a key of UNRESOLVED if no residue is resolved, else empty
 
 
 def chain_id(entry: str, polymer: Polymer) -> str:
     """`<entry>_<label_asym_id>`: the name of a chain in every table."""
-    return f"{entry}_{polymer.label_asym_id}"
+    return f"{entry}_{polymer.strand.label_asym_id}"
 
 
 def protein_chains(
     name: str, entry: Entry, source: str, sifts: Mapping[tuple[str, str], Sequence[Segment]] = MappingProxyType({})
-) -> Iterator[Chain | FoldgraftError]:
+) -> Iterator[Built | FoldgraftError]:
     """Yield each protein chain of an entry; one whose name cannot serve as an id comes as the error.
 
     Segments of UniProt entries are those of `sifts`, by (entry, auth_asym_id), if they fit the chain, else the file's.
     Of a chain without SEQRES only their author numbers hold, as their label numbers count along the archive's SEQRES.
     """
-    seen = observed(entry.atoms)
-    by_asym = entry.atoms.by_asym()
+    builder = _Builder(name, entry, source)
     for polymer in entry.polymers:
-        members = by_asym.get(polymer.label_asym_id.encode("latin-1", "replace"), NOTHING)
         try:
             checked_id(chain_id(name, polymer), "chain")
         except FoldgraftError as error:
             yield error
             continue
-        segments = sifts.get((name.lower(), polymer.auth_asym_id or ""), ())
-        if not polymer.declared:
+        segments = sifts.get((name.lower(), polymer.strand.auth_asym_id), ())
+        if not polymer.declared or polymer.extended:
             segments = [segment._replace(label_start=None, label_end=None) for segment in segments]
-        yield _chain(name, entry, polymer, entry.atoms.take(members[seen[members]]), source, segments)
+        yield builder.build(polymer, segments)
 
 
-def _chain(name: str, entry: Entry, polymer: Polymer, atoms: Atoms, source: str, segments: Sequence[Segment]) -> Chain:
-    length = len(polymer.monomers)
-    where = np.minimum(np.searchsorted(polymer.numbers, atoms.number), length - 1)
-    declared = polymer.numbers[where] == atoms.number
-    atoms, where = atoms.take(declared), where[declared]
-    seqres = np.array([monomer.encode("latin-1", "replace") for monomer in polymer.monomers])
-    kept = one_conformer(atoms, where, seqres) if len(where) else declared[:0]
-    atoms, where = atoms.take(kept), where[kept]
+class _Builder:
+    """Builds the chains of one entry."""
 
-    # SEQRES gives the residue at each position, except where the model holds another
-    modelled = np.full(length, "", dtype=object)
-    modelled[where] = atoms.residue
-    residues = [text(m) if m else s for m, s in zip(modelled, polymer.monomers, strict=True)]
-    known = {residue: letter(residue, entry.parents) for residue in set(residues)}
-    letters = np.array([LETTER_ORDER.index(known[residue]) for residue in residues], dtype=np.uint8)
+    def __init__(self, name: str, entry: Entry, source: str):
+        self.name, self.entry, self.source = name, entry, source
+        self.near, self.occupied = near(entry.atoms), occupied(entry.atoms)
+        self.confidence = scale(entry.atoms) if entry.header.method == PREDICTED else None
+        self.alternate = bool((entry.atoms.altloc != b"").any())
 
-    coordinates = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
-    b_factor = np.full(length, np.nan, dtype=np.float32)
-    place = atom_places(atoms.name, letters[where])
-    spots = np.flatnonzero(place >= 0)[::-1]  # backwards, so that of atoms named twice the first stays
-    coordinates[where[spots], place[spots]] = atoms.position[spots]
-    alpha = spots[place[spots] == CA]
-    b_factor[where[alpha]] = numbers(atoms.b_factor[alpha])  # of the few that are needed
-    author = _author_numbers(polymer, atoms, where)
-    if not segments or not all(fits(segment, polymer.numbers, author) for segment in segments):
-        segments = polymer.segments
+    def build(self, polymer: Polymer, segments: Sequence[Segment]) -> Built:
+        residues, header = self.entry.residues, self.entry.header
+        atoms, where, part = self._atoms(polymer)
+        seen = self.near[part] & self.occupied[part] & (where >= 0)
+        fates: Counter[str] = Counter()
+        if not seen.all():
+            amino = self.entry.amino[atoms.residue] & (where >= 0)
+            fates["no_coordinate"] = int(np.count_nonzero(amino & ~self.near[part]))
+            fates["zero_occupancy"] = int(np.count_nonzero(amino & self.near[part] & ~self.occupied[part]))
+        every, every_where = atoms, where
+        atoms, where = (atoms, where) if seen.all() else (atoms.take(seen), where[seen])
+        if len(where) and (self.alternate or len(set(polymer.places.tolist())) < len(polymer.places)):
+            kept = one_conformer(atoms, where, residues.name, polymer.monomers)
+            fates["alternate"] = int(np.count_nonzero(~kept & self.entry.amino[atoms.residue]))
+            atoms, where = atoms.take(kept), where[kept]
+        letters = self._letters(polymer, atoms, where)
+        sequence = "".join(letters)
+        codes = np.array([CODES[one] for one in letters], dtype=np.int64)
 
-    sequence = "".join(known[residue] for residue in residues)
-    return Chain(
-        id=chain_id(name, polymer),
-        entry=name,
-        label_asym_id=polymer.label_asym_id,
-        auth_asym_id=polymer.auth_asym_id,
-        entity=polymer.entity,
-        sequence=sequence,
-        sequence_sha256=sequence_sha256(sequence),
-        resolved=np.isfinite(coordinates[:, CA, 0]),
-        label_seq_id=polymer.numbers.astype(np.int32),
-        auth_seq_id=author,
-        coordinates=coordinates,
-        b_factor=b_factor,
-        method=entry.header.method,
-        resolution=entry.header.resolution,
-        released=entry.header.released,
-        uniprot=",".join(dict.fromkeys(segment.accession for segment in segments)) or polymer.uniprot,
-        organism=polymer.organism,
-        source=source,
-        r_free=entry.header.r_free,
-        revised=entry.header.revised,
-        models=entry.header.models,
-        uniprot_segments=completed(segments, polymer.numbers, author),
-    )
+        length = len(sequence)
+        coordinates = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
+        b_factor = np.full(length, np.nan, dtype=np.float32)
+        column = COLUMNS[codes[where], atoms.kind]
+        spots = np.flatnonzero(column >= 0)[::-1]  # backwards, so that of atoms named twice the first stays
+        coordinates[where[spots], column[spots]] = atoms.position[spots]
+        alpha = spots[column[spots] == CA]
+        b_factor[where[alpha]] = numbers(atoms.b_factor[alpha])  # of the few that are needed
+        if self.confidence and self.confidence.scale:
+            b_factor *= self.confidence.scale
+        resolved = np.isfinite(coordinates[:, CA, 0])
+        amino = self.entry.amino[atoms.residue]
+        if amino.all():
+            fates["placed"] = int(np.count_nonzero(np.isfinite(coordinates[:, :, 0])))
+        else:  # as where a cap of another kind is part of SEQRES
+            mine = spots[amino[spots]]
+            fates["placed"] = len(np.unique(where[mine] * len(ATOMS) + column[mine]))
+        fates["hydrogen"] = int(np.count_nonzero(amino & (atoms.kind == HYDROGEN)))
+        fates["not_of_residue"] = int(np.count_nonzero(amino)) - fates["placed"] - fates["hydrogen"]
 
+        author = self._author_numbers(polymer)
+        if not segments or not all(fits(segment, polymer.numbers, author) for segment in segments):
+            segments = polymer.segments
+        chain = Chain(
+            id=chain_id(self.name, polymer),
+            entry=self.name,
+            label_asym_id=polymer.strand.label_asym_id,
+            auth_asym_id=polymer.strand.auth_asym_id or None,
+            entity=polymer.strand.entity or None,
+            sequence=sequence,
+            sequence_sha256=sequence_sha256(sequence),
+            resolved=resolved,
+            label_seq_id=polymer.numbers.astype(np.int32),
+            auth_seq_id=author,
+            coordinates=coordinates,
+            b_factor=b_factor,
+            method=header.method,
+            resolution=header.resolution,
+            released=header.released,
+            uniprot=",".join(dict.fromkeys(segment.accession for segment in segments)) or polymer.uniprot,
+            organism=polymer.organism,
+            source=self.source,
+            r_free=header.r_free,
+            revised=header.revised,
+            models=header.models,
+            uniprot_segments=completed(segments, polymer.numbers, author),
+        )
+        return Built(chain, fates, "" if resolved.any() else self._unresolved(every, every_where))
 
-def _author_numbers(polymer: Polymer, atoms: Atoms, where: np.ndarray) -> list[str]:
-    """Author number with insertion code of each residue: that of its first atom, else of the table of the polymer."""
-    first = np.full(len(polymer.monomers), -1)
-    first[where[::-1]] = np.arange(len(where))[::-1]
-    numbers = list(polymer.author) or [""] * len(first)
-    seen = np.flatnonzero(first >= 0)
-    found = np.char.add(atoms.auth_number[first[seen]], atoms.insertion[first[seen]])
-    for at, number in zip(seen.tolist(), found.tolist(), strict=True):
-        numbers[at] = text(number)
-    return numbers
+    def _atoms(self, polymer: Polymer) -> tuple[Atoms, np.ndarray, slice]:
+        """The atoms of the part of the file that holds the chain, their place in the chain or -1, and that part."""
+        residues = self.entry.residues
+        if not len(polymer.members):
+            return self.entry.atoms.take(slice(0, 0)), np.empty(0, dtype=np.int64), slice(0, 0)
+        low, high = int(polymer.members.min()), int(polymer.members.max())
+        place = np.full(high - low + 1, -1, dtype=np.int64)
+        place[polymer.members - low] = polymer.places
+        part = slice(int(residues.start[low]), int(residues.start[high + 1]))
+        atoms = self.entry.atoms.take(part)
+        return atoms, place[atoms.residue - low], part
+
+    def _letters(self, polymer: Polymer, atoms: Atoms, where: np.ndarray) -> list[str]:
+        """The letters of the chain: of SEQRES, but where the model holds another amino acid, of that."""
+        parents, names = self.entry.parents, self.entry.residues.name
+        known = {name: letter(name, parents) for name in {*polymer.monomers, *names}}
+        letters = [known[name] for name in polymer.monomers]
+        for place, member in zip(polymer.places.tolist()[::-1], polymer.members.tolist()[::-1], strict=True):
+            if known[names[member]] != "X":
+                letters[place] = known[names[member]]
+        if len(set(polymer.places.tolist())) < len(polymer.places):  # several residues at a place: the one kept
+            for place, residue in zip(where.tolist()[::-1], atoms.residue.tolist()[::-1], strict=True):
+                if known[names[residue]] != "X":
+                    letters[place] = known[names[residue]]
+        return letters
+
+    def _author_numbers(self, polymer: Polymer) -> list[str]:
+        """Author number with insertion code: that of the model's residue, else of the file's table of the polymer."""
+        numbers = list(polymer.author) or [""] * len(polymer.monomers)
+        author = self.entry.residues.author
+        for place, member in zip(polymer.places.tolist()[::-1], polymer.members.tolist()[::-1], strict=True):
+            numbers[place] = author[member] or numbers[place]
+        return numbers
+
+    def _unresolved(self, atoms: Atoms, where: np.ndarray) -> str:
+        mine = where >= 0
+        alpha = mine & (atoms.kind == CA)
+        if not mine.any():
+            return "absent"
+        if not alpha.any():
+            return "no_ca"
+        return "zero_occupancy" if near(atoms.take(alpha)).any() else "no_coordinate"

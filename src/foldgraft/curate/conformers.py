@@ -11,6 +11,8 @@ Decisions
   the first label in the alphabet; atoms without a label belong to every conformer.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from foldgraft.curate.entry import Atoms
@@ -18,14 +20,19 @@ from foldgraft.curate.entry import Atoms
 FARTHEST = 9999.0  # angstrom; the widest number of a PDB column
 
 
-def observed(atoms: Atoms) -> np.ndarray:
-    """Mask (A,) of the atoms that are evidence: finite, near, and occupied."""
-    near = (np.abs(np.nan_to_num(atoms.position, nan=np.inf)) <= FARTHEST).all(axis=1)
-    occupied = atoms.occupancy > 0
-    return near & occupied if occupied.any() else near
+def near(atoms: Atoms) -> np.ndarray:
+    """Mask (A,) of the atoms whose coordinates are some: finite, and within reach."""
+    reach = np.abs(atoms.position) <= FARTHEST  # False for NaN
+    return reach[:, 0] & reach[:, 1] & reach[:, 2]
 
 
-def one_conformer(atoms: Atoms, where: np.ndarray, seqres: np.ndarray) -> np.ndarray:
+def occupied(atoms: Atoms) -> np.ndarray:
+    """Mask (A,) of the atoms that are evidence; all of them where none has an occupancy."""
+    mask = atoms.occupancy > 0
+    return mask if mask.any() else ~mask
+
+
+def one_conformer(atoms: Atoms, where: np.ndarray, names: Sequence[str], seqres: Sequence[str]) -> np.ndarray:
     """Choose one residue type and one alternate location at each position.
 
     Parameters
@@ -34,18 +41,22 @@ def one_conformer(atoms: Atoms, where: np.ndarray, seqres: np.ndarray) -> np.nda
         of one chain
     where : (A,) int64
         position in the chain of each atom
-    seqres : (L,) bytes
+    names : sequence of str
+        name of each residue of the file
+    seqres : sequence of L str
         residue name that SEQRES has at each position
 
     Returns
     -------
     (A,) bool, the atoms kept.
     """
-    names, kind = np.unique(atoms.residue, return_inverse=True)
     keep = np.ones(len(where), dtype=bool)
-    if len(np.unique(where * len(names) + kind)) > len(np.unique(where)):
-        rank = np.where(atoms.residue == seqres[where], 0, kind + 1)
-        keep = _strongest(where, rank, atoms.occupancy, mean=True)
+    runs = np.flatnonzero(np.diff(atoms.residue, prepend=-1))  # the first atom of each residue run
+    held = list(zip(where[runs].tolist(), [names[k] for k in atoms.residue[runs].tolist()], strict=True))
+    if len(set(held)) > len(set(where[runs].tolist())):
+        order = {name: rank for rank, name in enumerate(sorted({name for _, name in held}), start=1)}
+        rank = np.array([0 if name == seqres[at] else order[name] for at, name in held])
+        keep = _strongest(where, np.repeat(rank, np.diff([*runs, len(where)])), atoms.occupancy, mean=True)
     labelled = np.flatnonzero(keep & (atoms.altloc != b""))
     if len(labelled):
         _, label = np.unique(atoms.altloc[labelled], return_inverse=True)

@@ -5,6 +5,7 @@ import zlib
 
 from foldgraft.curate.entry import UnreadableError
 
+BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 CIF = re.compile(rb"\s*(?:#[^\n]*\n\s*)*data_", re.IGNORECASE)
 TO_ASCII = bytes(range(128)) + b"?" * 128
 PDB = re.compile(rb"^(?:ATOM  |HETATM)", re.MULTILINE)
@@ -39,8 +40,18 @@ def decompress(raw: bytes, limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def ascii_only(content: bytes) -> bytes:
-    """The content with ? for each byte beyond ASCII, which neither format allows and names of authors bring in."""
+def plain_text(content: bytes) -> bytes:
+    """The content in ASCII with line feeds, whatever editor it went through.
+
+    Byte-order marks are taken off, UTF-16 is decoded, carriage returns that end lines alone become line feeds, and
+    bytes beyond ASCII, which neither format allows and names of authors bring in, become ?.
+    """
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            content = content[len(mark) :]
+            content = content if encoding == "utf-8" else content.decode(encoding, "replace").encode("ascii", "replace")
+    if b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
     return content if content.isascii() else content.translate(TO_ASCII)
 
 

@@ -1,21 +1,13 @@
 """Which entries and chains are kept: each rule drops with its name, the value it saw, and a sentence."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from foldgraft.curate.entry import Header
+from foldgraft.curate.chains import UNRESOLVED, Built
+from foldgraft.curate.entry import Drop, Header
+from foldgraft.curate.predicted import Confidence
 from foldgraft.curate.settings import CurateSettings
-from foldgraft.records.chains import Chain
-
-
-class Drop(NamedTuple):
-    """Why something was dropped; the columns of `foldgraft.records.rejects` without the id."""
-
-    rule: str
-    value: str
-    reason: str
 
 
 def drop_entry(header: Header, settings: CurateSettings) -> Drop | None:
@@ -45,12 +37,13 @@ def _entry_drops(header: Header, settings: CurateSettings) -> Iterator[Drop]:
             )
 
 
-def drop_chain(chain: Chain, settings: CurateSettings) -> Drop | None:
-    """The first rule that a chain does not meet, None if it meets all."""
-    return next(_chain_drops(chain, settings), None)
+def drop_chain(built: Built, settings: CurateSettings, confidence: Confidence | None = None) -> Drop | None:
+    """The first rule that a chain does not meet, None if it meets all; `confidence` of its entry, None if not asked."""
+    return next(_chain_drops(built, settings, confidence), None)
 
 
-def _chain_drops(chain: Chain, settings: CurateSettings) -> Iterator[Drop]:
+def _chain_drops(built: Built, settings: CurateSettings, confidence: Confidence | None) -> Iterator[Drop]:
+    chain = built.chain
     length, resolved = len(chain), float(chain.resolved.mean()) if len(chain) else 0.0
     if set(chain.sequence) <= {"X"}:
         yield Drop("unknown", str(length), "no residue of the chain is known")
@@ -58,11 +51,19 @@ def _chain_drops(chain: Chain, settings: CurateSettings) -> Iterator[Drop]:
         yield Drop("min_length", str(length), f"shorter than {settings.min_length} residues")
     if length > settings.max_length:
         yield Drop("max_length", str(length), f"longer than {settings.max_length} residues")
-    if resolved == 0:
-        yield Drop("no_coordinates", "0", "no residue of the chain has a CA")
+    if built.unresolved:
+        yield Drop("no_coordinates", built.unresolved, UNRESOLVED[built.unresolved])
     if resolved < settings.min_resolved:
-        yield Drop("min_resolved", f"{resolved:.3f}", f"less than {settings.min_resolved:g} of the residues have a CA")
-    if settings.min_plddt is not None and chain.method == "PREDICTED" and chain.resolved.any():
-        plddt = float(np.nanmean(chain.b_factor))
-        if not plddt >= settings.min_plddt:
-            yield Drop("min_plddt", f"{plddt:.1f}", f"mean pLDDT below {settings.min_plddt:g}")
+        reason = f"less than {settings.min_resolved:g} of the residues have a CA with coordinates and occupancy"
+        yield Drop("min_resolved", f"{resolved:.3f}", reason)
+    if settings.min_plddt is not None and confidence is not None and chain.resolved.any():
+        yield from _unsure(chain.b_factor, settings.min_plddt, confidence)
+
+
+def _unsure(b_factor: np.ndarray, least: float, confidence: Confidence) -> Iterator[Drop]:
+    if confidence.scale is None:
+        yield Drop("min_plddt", "", confidence.reason)
+        return
+    plddt = float(np.nanmean(b_factor))
+    if not plddt >= least:
+        yield Drop("min_plddt", f"{plddt:.1f}", f"mean pLDDT below {least:g}")

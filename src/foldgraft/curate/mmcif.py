@@ -1,28 +1,52 @@
-"""mmCIF to an entry: SEQRES, the file's own tables of parents, provenance, and the atoms of the first model."""
+"""mmCIF to an entry: the atoms of the first model, the declared sequences, and what the file says of the entry.
+
+Decisions
+---------
+- Chains are those of `label_asym_id`. Where it is null, or the same for several `auth_asym_id`, they are those of the
+  authors, as in what PyMOL and ChimeraX write.
+- SEQRES is `_entity_poly_seq`, else the one-letter code of `_entity_poly`, else `_pdbx_poly_seq_scheme`. A chain whose
+  atoms name no entity has that of the polymer whose `pdbx_strand_id` names it.
+- Of several data blocks with atoms the first is read; each other is a row of the rejects, rule `data_block`.
+"""
 
 import math
 import re
-from collections.abc import Collection
-from dataclasses import replace
+from collections import Counter
+from itertools import count
 
 import gemmi
 import numpy as np
 
-from foldgraft.curate.atom_site import CUT, Columns, atom_columns, cleared, integers, numbers, split_atoms
+from foldgraft.curate.atom_site import CUT, Columns, atom_columns, first_of, integers, numbers, split_atoms
 from foldgraft.curate.cif import rows
-from foldgraft.curate.entry import NOTHING, Atoms, Entry, Header, Polymer, UnreadableError, one_line, text
-from foldgraft.curate.no_seqres import polymers_from_atoms
-from foldgraft.curate.residue_names import is_amino_acid, only_parents
-from foldgraft.curate.uniprot import Asym, accessions, mmcif_segments, organisms
+from foldgraft.curate.declared import find_declared, strand_names
+from foldgraft.curate.entry import (
+    MISSING,
+    Atoms,
+    Drop,
+    Entry,
+    Header,
+    Residues,
+    Strand,
+    UnreadableError,
+    one_line,
+    text,
+)
+from foldgraft.curate.polymers import Model, find_polymers
+from foldgraft.curate.predicted import PREDICTED, stated
+from foldgraft.curate.residue_names import kinds, only_parents
 
-Places = tuple[tuple[str, str], ...]
-RESOLUTIONS: Places = (
+Columned = tuple[tuple[str, str], ...]
+RESOLUTIONS: Columned = (
     ("refine", "ls_d_res_high"),
     ("em_3d_reconstruction", "resolution"),
     ("reflns", "d_resolution_high"),
 )
-R_FREE: Places = (("refine", "ls_R_factor_R_free"),)
+R_FREE: Columned = (("refine", "ls_R_factor_R_free"),)
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+WHOLE = re.compile(r"-?[0-9]{1,9}")
+POSITION = ("cartn_x", "cartn_y", "cartn_z")
+MODELCIF = ("_ma_model_list.model_id", "_ma_data.id", "_ma_qa_metric.id")
 
 
 def read_mmcif(content: bytes) -> Entry:
@@ -34,135 +58,118 @@ def read_mmcif(content: bytes) -> Entry:
         if it cannot be tokenized or holds no atoms.
     """
     table, rest = split_atoms(content)
-    block = _block(rest, CUT) if table else None
+    document = _document(rest) if table else None
+    block = next((block for block in document if block.find_values(CUT)), None) if document else None
     if block is None:  # not cut, or cut out of a text field: the tokenizer has the last word
-        block = _block(content, "_atom_site.Cartn_x", needed=True)
+        document = _document(content, needed=True)
+        block = next((block for block in document if _has_atoms(block)), None)
+        if block is None:
+            raise UnreadableError("no_atoms", "the file has no _atom_site coordinates")
         table = atom_columns(block)
     columns, models = table
-    atoms = _atoms(columns)
+    if not all(axis in columns for axis in POSITION) or not len(columns["cartn_x"]):
+        raise UnreadableError("no_atoms", "the file has no _atom_site coordinates")
+    first = _first_atoms(columns)
+    atoms = _atoms(columns, first)
+    residues, strands = _residues(columns, first, block)
     parents = _parents(block)
-    polymers, others, undeclared = _polymers(block, atoms)
-    if undeclared.any() or not (polymers or others):
-        atoms, read_off = polymers_from_atoms(replace(atoms, number=np.where(undeclared, 0, atoms.number)), parents)
-        polymers += read_off
-    return Entry(_header(block, models), polymers, atoms, parents, others)
+    model = Model(atoms, residues, parents)
+    polymers, others = find_polymers(model, strands, find_declared(block, strands))
+    notes = [
+        Drop("data_block", other.name, "the file has several data blocks with atoms, of which the first is read")
+        for other in document
+        if other is not block and _has_atoms(other)
+    ]
+    return Entry(_header(block, models), atoms, residues, strands, model.amino, polymers, others, notes, parents)
 
 
-def _block(content: bytes, tag: str, needed: bool = False) -> gemmi.cif.Block | None:
-    """The first data block with the tag; without one, or a valid file, None, or where it is needed the reason."""
+def _document(content: bytes, needed: bool = False) -> gemmi.cif.Document | None:
+    """The document; of a file that is not valid None, or where it is needed the reason."""
     try:
-        document = gemmi.cif.read_string(content)
+        return gemmi.cif.read_string(content)
     except (ValueError, RuntimeError) as error:
         if not needed:
             return None
         raise UnreadableError("syntax", "the file is no valid mmCIF, or cut short", one_line(error)) from None
-    block = next((block for block in document if block.find_values(tag)), None)
-    if block is None and needed:
-        raise UnreadableError("no_atoms", "the file has no _atom_site coordinates")
-    return block
 
 
-def _atoms(columns: Columns) -> Atoms:
-    if not all(f"Cartn_{axis}" in columns for axis in "xyz") or not len(columns["Cartn_x"]):
-        raise UnreadableError("no_atoms", "the file has no _atom_site coordinates")
-    count = len(columns["Cartn_x"])
+def _has_atoms(block: gemmi.cif.Block) -> bool:
+    return bool(block.find_values("_atom_site.Cartn_x"))
 
-    def column(*tags: str) -> np.ndarray:
-        found = next((columns[tag] for tag in tags if tag in columns), None)
-        return np.zeros(count, dtype="S1") if found is None else cleared(found)
 
-    occupancy = numbers(columns["occupancy"], 1.0) if "occupancy" in columns else np.ones(count)
+def _first_atoms(columns: Columns) -> np.ndarray:
+    """(A,) bool, the first atom of each run of atoms of one residue."""
+    first = np.zeros(len(columns["cartn_x"]), dtype=bool)
+    first[0] = True
+    tags = ("label_asym_id", "label_seq_id", "label_comp_id", "auth_asym_id", "auth_seq_id", "pdbx_pdb_ins_code")
+    for tag in (*tags, *(["auth_comp_id"] if "auth_comp_id" in columns else [])):
+        if tag in columns:
+            first[1:] |= columns[tag][1:] != columns[tag][:-1]
+    return first
+
+
+def _atoms(columns: Columns, first: np.ndarray) -> Atoms:
     return Atoms(
-        asym=column("label_asym_id", "auth_asym_id"),
-        number=integers(column("label_seq_id")),
-        residue=column("label_comp_id", "auth_comp_id"),
-        name=column("label_atom_id", "auth_atom_id"),
-        altloc=column("label_alt_id"),
-        occupancy=occupancy,
-        position=np.stack([numbers(columns[f"Cartn_{axis}"]) for axis in "xyz"], axis=1),
-        b_factor=column("B_iso_or_equiv"),
-        auth_number=column("auth_seq_id", "label_seq_id"),
-        insertion=column("pdbx_PDB_ins_code"),
-        auth_asym=column("auth_asym_id", "label_asym_id"),
-        entity=column("label_entity_id"),
+        residue=np.cumsum(first) - 1,
+        kind=kinds(first_of(columns, "label_atom_id", "auth_atom_id")),
+        altloc=first_of(columns, "label_alt_id"),
+        occupancy=numbers(columns["occupancy"], 1.0) if "occupancy" in columns else np.ones(len(first)),
+        position=np.stack([numbers(columns[axis]) for axis in POSITION], axis=1),
+        b_factor=first_of(columns, "b_iso_or_equiv"),
     )
 
 
-def _sequences(block: gemmi.cif.Block) -> dict[str, dict[int, str]]:
-    """SEQRES of each entity: monomer by number, at a heterogeneous position the first."""
-    sequences: dict[str, dict[int, str]] = {}
-    for entity, number, monomer in rows(block, "entity_poly_seq", "entity_id", "num", "mon_id"):
-        if number.isascii() and number.isdigit() and len(number) < 10:
-            sequences.setdefault(entity, {}).setdefault(int(number), monomer)
-    return sequences
+def _residues(columns: Columns, first: np.ndarray, block: gemmi.cif.Block) -> tuple[Residues, list[Strand]]:
+    at = np.flatnonzero(first)
+    picked = {tag: column[at] for tag, column in columns.items()}
+
+    def texts(*tags: str) -> list[str]:
+        return [text(value) for value in first_of(picked, *tags).tolist()]
+
+    number = integers(picked["label_seq_id"]) if "label_seq_id" in picked else np.full(len(at), MISSING)
+    author, insertion = texts("auth_seq_id"), texts("pdbx_pdb_ins_code")
+    if not any(author):
+        author = ["" if value == MISSING else str(value) for value in number.tolist()]
+    strands, which = _strands(texts("label_asym_id"), texts("auth_asym_id"), texts("label_entity_id"), block)
+    residues = Residues(
+        strand=which,
+        name=texts("label_comp_id", "auth_comp_id"),
+        number=number,
+        author=[one + code for one, code in zip(author, insertion, strict=True)] if any(insertion) else author,
+        author_number=np.array([int(one) if WHOLE.fullmatch(one) else MISSING for one in author], dtype=np.int64),
+        hetero=picked["group_pdb"] == b"HETATM" if "group_pdb" in picked else np.zeros(len(at), dtype=bool),
+        late=np.zeros(len(at), dtype=bool),
+        start=np.append(at, len(first)),
+    )
+    return residues, strands
 
 
-def _polymers(block: gemmi.cif.Block, atoms: Atoms) -> tuple[list[Polymer], list[tuple[str, str]], np.ndarray]:
-    """Protein chains by the file's SEQRES; label_asym_id and kind of the other polymers; and a mask (A,) of the atoms
-    with a label number whose entity has no SEQRES."""
-    sequences, kinds = _sequences(block), dict(rows(block, "entity_poly", "entity_id", "?type"))
-    scheme, strands = _scheme(block)
-    members = atoms.by_asym()
-    asyms = _asyms(block, atoms, members, strands)
-    undeclared = np.zeros(len(atoms), dtype=bool)
-    uniprot, organism, segments = accessions(block), organisms(block), mmcif_segments(block, asyms)
-    chains, others = [], []
-    for asym, entity, auth in asyms:
-        monomers = sequences.get(entity)
-        if not monomers:
-            mine = members.get(asym.encode("latin-1", "replace"), NOTHING)
-            undeclared[mine] = atoms.number[mine] >= 0
-            continue
-        kind = kinds.get(entity, "")
-        if not _is_protein(kind, monomers.values()):
-            others.append((asym, kind))
-            continue
-        order = sorted(monomers)
-        author = scheme.get(asym, {})
-        chains.append(
-            Polymer(
-                label_asym_id=asym,
-                auth_asym_id=auth or None,
-                entity=entity,
-                monomers=[monomers[number] for number in order],
-                numbers=np.array(order, dtype=np.int64),
-                uniprot=uniprot.get(entity),
-                organism=organism.get(entity),
-                segments=segments.get(asym, ()),
-                author=[author.get(str(number), "") for number in order],
-            )
-        )
-    return chains, others, undeclared
-
-
-def _scheme(block: gemmi.cif.Block) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """By label_asym_id: author numbers of all residues by label number, and the auth_asym_id."""
-    numbers: dict[str, dict[str, str]] = {}
-    strands: dict[str, str] = {}
-    tags = ("asym_id", "seq_id", "pdb_seq_num", "?pdb_ins_code", "?pdb_strand_id")
-    for asym, number, author, insertion, strand in rows(block, "pdbx_poly_seq_scheme", *tags):
-        if asym not in numbers:
-            numbers[asym], strands[asym] = {}, strand
-        numbers[asym].setdefault(number, author + insertion if author else "")
-    return numbers, strands
-
-
-def _is_protein(kind: str, monomers: Collection[str]) -> bool:
-    if kind:
-        return kind.lower() == "polypeptide(l)"
-    return sum(map(is_amino_acid, monomers)) * 2 > len(monomers)
-
-
-def _asyms(
-    block: gemmi.cif.Block, atoms: Atoms, members: dict[bytes, np.ndarray], strands: dict[str, str]
-) -> list[Asym]:
-    """The chains in the order of `_struct_asym`, or of the atoms."""
-    modelled = {text(name): found[0] for name, found in members.items()}
+def _strands(
+    label: list[str], auth: list[str], entity: list[str], block: gemmi.cif.Block
+) -> tuple[list[Strand], np.ndarray]:
+    """The chains in the order of `_struct_asym`, then of the atoms; and (R,) which of them each residue is of."""
+    pairs = dict(zip(zip(label, auth, strict=True), entity, strict=True))
+    counts = Counter(one for one, _ in pairs)
     listed = dict(rows(block, "struct_asym", "id", "entity_id"))
-    for asym, at in modelled.items():
-        listed.setdefault(asym, text(atoms.entity[at]))
-    author = strands | {asym: text(atoms.auth_asym[at]) for asym, at in modelled.items()}
-    return [(asym, entity, author.get(asym, "")) for asym, entity in listed.items() if asym]
+    named = {(one, other): one for one, other in pairs if one and counts[one] == 1}
+    taken = set(named.values())
+    for (one, other), of in pairs.items():
+        if (one, other) not in named:
+            named[one, other] = _unused(other or one or "A", taken, {n for n, e in listed.items() if of and e != of})
+            taken.add(named[one, other])
+    names = [named[pair] for pair in zip(label, auth, strict=True)]
+    author = strand_names(block)
+    strands = {one: Strand(one, author.get(one, ""), of) for one, of in listed.items() if one}
+    for name, other, of in dict.fromkeys(zip(names, auth, entity, strict=True)):
+        strands[name] = Strand(name, other, strands[name].entity if name in strands else of)
+    order = {name: at for at, name in enumerate(strands)}
+    return list(strands.values()), np.array([order[name] for name in names], dtype=np.int64)
+
+
+def _unused(wanted: str, *taken: set[str]) -> str:
+    """The name, or the name with the first free number behind."""
+    names = (wanted if copy == 1 else f"{wanted}-{copy}" for copy in count(1))
+    return next(name for name in names if not any(name in one for one in taken))
 
 
 def _parents(block: gemmi.cif.Block) -> dict[str, str]:
@@ -171,15 +178,16 @@ def _parents(block: gemmi.cif.Block) -> dict[str, str]:
 
 
 def _header(block: gemmi.cif.Block, models: int) -> Header:
-    methods = [method.upper() for (method,) in rows(block, "exptl", "method") if method]
-    if not methods and block.find_values("_ma_model_list.model_id"):
-        methods = ["PREDICTED"]
+    methods = [stated(method, "") or "" for (method,) in rows(block, "exptl", "method") if method]
+    if not methods and any(block.find_values(tag) for tag in MODELCIF):
+        methods = [PREDICTED]
+    remarks = "" if methods else " ".join(title for (title,) in rows(block, "struct", "title"))
     history = rows(block, "pdbx_audit_revision_history", "revision_date", "?data_content_type")
     dates = [date for date, content in history if date and content.lower() in ("", "structure model")]
     dates = dates or [date for (date,) in rows(block, "database_PDB_rev", "date") if date]
     dates = [date for date in dates if ISO_DATE.fullmatch(date)]
     return Header(
-        method="; ".join(methods) or None,
+        method="; ".join(methods) or stated("", remarks),
         resolution=_first(block, RESOLUTIONS, 1000),
         r_free=_first(block, R_FREE, 1),
         released=min(dates, default=None),
@@ -188,7 +196,7 @@ def _header(block: gemmi.cif.Block, models: int) -> Header:
     )
 
 
-def _first(block: gemmi.cif.Block, places: Places, limit: float) -> float | None:
-    """The first number above 0 and below the limit that stands in one of the places."""
-    values = (gemmi.cif.as_number(value) for category, tag in places for (value,) in rows(block, category, tag))
+def _first(block: gemmi.cif.Block, columns: Columned, limit: float) -> float | None:
+    """The first number above 0 and below the limit that stands in one of the columns."""
+    values = (gemmi.cif.as_number(value) for category, tag in columns for (value,) in rows(block, category, tag))
     return next((value for value in values if math.isfinite(value) and 0 < value < limit), None)

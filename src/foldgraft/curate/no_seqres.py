@@ -1,121 +1,75 @@
-"""Protein chains of files without SEQRES: the sequence is read off the coordinates and its gaps are marked.
+"""How far apart residues stand along their chain, by their coordinates and numbers; and sequences read off them.
 
 Decisions
 ---------
-- A residue counts if it has a CA and is an amino acid by the tables, or has N, CA and C; calcium ions do not.
 - Two residues are joined where C and N are at most 2.5 angstrom apart or CA and CA at most 4.5, whatever their numbers
   say: many numbering schemes jump without a gap, and nothing fits between two CA that near.
-- Where they are not joined, a jump of n in the author's numbers stands for n - 1 missing residues, unresolved X.
-  A jump of more than 101, a jump backwards, or none at all is one X, so that the break stays visible.
+- Where they are not joined, a jump of n in the label numbers stands for n - 1 missing residues, unresolved X; where the
+  label numbers do not jump, or are not given, those of the authors are asked in the same way.
+- A jump of more than 101 is one X, as it is anyone's guess what it means. Numbers that run on or go back across a break
+  say that no residue is missing: a break is a break, and not a residue.
 """
 
-from dataclasses import replace
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from foldgraft.curate.entry import Atoms, Polymer, text
-from foldgraft.curate.residue_names import is_amino_acid
+from foldgraft.curate.entry import MISSING, Residues
 
 BOND = 2.5  # angstrom, C to N; a peptide bond is 1.33
 STEP = 4.5  # angstrom, CA to CA; 3.8 across a trans peptide bond, at least 5 with a residue between
 WIDEST = 100  # residues; what a larger jump means is anyone's guess
+N, CA, C = 0, 1, 2  # of the first axis of a backbone array
 
 
-class Residue(NamedTuple):
-    """A run of atoms with one author number: its name, its number, its atoms from start to stop."""
-
-    name: str
-    number: int | None
-    start: int
-    stop: int
-    points: dict[bytes, np.ndarray]  # N, CA, C: (3,) angstrom
+def near(one: np.ndarray, two: np.ndarray, cutoff: float) -> np.ndarray:
+    """Whether points (..., 3) are within the cutoff; False where one is NaN."""
+    between = one - two
+    return np.einsum("...i,...i", between, between) <= cutoff * cutoff
 
 
-def polymers_from_atoms(atoms: Atoms, parents: dict[str, str]) -> tuple[Atoms, list[Polymer]]:
-    """Number the residues of each chain along its coordinates.
+def joined(backbone: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Whether the residues `second` follow the residues `first` in the same chain without a gap.
 
     Parameters
     ----------
-    atoms : Atoms
-        those to be numbered have the `number` 0; where none has, all
-    parents : dict
-        modified residue: parent
-
-    Returns
-    -------
-    atoms : Atoms
-        the same, with `number` counted from 1 along each chain read off, and -1 where it was 0 outside of them
-    polymers : list of Polymer
-        one per protein chain
+    backbone : (3, R, 3) float64
+        N, CA and C of each residue of the file, angstrom, NaN where it has none
+    first, second : (K,) int64
+        residues
     """
-    eligible = atoms.number == 0
-    if not eligible.any():
-        eligible = np.ones(len(atoms), dtype=bool)
-    number = np.where(eligible, -1, atoms.number)
-    chosen = np.flatnonzero(eligible)
-    polymers = []
-    for asym, found in atoms.take(chosen).by_asym().items():
-        members = chosen[found]
-        chain = [residue for residue in _residues(atoms.take(members)) if _in_protein(residue, parents)]
-        monomers: list[str] = []
-        for before, residue in zip([None, *chain], chain, strict=False):
-            monomers += [""] * (missing_between(before, residue) if before else 0) + [residue.name or "UNK"]
-            number[members[residue.start : residue.stop]] = len(monomers)
-        if chain:
-            polymers.append(
-                Polymer(
-                    label_asym_id=text(asym),
-                    auth_asym_id=text(atoms.auth_asym[members[0]]) or None,
-                    entity=text(atoms.entity[members[0]]) or None,
-                    monomers=monomers,
-                    numbers=np.arange(1, len(monomers) + 1),
-                    declared=False,
-                )
-            )
-    return replace(atoms, number=number), polymers
+    alpha = near(backbone[CA, first], backbone[CA, second], STEP)
+    return alpha | near(backbone[C, first], backbone[N, second], BOND)
 
 
-def _residues(atoms: Atoms) -> list[Residue]:
-    changes = (atoms.auth_number[1:] != atoms.auth_number[:-1]) | (atoms.insertion[1:] != atoms.insertion[:-1])
-    edges = np.flatnonzero(np.concatenate([[True], changes, [True]])).tolist()
-    residues = []
-    for start, stop in pairwise(edges):
-        points: dict[bytes, np.ndarray] = {}
-        for at in range(start, stop):
-            if atoms.name[at] in (b"N", b"CA", b"C"):
-                points.setdefault(atoms.name[at], atoms.position[at])
-        residues.append(Residue(text(atoms.residue[start]), _integer(atoms.auth_number[start]), start, stop, points))
-    return residues
+def steps(residues: Residues, backbone: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """(K - 1,) how far each of the residues (K,) lies behind the one before along the chain: 1 if none is missing."""
+    before, after = members[:-1], members[1:]
+    together = joined(backbone, before, after)
+    if together.all():
+        return np.ones(len(before), dtype=np.int64)
+    return np.where(together, 1, by_number(residues, members))
 
 
-def _integer(value: bytes) -> int | None:
-    try:
-        return int(value)
-    except ValueError:
-        return None
+def by_number(residues: Residues, members: np.ndarray) -> np.ndarray:
+    """The same by the numbers alone, joined or not."""
+    before, after = members[:-1], members[1:]
+    label = _jumps(residues.number[before], residues.number[after])
+    author = _jumps(residues.author_number[before], residues.author_number[after])
+    return np.where(label > 1, label, author)
 
 
-def _in_protein(residue: Residue, parents: dict[str, str]) -> bool:
-    if b"CA" not in residue.points:
-        return False
-    return len(residue.points) == 3 or is_amino_acid(residue.name) or residue.name in parents
+def _jumps(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    jump = np.where((before == MISSING) | (after == MISSING), 1, after - before)
+    return np.where(jump > WIDEST + 1, 2, np.maximum(jump, 1))
 
 
-def missing_between(before: Residue, after: Residue) -> int:
-    """How many unresolved residues to mark between two that follow each other in the file."""
-    if _joined(before, after):
-        return 0
-    if before.number is None or after.number is None:
-        return 1
-    jump = after.number - before.number
-    return jump - 1 if 1 < jump <= WIDEST + 1 else 1
-
-
-def _joined(before: Residue, after: Residue) -> bool:
-    pairs = ((b"CA", b"CA", STEP), (b"C", b"N", BOND))
-    return any(
-        a in before.points and b in after.points and np.linalg.norm(before.points[a] - after.points[b]) <= cutoff
-        for a, b, cutoff in pairs
-    )
+def with_gaps(names: Sequence[str], jumps: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Monomers with "" for each missing one, and the place of each of the names (K,) among them."""
+    places = np.concatenate([[0], np.cumsum(jumps)]).astype(np.int64)
+    if int(places[-1]) + 1 == len(names):
+        return list(names), places
+    monomers = [""] * (int(places[-1]) + 1)
+    for name, place in zip(names, places.tolist(), strict=True):
+        monomers[place] = name
+    return monomers, places

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from foldgraft.curate.balance import read_balance, write_balance
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import chains as chain_records
 from foldgraft.records import index as index_records
@@ -18,8 +19,16 @@ from foldgraft.records.tables import read_arrays, read_rows, row_writer
 LIGHT = ["id", "entry", "sequence", "sequence_sha256", "resolved"]
 
 
-def summarise(chains: list[Path], rejects: list[Path], index: Path, rejects_out: Path) -> None:
-    """Write the index of the chains of all shards and their rejects, in the order of the shards.
+class SummaryOutputs(NamedTuple):
+    """The files that the summary writes."""
+
+    index: Path
+    rejects: Path
+    atoms: Path
+
+
+def summarise(chains: list[Path], rejects: list[Path], atoms: list[Path], outputs: SummaryOutputs) -> None:
+    """Write the index of the chains of all shards, their rejects and their atoms, in the order of the shards.
 
     A chain that a second shard holds as well (two withdrawn entries may have one successor) counts as of the first
     shard, and is a reject in the second. Memory is that of a row group, and eight bytes for each chain.
@@ -28,19 +37,20 @@ def summarise(chains: list[Path], rejects: list[Path], index: Path, rejects_out:
     ------
     FoldgraftError
         if no chain is left, with the commonest reasons; or if two chains with one id have different sequences, since
-        two inputs then bear one name. The table of rejects is written all the same.
+        two inputs then bear one name. The other tables are written all the same.
     """
     twice = _named_twice(chains)
     reasons: Counter[tuple[str, str]] = Counter()
     again, clash = _repeats(chains, twice) if twice else ([], None)
-    write_rejects(rejects_out, _counted(chain(_rows(rejects), again), reasons))
+    write_rejects(outputs.rejects, _counted(chain(_rows(rejects), again), reasons))
+    write_balance(outputs.atoms, sum(map(read_balance, atoms), Counter()))
     if clash:
         raise FoldgraftError(f"chain {clash} comes from two inputs; give each entry a name of its own")
-    with row_writer(index, index_records.SCHEMA, group=4096) as table:
+    with row_writer(outputs.index, index_records.SCHEMA, group=4096) as table:
         for row in _first_ones(chains, twice):
             table.write(row)
         if not table.count:
-            raise FoldgraftError(f"no protein chain is left: {_commonest(reasons)}; see {rejects_out} for each")
+            raise FoldgraftError(f"no protein chain is left: {_commonest(reasons)}; see {outputs.rejects} for each")
 
 
 def _named_twice(chains: list[Path]) -> set[str]:

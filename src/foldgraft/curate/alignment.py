@@ -1,0 +1,147 @@
+"""Observed residues placed on a whole sequence: SEQRES, or one that the user supplies.
+
+Decisions
+---------
+- Numbering comes first. If the residues, spaced as their numbers say, agree with the sequence at one offset, they
+  stand there.
+- Else Biopython's `PairwiseAligner` places them, once with a wildcard for each residue that the numbers skip, once
+  without any. The best offset stands unless one of these has three matches more, where a residue without a place
+  counts as three less.
+- Scores: 2 for the same letter, -1 for another, so that a stretch of other residues stays a stretch of mismatches, as
+  no gap is cheaper; 0 for X and for a wildcard. A gap within the sequence costs 6 whatever its length, as a loop is
+  unresolved as a whole, and nothing at the ends. A residue that the sequence lacks costs 8, and each behind it 1.
+- Residues that are joined in the model are not torn apart where they could stand together equally well: a gap slides to
+  the break that is next to it.
+"""
+
+from functools import cache
+
+import numpy as np
+from Bio.Align import PairwiseAligner, substitution_matrices
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
+MATCH, MISMATCH, GAP, LEFT_OUT, NEXT_LEFT_OUT = 2.0, -1.0, -6.0, -8.0, -1.0
+WILDCARD, UNKNOWN = "*", "X"
+MARGIN = 3
+LARGEST = 2 * 10**8
+"""Residues times residues of an alignment: about that many bytes."""
+
+
+@cache
+def aligner() -> PairwiseAligner:
+    """The aligner with the scores above; the first sequence is the whole one."""
+    matrix = substitution_matrices.Array(alphabet=ALPHABET, dims=2)
+    matrix[:, :] = MISMATCH
+    for one in ALPHABET:
+        matrix[one, one] = MATCH
+    for free in (UNKNOWN, WILDCARD):
+        matrix[free, :] = matrix[:, free] = 0.0
+    made = PairwiseAligner(mode="global", substitution_matrix=matrix)
+    made.open_deletion_score, made.extend_deletion_score = GAP, 0.0
+    made.end_deletion_score = 0.0
+    made.open_insertion_score, made.extend_insertion_score = LEFT_OUT, NEXT_LEFT_OUT
+    return made
+
+
+def align(observed: str, steps: np.ndarray, sequence: str, numbers: np.ndarray | None = None) -> np.ndarray | None:
+    """Place observed residues on a sequence, in order.
+
+    Parameters
+    ----------
+    observed : str of n letters
+    steps : (n - 1,) int
+        from each residue to the next: 1 if they are joined, else how much further the numbers say that it lies
+    sequence : str of m letters
+    numbers : (n - 1,) int, optional
+        the same, by the numbers alone
+
+    Returns
+    -------
+    (n,) int64, positions in the sequence from 0, ascending; -1 for residues that it lacks. None if the two are too long
+    to be aligned.
+    """
+    spacings = [steps] if numbers is None or (numbers == steps).all() else [numbers, steps]
+    candidates = [places for one in spacings if (places := _by_number(observed, one, sequence)) is not None]
+    for places in candidates:
+        if agreement(observed, places, sequence) == 1:
+            return places
+    if len(observed) * len(sequence) <= LARGEST:
+        spacings += [] if (steps == 1).all() else [np.ones_like(steps)]
+        candidates += [_slid(_aligned(observed, one, sequence), steps, observed, sequence) for one in spacings]
+    best = None
+    for places in candidates:
+        if best is None or _worth(observed, places, sequence) >= _worth(observed, best, sequence) + MARGIN:
+            best = places
+    return best
+
+
+def _worth(observed: str, places: np.ndarray, sequence: str) -> int:
+    return matches(observed, places, sequence) - MARGIN * int(np.count_nonzero(places < 0))
+
+
+def matches(observed: str, places: np.ndarray, sequence: str) -> int:
+    """How many residues stand on their own letter."""
+    return sum(at >= 0 and one == sequence[at] for one, at in zip(observed, places.tolist(), strict=True))
+
+
+def agreement(observed: str, places: np.ndarray, sequence: str, alike: str = "") -> float:
+    """Fraction of the observed residues that have their own letter at their place; 0 if there is nothing to compare.
+
+    X agrees with every letter, and so do the letters `alike` in the model, but a residue without a place disagrees.
+    """
+    pairs = [(one, sequence[at] if at >= 0 else "") for one, at in zip(observed, places.tolist(), strict=True)]
+    known = [one == two for one, two in pairs if not two or ({one, two}.isdisjoint(UNKNOWN) and one not in alike)]
+    return sum(known) / len(known) if known else float(bool(pairs))
+
+
+def _codes(letters: str) -> np.ndarray:
+    return np.frombuffer(letters.encode("ascii"), dtype=np.uint8)
+
+
+def _by_number(observed: str, steps: np.ndarray, sequence: str) -> np.ndarray | None:
+    """The places at the best single offset, None if the residues do not fit in."""
+    if (steps < 1).any() or not observed:
+        return None
+    along = np.concatenate([[0], np.cumsum(steps)])
+    offsets = len(sequence) - int(along[-1])
+    if offsets < 1 or offsets * len(observed) > LARGEST:
+        return None
+    ours, theirs = _codes(observed), _codes(sequence)
+    best = max(range(offsets), key=lambda offset: int(np.count_nonzero(theirs[along + offset] == ours)))
+    return along + best
+
+
+def _aligned(observed: str, steps: np.ndarray, sequence: str) -> np.ndarray:
+    along = np.concatenate([[0], np.cumsum(np.clip(steps, 1, len(sequence)))])
+    query = np.full(int(along[-1]) + 1, ord(WILDCARD), dtype=np.uint8)
+    query[along] = _codes(observed)
+    theirs, ours = aligner().align(sequence, query.tobytes().decode("ascii"))[0].indices
+    places = np.full(len(query), -1, dtype=np.int64)
+    places[ours[ours >= 0]] = theirs[ours >= 0]
+    return places[along]
+
+
+def _slid(places: np.ndarray, steps: np.ndarray, observed: str, sequence: str) -> np.ndarray:
+    """The places with each gap between joined residues moved to a break nearby, where no match is lost by it."""
+    places = places.copy()
+    for at in np.flatnonzero((places[1:] - places[:-1] > 1) & (places[:-1] >= 0) & (steps == 1)).tolist():
+        gap = places[at + 1] - places[at] - 1
+        for reach in range(1, 20):
+            before, after = at - reach, at + reach
+            moved = slice(before + 1, at + 1), gap
+            if after < len(steps) and steps[after] > 1 and _together(places, at + 1, after):
+                moved = slice(at + 1, after + 1), -gap
+            elif before < 0 or steps[before] == 1 or not _together(places, before + 1, at):
+                continue
+            part, shift = moved
+            now, then = places[part], places[part] + shift
+            letters = observed[part]
+            if matches(letters, then, sequence) >= matches(letters, now, sequence):
+                places[part] = then
+                break
+    return places
+
+
+def _together(places: np.ndarray, first: int, last: int) -> bool:
+    part = places[first : last + 1]
+    return bool(part[0] >= 0) and bool((np.diff(part) == 1).all())
