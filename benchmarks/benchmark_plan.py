@@ -44,7 +44,7 @@ def configuration(folder: Path, options: argparse.Namespace, entries: int, shard
         "structures": {"rcsb": {"ids": pdb_ids(entries)}},
         "sequences": {"files": ["sequences.fasta"]},
         "trunk": {"model": "esm2_t6_8M_UR50D"},
-        "experiments": {"contacts": {"task": "contact", "head": "pair", "features": features}},
+        "experiments": {"contacts": {"task": "contact", "head": "residual", "features": features}},
     }
     if shard_size:
         values["fetch"] = {"shard_size": shard_size}

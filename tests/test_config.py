@@ -53,7 +53,25 @@ def test_every_key_has_a_sentence(root):
         ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "haed": 1}}}, ["experiments.c.haed: no such key"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "head": "x"}}}, ["experiments.c.head: ", "'logistic'"]),
-        ({**INPUT, "experiments": {"c": {"task": "contcat"}}}, ["experiments.c", "contcat", "'solubility'"]),
+        (
+            {**INPUT, "experiments": {"c": {"task": "contact", "head": {"name": "residual", "hiden": 3}}}},
+            ["experiments.c.head.hiden: no such key"],
+        ),
+        ({**INPUT, "experiments": {"c": {"task": "contcat"}}}, ["experiments.c.task", "contcat", "distogram"]),
+        (
+            {**INPUT, "experiments": {"c": {"task": "ss3", "training": {"loss": "mse"}}}},
+            ["experiments.c.training.loss: mse does not fit the task ss3", "ce or kl"],
+        ),
+        (
+            {**INPUT, "experiments": {"c": {"task": "ss3", "training": {"optimizer": {"name": "lion"}}}}},
+            ["experiments.c.training.optimizer.name", "'adamw'"],
+        ),
+        ({**INPUT, "experiments": {"c": {"task": "ss3", "head": "logistic"}}}, ["experiments.c.head", "residue tasks"]),
+        ({**INPUT, "experiments": {"c": {"task": ["ss3", "contact"]}}}, ["experiments.c.task", "different levels"]),
+        (
+            {**INPUT, "experiments": {"c": {"task": "ss3", "covariates": ["host"]}}},
+            ["experiments.c.covariates", "host"],
+        ),
         ({**INPUT, "synth": {}}, ["synth"]),
         ({"synth": {}, "replay": "lock.parquet"}, ["replay", "seed"]),
         ({**INPUT, "run": "x", "replay": "results/x/fetch/lock.parquet"}, ["replay", "its own lock"]),
@@ -84,5 +102,5 @@ def test_a_synthetic_proteome_fills_in_its_inputs():
 
 
 def test_an_experiment_without_a_task_is_told_so():
-    with pytest.raises(FoldgraftError, match=r"experiments\.mine: the key 'task' is missing"):
+    with pytest.raises(FoldgraftError, match=r"experiments\.mine\.task: it must be given"):
         load({"run": "r", "structures": {"files": ["*.cif"]}, "experiments": {"mine": {"head": "linear"}}})

@@ -19,7 +19,8 @@ from foldgraft.report.settings import ReportSettings
 from foldgraft.settings import Settings, explain
 from foldgraft.synth.settings import SynthSettings
 from foldgraft.targets.settings import TargetsSettings
-from foldgraft.train.settings import ContactExperiment, Experiment, SolubilityExperiment
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
+from foldgraft.train.settings import Experiment
 from foldgraft.trunk.settings import TrunkSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -100,18 +101,14 @@ class Config(Settings):
         if not (self.synth or self.structures or self.tables):
             raise ValueError("no input: give structures, solubility or labels (or synth for a synthetic proteome)")
         for name, experiment in self.experiments.items():
-            if isinstance(experiment, SolubilityExperiment) and not (self.synth or self.solubility):
-                raise ValueError(f"experiments.{name}: task solubility needs the section solubility")
-            if isinstance(experiment, ContactExperiment):
-                self._check_contact(name, experiment)
+            self._check_experiment(name, experiment)
         unknown = [name for name in self.predict.experiments if name not in self.experiments]
         if unknown:
             raise ValueError(f"predict.experiments: {unknown[0]!r} is none of {', '.join(self.experiments) or 'none'}")
         if self.predict.sequences and not self.predicting:
-            raise ValueError("predict.sequences: no solubility experiment; name others in predict.experiments")
+            raise ValueError("predict.sequences: no protein-level experiment; name others in predict.experiments")
         for name in self.predicting:
-            experiment = self.experiments[name]
-            if isinstance(experiment, ContactExperiment) and "coevolution" in experiment.features:
+            if self.resolved(name).reads("coevolution"):
                 raise ValueError(
                     f"predict.experiments: {name} has the feature coevolution, which needs an alignment; choose one "
                     "whose features leave it out"
@@ -120,11 +117,57 @@ class Config(Settings):
             raise ValueError("trunk.pretrain: it needs the section sequences, or its key corpus, to learn from")
         return self
 
-    def _check_contact(self, name: str, experiment: ContactExperiment) -> None:
-        if not (self.synth or self.structures):
-            raise ValueError(f"experiments.{name}: task contact needs the section structures")
-        if "coevolution" in experiment.features and not self.aligned:
+    def _check_experiment(self, name: str, experiment: Experiment) -> None:
+        for key in experiment.task:
+            if key == SOLUBILITY.name and key not in self.labelled:
+                raise ValueError(f"experiments.{name}: task solubility needs the section solubility")
+            if key not in {**BUILT_IN, **self.labelled}:
+                known = ", ".join([*BUILT_IN, *self.labelled])
+                raise ValueError(f"experiments.{name}.task: {key!r} is none of {known}")
+            if key in BUILT_IN and not (self.synth or self.structures):
+                raise ValueError(f"experiments.{name}: task {key} needs the section structures")
+        if len({task.name if task.truth == "labels" else "" for task in self.tasks(name)}) > 1:
+            raise ValueError(f"experiments.{name}.task: tasks of different tables cannot share an experiment")
+        absent = [one for one in experiment.covariates if one not in self._covariates(experiment.task[0])]
+        if absent:
+            known = ", ".join(self._covariates(experiment.task[0])) or "none"
+            raise ValueError(f"experiments.{name}.covariates: {absent[0]!r} is none of columns.covariates ({known})")
+        try:
+            resolved = self.resolved(name)
+        except ValueError as error:
+            raise ValueError(f"experiments.{name}.{error}") from None
+        if resolved.reads("coevolution") and not self.aligned:
             raise ValueError(f"experiments.{name}.features: coevolution needs sequences, or msa.alignments")
+
+    def _covariates(self, table: str) -> list[str]:
+        """Covariates of a labelled table; none of another task."""
+        return self.tables[table].columns.covariates if table in self.tables else []
+
+    @property
+    def labelled(self) -> dict[str, Task]:
+        """Tasks of the labelled tables, by name."""
+        tables = self.tables or ({SOLUBILITY.name: None} if self.synth else {})
+        return {
+            name: Task(name=name, level=table.level, kind=table.kind, unit=table.unit, names=tuple(table.classes or ()))
+            if table
+            else SOLUBILITY
+            for name, table in tables.items()
+        }
+
+    def tasks(self, name: str) -> list[Task]:
+        """The tasks of an experiment, in its order."""
+        known = {**BUILT_IN, **self.labelled}
+        return [known[key] for key in self.experiments[name].task]
+
+    def resolved(self, name: str) -> Experiment:
+        """An experiment with the defaults that depend on its tasks.
+
+        Raises
+        ------
+        ValueError
+            naming the key that does not fit.
+        """
+        return self.experiments[name].resolve(self.tasks(name))
 
     @property
     def aligned(self) -> bool:
@@ -144,22 +187,29 @@ class Config(Settings):
     @property
     def predicting(self) -> list[str]:
         """Names of the experiments that predict for new sequences."""
-        return list(self.predict.experiments) or self.of_task("solubility")
+        return list(self.predict.experiments) or self.of_level("protein")
 
     def residue_layers(self, kind: Literal["labels", "structures"]) -> list[str]:
         """Layers whose residue embeddings an experiment on labelled proteins, or on structures, reads.
 
         They are named as `foldgraft embed shard --residues` takes them; no residue embedding is kept that nobody reads.
         """
-        if kind == "labels":
-            solubility = (self.experiments[name] for name in self.of_task("solubility"))
-            return ["last"] if any(experiment.head == "light_attention" for experiment in solubility) else []
-        contacts = (self.experiments[name] for name in self.of_task("contact"))
-        return ["last"] if any("embedding" in experiment.features for experiment in contacts) else []
+        found: set[str] = set()
+        for name in self.experiments:
+            task = self.tasks(name)[0]
+            source = "labels" if task.truth == "labels" else "structures"
+            resolved = self.resolved(name)
+            if source == kind and resolved.embeds(task.level) == "residues":
+                found.update(resolved.residue_layers)
+        return ["all"] if "all" in found else sorted(found)
 
     def of_task(self, task: str) -> list[str]:
-        """Names of the experiments of a task, in the order given."""
-        return [name for name, experiment in self.experiments.items() if experiment.task == task]
+        """Names of the experiments that learn a task, in the order given."""
+        return [name for name, experiment in self.experiments.items() if task in experiment.task]
+
+    def of_level(self, level: str) -> list[str]:
+        """Names of the experiments at a level, in the order given."""
+        return [name for name in self.experiments if self.tasks(name)[0].level == level]
 
 
 def load(values: Mapping[str, Any]) -> Config:

@@ -84,8 +84,8 @@ def explain(error: ValidationError, model: type[BaseModel] | None = None) -> str
 
 
 def _keys(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The keys as the user wrote them: pydantic puts the task, which chose the model, behind an experiment's name."""
-    return place[:2] + place[3:] if place[:1] == ("experiments",) else place
+    """The keys as the user wrote them: pydantic puts the name of a head, which chose its settings, behind `head`."""
+    return place[:3] + place[4:] if place[:1] == ("experiments",) and place[2:3] == ("head",) else place
 
 
 def _instead(location: tuple[int | str, ...], model: type[BaseModel] | None) -> str:

@@ -10,7 +10,7 @@ from foldgraft.evaluate import composition, contacts, separation
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.pairs import triangle
-from foldgraft.records.predictions import CONTACT
+from foldgraft.records.predictions import PAIR
 from foldgraft.records.tables import read_arrays, row_writer, write_frame
 from foldgraft.records.targets import SCHEMA, Targets
 from foldgraft.residues import AMINO_ACIDS
@@ -48,8 +48,13 @@ def test_composition_covers_every_fold_and_finds_the_charge():
         assert set(table.loc[table["split"] == "test", "id"]) == set(labels["id"])
         assert not table.duplicated(["split", "id"]).any()
     tested = found[found["split"] == "test"]
-    assert roc_auc_score(tested["label"], tested["score"]) > 0.7
-    means = constant[constant["split"] == "test"].groupby("fold")["score"].first()
+    assert roc_auc_score(tested["truth"], tested["score"].str[0]) > 0.7
+    means = (
+        constant[constant["split"] == "test"]
+        .assign(score=lambda rows: rows["score"].str[0])
+        .groupby("fold")["score"]
+        .first()
+    )
     merged = labels.drop(columns="fold").merge(split, on="id")
     for fold in range(FOLDS):
         train = merged[~merged["fold"].isin([fold, (fold + 1) % FOLDS])]
@@ -63,15 +68,15 @@ def test_a_label_of_the_tested_or_validated_fold_changes_no_prediction_for_it():
     changed.loc[held_out, "label"] = 1.0
     before, after = (composition.baselines(table, split, seed=0)[1] for table in (labels, changed))
     rows = (before["split"] == "test") & before["fold"].isin([1, 2])
-    assert np.array_equal(before.loc[rows, "score"], after.loc[rows, "score"])
+    assert np.array_equal(before.loc[rows, "score"].str[0], after.loc[rows, "score"].str[0])
     rows = (before["split"] == "test") & (before["fold"] == 0)
-    assert not np.allclose(before.loc[rows, "score"], after.loc[rows, "score"])
+    assert not np.allclose(before.loc[rows, "score"].str[0], after.loc[rows, "score"].str[0])
 
 
 def test_fractions_are_learnt_as_fractions():
     labels, split = labelled(fractional=True)
     found, _ = composition.baselines(labels, split, seed=0)
-    assert np.corrcoef(found["label"], found["score"])[0, 1] > 0.9
+    assert np.corrcoef(found["truth"], found["score"].str[0])[0, 1] > 0.9
 
 
 def test_one_class_in_training_gives_a_constant():
@@ -154,7 +159,7 @@ def test_coevolution_takes_the_scores_and_zero_where_there_are_none(tmp_path):
     frame = pd.DataFrame({"id": ["a", "z"], "length": [9, 9], "neff": [1.0, 1.0], "scores": [scores, scores]})
     write_frame(tmp_path / "c.parquet", frame, COEVOLUTION)
     separation.write_coevolution(tmp_path / "out.parquet", wanted(), [tmp_path / "c.parquet"])
-    rows = {(row["id"], row["split"]): row["scores"] for row in read_arrays(tmp_path / "out.parquet", CONTACT)}
+    rows = {(row["id"], row["split"]): row["score"] for row in read_arrays(tmp_path / "out.parquet", PAIR)}
     assert set(rows) == {("a", "test"), ("a", "valid"), ("b", "test")}
     assert np.array_equal(rows["a", "valid"], scores)
     assert not rows["b", "test"].any()

@@ -13,13 +13,22 @@ from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.metrics import COLUMNS
 from foldgraft.records.pairs import triangle
-from foldgraft.records.predictions import CONTACT, SOLUBILITY
+from foldgraft.records.predictions import PAIR, PROTEIN
 from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import row_writer, write_frame
 from foldgraft.records.targets import SCHEMA, Targets
 
 COUNT, FOLDS = 200, 4
 SETTINGS = EvaluateSettings(resamples=200)
+
+
+SCORES = {"score": "score", "low": "score_low", "high": "score_high"}
+
+
+def listed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The scores of a binary target as lists of one, as predictions have them."""
+    scores = {name: frame[column].map(lambda value: [value]) for name, column in SCORES.items()}
+    return frame.rename(columns={"label": "truth"}).assign(**scores)
 
 
 @pytest.fixture
@@ -53,7 +62,7 @@ def solubility(folder: Path, name: str, skill: float, folds: list[int] | None = 
             ((both["split"] == "test") & both["fold"].isin(folds[:1]))
             | ((both["split"] == "valid") & both["fold"].isin(folds[1:]))
         ]
-    write_frame(folder / name / "predictions.parquet", both.sample(frac=1, random_state=0), SOLUBILITY)
+    write_frame(folder / name / "predictions.parquet", listed(both.sample(frac=1, random_state=0)), PROTEIN)
     return folder / name / "predictions.parquet"
 
 
@@ -76,7 +85,7 @@ def test_metrics_comparison_and_curves_of_solubility(tmp_path, split):
     table = found["metrics"]
     assert list(table.columns) == COLUMNS
     predictions = pd.read_parquet(paths[0]).query("split == 'test'")
-    area = roc_auc_score(predictions["label"], predictions["score"])
+    area = roc_auc_score(predictions["truth"], predictions["score"].str[0])
     assert value(table, "head", "roc_auc") == pytest.approx(area, abs=1e-5)
     inside = table[np.isfinite(table["value"])]
     assert ((inside["ci_low"] <= inside["value"] + 0.05) & (inside["value"] - 0.05 <= inside["ci_high"])).all()
@@ -95,13 +104,13 @@ def test_thresholds_come_from_the_validation_fold_of_the_same_members(tmp_path, 
     predictions = pd.read_parquet(path)
     cuts = found["thresholds"].set_index("fold")["threshold"]
     tested = predictions[predictions["split"] == "test"]
-    called = tested["score"] >= ((tested["fold"] + 1) % FOLDS).map(cuts)
-    expected = matthews_corrcoef(tested["label"], called)
+    called = tested["score"].str[0] >= ((tested["fold"] + 1) % FOLDS).map(cuts)
+    expected = matthews_corrcoef(tested["truth"], called)
     assert value(found["metrics"], "head", "mcc") == pytest.approx(expected, abs=1e-5)
     flipped = predictions.copy()  # the test labels may not move a threshold
     rows = flipped["split"] == "test"
-    flipped.loc[rows, "label"] = 1 - flipped.loc[rows, "label"]
-    write_frame(path, flipped, SOLUBILITY)
+    flipped.loc[rows, "truth"] = 1 - flipped.loc[rows, "truth"]
+    write_frame(path, flipped, PROTEIN)
     again = measure(tmp_path, split, solubility=[path])
     assert again["thresholds"].equals(found["thresholds"])
 
@@ -163,11 +172,11 @@ def chains(tmp_path) -> tuple[Path, dict[str, np.ndarray]]:
 
 def contact(folder: Path, name: str, truth: dict[str, np.ndarray], skill: float, extra: str | None = None) -> Path:
     rng = np.random.default_rng(0)
-    with row_writer(folder / name / "predictions.parquet", CONTACT) as writer:
+    with row_writer(folder / name / "predictions.parquet", PAIR) as writer:
         for n, (one, contacts) in enumerate([*truth.items(), *([(extra, truth["c0"])] if extra else [])]):
             scores = (skill * contacts + rng.random(len(contacts))).astype(np.float32)
             row = {"id": one, "sequence_sha256": sequence_sha256(one), "fold": n % FOLDS, "length": 40}
-            writer.write(row | {"split": "test", "scores": scores})
+            writer.write(row | {"split": "test", "score": scores})
     return folder / name / "predictions.parquet"
 
 
@@ -200,8 +209,8 @@ def test_a_verdict_needs_five_proteins(tmp_path, split, chains):
 def test_a_constant_needs_no_note_on_threshold_and_ranking(tmp_path, split):
     path = solubility(tmp_path, "baseline_constant", 0.0, folds=[0, 1])
     table = pd.read_parquet(path)
-    table["label"] = np.where(table["label"] > 0, 0.75, 0.25)
-    write_frame(path, table.assign(score=0.5), SOLUBILITY)
+    table["truth"] = np.where(table["truth"] > 0, 0.75, 0.25)
+    write_frame(path, table.assign(score=[[0.5]] * len(table)), PROTEIN)
     found = measure(tmp_path, split, solubility=[path])
     assert np.isnan(value(found["metrics"], "baseline_constant", "spearman"))
     assert found["notes"].empty
@@ -218,7 +227,7 @@ def test_a_prediction_of_another_sequence_is_refused(tmp_path, split, chains):
     targets, truth = chains
     path = contact(tmp_path, "pair", {"c0": truth["c0"]}, 1.0)
     table = pd.read_parquet(path).assign(sequence_sha256="0" * 64)
-    write_frame(path, table, CONTACT)
+    write_frame(path, table, PAIR)
     with pytest.raises(FoldgraftError, match="different sequences"):
         measure(tmp_path, split, contact=[path], targets=[targets])
 

@@ -5,19 +5,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import save_file
 
-from foldgraft.models.feature_pairs import Layout
-from foldgraft.models.head_contact import build_contact
-from foldgraft.models.head_file import HeadInfo, Member, Shape, save_head
-from foldgraft.models.heads import build
+from foldgraft.models.heads.build import build
+from foldgraft.models.heads.settings import HeadChoice
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import file_sha256, write_json
+from foldgraft.tasks.pair_features import Layout
+from foldgraft.tasks.target import Calibration
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
+from foldgraft.tasks.trained import HeadInfo, MemberInfo, Scale, save_head
 
 ARCHITECTURE = Architecture(layers=2, width=24, heads=3)
+TASKS = {**BUILT_IN, "solubility": SOLUBILITY}
+HEAD = TypeAdapter(HeadChoice)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,47 +41,46 @@ class Folder:
     def trunk(self) -> Trunk:
         return Trunk.load(self.weights, self.description, torch.device("cpu"))
 
-    def solubility_head(
-        self, head: str, members: int = 3, name: str | None = None, trunk: Identity | None = None
-    ) -> Path:
+    def head(self, tasks, head, features=(), layers=(2,), members=3, **change) -> Path:
+        """A head with random weights on disk; its name is that of its file."""
         torch.manual_seed(0)
-        return self._save(
-            name or head,
-            [spread(build(head, ARCHITECTURE.width, 8, 0.3)) for _ in range(members)],
-            {"task": "solubility", "head": head, "shape": Shape(width=ARCHITECTURE.width, hidden=8)},
-            trunk,
-        )
-
-    def contact_head(self, head: str, features: list[str], name: str | None = None) -> Path:
-        torch.manual_seed(0)
-        layout = Layout(features, ARCHITECTURE.layers, ARCHITECTURE.heads)
-        embedding = ARCHITECTURE.width if "embedding" in features else 0
-        shape = Shape(width=layout.width, embedding=embedding, hidden=8, rank=4)
-        built = spread(build_contact(head, layout.width, embedding, 8, 4, 0.3))
-        about = {"task": "contact", "head": head, "shape": shape, "features": features, "columns": layout.names}
-        return self._save(name or head, [built], about, None)
-
-    def _save(self, name, members, about, trunk) -> Path:
-        values = {
-            "name": name,
-            "features": [],
-            "columns": [],
-            "members": [Member(seed=n, fold=None, best_epoch=1, temperature=1.0 + n) for n in range(len(members))],
-            "threshold": 0.5,
-            "normalisation": "",
-            "trunk": trunk or Identity.of(self.trunk()),
+        settings, found = HEAD.validate_python(head), [TASKS[name] for name in tasks.split()]
+        layout = Layout(features, self.trunk()) if features else None
+        width = len(layers) * ARCHITECTURE.width
+        widths = (layout.width, width if "embedding" in features else 0) if layout else (width, 0)
+        built = [build(found[0].level, settings, widths, [t.target.outputs for t in found]) for _ in range(members)]
+        for member in built:
+            for layer in member.out:
+                torch.nn.init.normal_(layer.weight)
+        about = {
+            "name": tasks.replace(" ", "_"),
+            "tasks": found,
+            "head": settings,
+            "widths": widths,
+            "layers": list(layers),
+            "covariates": [],
+            "features": list(features),
+            "columns": layout.names if layout else [],
+            "members": [
+                MemberInfo(
+                    seed=number,
+                    test_fold=0,
+                    valid_fold=1,
+                    best_epoch=1,
+                    penalty=None,
+                    scales=[Scale() for _ in found],
+                    calibrations=[Calibration(temperature=1.0 + number) for _ in found],
+                )
+                for number in range(members)
+            ],
+            "trunk": Identity.of(self.trunk()),
             "experiment": {},
             "versions": {},
         }
-        path = self.path / f"{name}.safetensors"
-        save_head(path, members, HeadInfo(**{**values, **about}))
+        info = HeadInfo(**{**about, **change})
+        path = self.path / f"{info.name}.safetensors"
+        save_head(path, built, info)
         return path
-
-
-def spread(head):
-    """Give the last layer weights that tell proteins apart."""
-    torch.nn.init.normal_(head.out.weight)
-    return head
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Prediction from a FASTA file to its table and maps, through the commands."""
+"""Prediction from a FASTA file to its tables, through the command."""
 
 import numpy as np
 import pandas as pd
@@ -8,59 +8,64 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.features import collate, letters
-from foldgraft.models.head_file import load_head
-from foldgraft.models.heads import HEADS
+from foldgraft.models.heads.tokens import tokens
 from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.predict.command import app
-from foldgraft.predict.contacts import SCHEMA
+from foldgraft.predict.tables import PAIRS
 from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import file_sha256, read_json, sequence_sha256, write_json
 from foldgraft.records.pairs import unpack
 from foldgraft.records.rejects import read_rejects
-from foldgraft.records.tables import read_frame
+from foldgraft.records.tables import read_rows
+from foldgraft.tasks.sequences import collate
+from foldgraft.tasks.trained import load_head
 
 SEQUENCES = {"a": "MKTAYIAKQRQISFVKSHFSRQ", "b": "GSHMLEDPVDAFWWKRTCYN", "c": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPIL"}
+SMALL = {"hidden": 8}
 
 
-def call(folder, command, heads, text=None, **outputs):
-    fasta = folder.path / "new.fasta"
+def call(folder, heads, text=None, name="out.csv", **options):
+    fasta, path = folder.path / "new.fasta", folder.path / name
     fasta.write_text(text or "".join(f">{name}\n{sequence}\n" for name, sequence in SEQUENCES.items()))
     words = [f"--fasta={fasta}", f"--trunk={folder.weights}", f"--description={folder.description}"]
-    words += [f"--head={head}" for head in heads] + [f"--{name}={path}" for name, path in outputs.items()]
-    result = CliRunner().invoke(app, [command, *words])
+    words += [f"--head={head}" for head in heads] + [f"--{key}={value}" for key, value in options.items()]
+    words += [f"--output-predictions={path}", f"--output-rejects={folder.path / 'rejects.csv'}"]
+    result = CliRunner().invoke(app, ["sequences", *words])
     if result.exception:
         raise result.exception
+    return path
 
 
 def table(folder, heads, text=None, **options):
-    path = folder.path / "out.csv"
-    call(folder, "sequences", heads, text, predictions=path, **options)
-    return pd.read_csv(path, dtype={"id": str})
+    return pd.read_csv(call(folder, heads, text, **options), dtype={"id": str})
 
 
-@pytest.mark.parametrize(("name", "precision"), [*((name, "float32") for name in HEADS), ("mlp", "bfloat16")])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("linear", "float32"), ("light_attention", "float32"), ("cnn_from_scratch", "float32"), ("mlp", "bfloat16")],
+)
 def test_predictions_are_those_from_cached_embeddings(folder, name, precision):
     """What training reads from the embed stage's files, prediction computes itself; both must agree."""
-    trunk, head = folder.trunk(), folder.solubility_head(name)
+    trunk = folder.trunk()
+    head = folder.head("solubility", {"name": name, **({} if name == "linear" else SMALL)}, layers=(1, 2))
     trunk.precision = getattr(torch, precision)
     names = [sequence_sha256(sequence) for sequence in SEQUENCES.values()]
     cache = folder.path / "cache.safetensors"
-    contents = Contents(trunk.sha256, trunk.layers, trunk.width, (trunk.layers,))
-    embedded = trunk.embed_layers(list(SEQUENCES.values()), [trunk.layers])
+    contents = Contents(trunk.sha256, trunk.layers, trunk.width, (1, 2))
+    embedded = trunk.embed_layers(list(SEQUENCES.values()), (1, 2))
     write_embeddings(cache, zip(names, embedded, strict=True), contents)
     cached, trained = Embeddings([cache]), load_head(head)
     read = {
-        "pooled": lambda name: cached.pooled([name])[0, -1],
-        "residue": lambda name: cached.residues(name)[:, -1],
-        "letters": lambda name: letters(list(SEQUENCES.values())[names.index(name)]),
-    }[HEADS[name].reads]
+        "pooled": lambda key: cached.pooled([key])[0].ravel(),
+        "residues": lambda key: cached.residues(key).reshape(-1, 48),
+        "tokens": lambda key: tokens(list(SEQUENCES.values())[names.index(key)]),
+    }[trained.members[0].body.reads]
     found = table(folder, [head], precision=precision).set_index("id")
     for protein, key in zip(SEQUENCES, names, strict=True):
         with torch.no_grad():
             each = [
-                torch.sigmoid(member(*collate([read(key)])) / about.temperature).item()
+                torch.sigmoid(member(collate([read(key)]))[0] / about.calibrations[0].temperature).item()
                 for member, about in zip(trained.members, trained.info.members, strict=True)
             ]
         expected = [np.mean(each), min(each), max(each)]
@@ -71,28 +76,33 @@ def test_predictions_are_those_from_cached_embeddings(folder, name, precision):
 
 def test_rejected_records_have_a_reason_and_no_numbers(folder):
     text = ">a\nMKTAYIAKQRQISFVKSHFSRQ\n>tiny\nMK\n>odd\nMKTAY1AKQRQISF\n>=cmd\nMKTAYIAKQRQISF\n"
-    found = table(folder, [folder.solubility_head("mlp")], text)
+    found = table(folder, [folder.head("solubility", {"name": "mlp", **SMALL})], text)
     assert list(found.columns) == ["id", "length", "solubility", "solubility_low", "solubility_high", "reason"]
     assert found["id"].tolist() == ["a", "tiny", "odd", "record:4"]
     assert found["length"].tolist() == [22, 2, 14, 14]
     assert found["solubility"].isna().tolist() == found["solubility_high"].isna().tolist() == [False, True, True, True]
     assert found["reason"].isna().tolist() == [True, False, False, False]
+    assert read_rejects(folder.path / "rejects.csv")["id"].tolist() == ["tiny", "odd", "record:4"]
 
 
 def test_a_file_with_nothing_to_predict_is_a_table_of_reasons(folder):
-    assert len(table(folder, [folder.solubility_head("light_attention")], ">a\nMK\n>b\nM\n")) == 2
+    head = folder.head("solubility", {"name": "light_attention", **SMALL})
+    assert len(table(folder, [head], ">a\nMK\n>b\nM\n")) == 2
 
 
 def test_several_experiments_have_columns_by_name(folder):
-    heads = [folder.solubility_head("mlp", name="first"), folder.solubility_head("cnn_from_scratch", name="second")]
+    heads = [
+        folder.head("solubility", {"name": "mlp", **SMALL}, name="first"),
+        folder.head("solubility", {"name": "cnn_from_scratch", **SMALL}, layers=(), name="second"),
+    ]
     both = table(folder, heads)
-    assert [c for c in both.columns if not c.endswith(("low", "high"))] == ["id", "length", "first", "second", "reason"]
-    alone = table(folder, heads[:1])
-    assert (both["first"] == alone["solubility"]).all()
+    named = [column for column in both.columns if not column.endswith(("low", "high"))]
+    assert named == ["id", "length", "first_solubility", "second_solubility", "reason"]
+    assert (both["first_solubility"] == table(folder, heads[:1])["solubility"]).all()
 
 
 def test_the_order_of_the_file_does_not_matter(folder):
-    head = folder.solubility_head("light_attention")
+    head = folder.head("solubility", {"name": "light_attention", **SMALL})
     turned = "".join(f">{name}\n{SEQUENCES[name]}\n" for name in reversed(SEQUENCES))
     first, second = table(folder, [head]), table(folder, [head], turned)
     assert second["id"].tolist() == list(reversed(SEQUENCES))
@@ -100,25 +110,41 @@ def test_the_order_of_the_file_does_not_matter(folder):
     assert np.allclose(*values, atol=2e-6)
 
 
+def test_residues_have_a_row_each(folder):
+    head = folder.head("ss3 torsions", {"name": "convolution", **SMALL}, layers=(1, 2))
+    found = table(folder, [head], f">tiny\nMK\n>a\n{SEQUENCES['a']}\n", name="out.residues.csv")
+    assert list(found.columns) == ["id", "position", "residue", "ss3", "ss3_H", "ss3_E", "ss3_C", "phi", "psi"]
+    assert "".join(found["residue"]) == SEQUENCES["a"] and found["position"].tolist() == list(range(1, 23))
+    shares = found[["ss3_H", "ss3_E", "ss3_C"]]
+    assert shares.sum(axis=1).to_numpy() == pytest.approx(1, abs=2e-4)
+    assert (shares.idxmax(axis=1).str[-1] == found["ss3"]).all() and found["phi"].between(-180, 180).all()
+    assert read_rejects(folder.path / "rejects.csv")["id"].tolist() == ["tiny"]
+
+
 @pytest.mark.parametrize(
-    ("head", "features"),
-    [("logistic", ["attention", "separation"]), ("pair", ["attention", "separation", "embedding"])],
+    ("tasks", "head", "features"),
+    [
+        ("contact", {"name": "logistic"}, ["attention", "separation"]),
+        ("distogram", {"name": "residual", "hidden": 4, "blocks": 2}, ["attention", "separation", "embedding"]),
+    ],
 )
-def test_contact_maps(folder, head, features):
-    out, rejects = folder.path / "maps.parquet", folder.path / "rejects.csv"
-    text = ">a\nMKTAYIAKQRQISFVKSHFSRQ\n>tiny\nMK\n"
-    call(folder, "contacts", [folder.contact_head(head, features)], text, predictions=out, rejects=rejects)
-    found = read_frame(out, SCHEMA)
-    assert found["id"].tolist() == ["a"] and found["experiment"].tolist() == [head]
-    matrix = unpack(np.array(found["scores"][0]), 22)
+def test_maps_of_pairs(folder, tasks, head, features):
+    text = f">a\n{SEQUENCES['a']}\n>tiny\nMK\n"
+    (found,) = read_rows(call(folder, [folder.head(tasks, head, features)], text, name="out.parquet"), PAIRS)
+    assert (found["id"], found["task"], found["length"]) == ("a", tasks, 22)
+    matrix = unpack(np.array(found["score"]), 22)
     near = np.abs(np.subtract.outer(np.arange(22), np.arange(22))) < 6
     assert not matrix[near].any() and ((matrix[~near] > 0) & (matrix[~near] < 1)).all()
-    assert read_rejects(rejects)["id"].tolist() == ["tiny"]
+    if tasks == "distogram":
+        distance = unpack(np.array(found["distance"]), 22)
+        far = ~near
+        assert np.isnan(distance[near & ~np.eye(22, dtype=bool)]).all() and (distance[far] > 2).all()
+    else:
+        assert found["distance"] is None
 
 
 def test_a_trunk_in_another_precision_serves_as_well(folder):
-    head = folder.solubility_head("linear")
-    known = folder.trunk()
+    head, known = folder.head("solubility", {"name": "linear"}), folder.trunk()
     save_file({name: tensor.half() for name, tensor in known.network.state_dict().items()}, folder.weights)
     about = read_json(folder.description) | {"sha256": file_sha256(folder.weights), "name": "half"}
     write_json(folder.description, about)
@@ -127,21 +153,21 @@ def test_a_trunk_in_another_precision_serves_as_well(folder):
 
 
 def test_heads_that_cannot_serve_are_named(folder):
-    mlp, contact = folder.solubility_head("mlp"), folder.contact_head("logistic", ["attention", "coevolution"])
     rows = np.random.default_rng(0).normal(size=folder.trunk().fingerprint.shape)
     another = Identity(name="another", sha256="1" * 64, fingerprint=rows.tolist())
-    other = folder.solubility_head("linear", trunk=another)
-    twin = folder.solubility_head("cnn_from_scratch", name="mlp2")
-    maps = {"predictions": folder.path / "m", "rejects": folder.path / "r"}
+    mlp = folder.head("solubility", {"name": "mlp", **SMALL})
+    contact = folder.head("contact", {"name": "logistic"}, ["attention", "coevolution"], layers=())
+    other = folder.head("solubility", {"name": "linear"}, name="other", trunk=another)
+    states = folder.head("ss3", {"name": "linear"}, name="states")
+    covered = folder.head("solubility", {"name": "cnn_from_scratch", **SMALL}, layers=(), name="covered")
+    info = load_head(covered).info
+    assert info.head.name == "cnn_from_scratch" and info.layers == []
     for heads, message in (
-        ([contact], "predicts contact, not solubility"),
-        ([other], "linear was trained on the trunk another, and small is another: its embeddings"),
-        ([mlp, mlp], "another head given is of an experiment named mlp"),
+        ([mlp, states], "predicts for each residue, solubility for each protein"),
+        ([other], "other was trained on the trunk another, and small is another: its embeddings"),
+        ([mlp, mlp], "another head given is of an experiment named solubility"),
+        ([contact], "needs an alignment"),
     ):
         with pytest.raises(FoldgraftError, match=message):
             table(folder, heads)
-    with pytest.raises(FoldgraftError, match="needs an alignment"):
-        call(folder, "contacts", [contact], **maps)
-    with pytest.raises(FoldgraftError, match="predicts solubility, not contact"):
-        call(folder, "contacts", [twin], **maps)
-    assert not (folder.path / "m").exists()
+    assert not (folder.path / "out.csv").exists()

@@ -17,7 +17,7 @@ from foldgraft.records import targets as target_records
 from foldgraft.records.chains import Chain
 from foldgraft.records.files import sequence_sha256, write_json
 from foldgraft.records.pairs import pack, triangle
-from foldgraft.records.predictions import CONTACT, SOLUBILITY
+from foldgraft.records.predictions import PAIR, PROTEIN
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import row_writer, write_frame
 from foldgraft.records.targets import Targets
@@ -30,6 +30,15 @@ SHAPES = ("HHHHHHHHHHHHHHHHCCCCHHHHHHHHHHHHHHHHCCCHHHHHHHHHHHHHHHHHCCCHHHHHHHHHH
           "CEEEEEEECCCEEEEEEECCCHHHHHHHHHHHHHHCCCEEEEEEECCHHHHHHHHHHHHCCEEEEEEC",
           "HHHHHHHHHHHHCCCEEEEEECCCHHHHHHHHHHHHHHCCCEEEEEECCCHHHHHHHHHHHHHHHCCCEEEEEEECCCHHHHHHHHHHHH")  # fmt: skip
 ANGLES = {"H": (-62.0, -42.0), "E": (-120.0, 132.0)}
+
+
+SCORES = {"score": "score", "low": "score_low", "high": "score_high"}
+
+
+def listed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The scores of a binary target as lists of one, as predictions have them."""
+    scores = {name: frame[column].map(lambda value: [value]) for name, column in SCORES.items()}
+    return frame.rename(columns={"label": "truth"}).assign(**scores)
 
 
 @dataclass(frozen=True)
@@ -226,13 +235,13 @@ def write_solubility(run: Path, name: str, table: pd.DataFrame, skill: float) ->
     frame = table.assign(score=1 / (1 + np.exp(-raw)))
     frame = frame.assign(score_low=frame["score"] * 0.9, score_high=frame["score"] * 0.9 + 0.1)
     both = pd.concat([frame.assign(split="test"), frame.assign(split="valid")])
-    write_frame(run / "train" / name / "predictions.parquet", both, SOLUBILITY)
+    write_frame(run / "train" / name / "predictions/solubility.parquet", listed(both), PROTEIN)
 
 
 def write_contacts(run: Path, name: str, split: pd.DataFrame) -> None:
     rng = np.random.default_rng(3)
     rows = split[(split["set"] == "structures") & (split["split"] != "train")].set_index("id")
-    with row_writer(run / "train" / name / "predictions.parquet", CONTACT) as writer:
+    with row_writer(run / "train" / name / "predictions/contact.parquet", PAIR) as writer:
         for shard in ("files-00000", "files-00001"):
             for one in target_records.read_targets(run / "targets" / f"{shard}.parquet"):
                 if one.id in rows.index:
@@ -240,7 +249,7 @@ def write_contacts(run: Path, name: str, split: pd.DataFrame) -> None:
                     raw = 5.0 * one.contacts + rng.normal(0, 1.3, len(i)) - 4 - 0.01 * (j - i)
                     row = {"id": one.id, "sequence_sha256": one.sequence_sha256, "split": rows.loc[one.id, "split"]}
                     row |= {"fold": int(rows.loc[one.id, "fold"]), "length": len(one.sequence)}
-                    writer.write(row | {"scores": (1 / (1 + np.exp(-raw))).astype(np.float32)})
+                    writer.write(row | {"score": (1 / (1 + np.exp(-raw))).astype(np.float32)})
 
 
 def write_trunk(run: Path) -> None:
@@ -261,9 +270,7 @@ def write_trunk(run: Path) -> None:
 def write_evaluation(run: Path, names: dict[str, list[str]]) -> None:
     """The evaluate stage itself, on what was made up."""
     out = run / "evaluate"
-    predicted = {
-        task: [run / "train" / name / "predictions.parquet" for name in found] for task, found in names.items()
-    }
+    predicted = {task: [run / "train" / name / "predictions" for name in found] for task, found in names.items()}
     targets = sorted((run / "targets").glob("*.parquet"))
     split = run / "cluster/split.parquet"
     settings = EvaluateSettings(resamples=100)
@@ -315,12 +322,23 @@ def make_run(folder: Path, structures: bool = True, solubility: bool = True, lea
     write_trunk(run)
     if solubility:
         for name, head, skill in (("attention", "light_attention", 3.0), ("linear", "linear", 0.6)):
-            settings = {"task": "solubility", "head": head, "seed": 0, "loss": "bce", "cross_validate": True}
+            settings = {
+                "task": ["solubility"],
+                "head": {"name": head},
+                "seed": 0,
+                "loss": "bce",
+                "cross_validate": True,
+            }
             write_training(run, name, settings, FOLDS, 0.45)
             write_solubility(run, name, labelled.assign(fold=np.arange(LABELLED) % FOLDS), skill)
             names["solubility"].append(name)
     if structures:
-        settings = {"task": "contact", "head": "pair", "seed": 0, "features": ["attention", "coevolution"]}
+        settings = {
+            "task": ["contact"],
+            "head": {"name": "residual"},
+            "seed": 0,
+            "features": ["attention", "coevolution"],
+        }
         write_training(run, "contacts", settings, 1, 0.12)
         write_contacts(run, "contacts", split)
         names["contact"].append("contacts")

@@ -157,7 +157,9 @@ def test_what_the_checkpoint_lacked_and_the_proof_against_fair_esm_are_told(tmp_
 
 
 def test_guessing_is_worth_the_part_of_soluble_proteins(still, run_folder):
-    label = pd.read_parquet(run_folder / "train/attention/predictions.parquet").query("split == 'test'")["label"]
+    label = pd.read_parquet(run_folder / "train/attention/predictions/solubility.parquet").query("split == 'test'")[
+        "truth"
+    ]
     assert f"guessing ({(label >= 0.5).mean():.2f} of the proteins are soluble" in still
 
 

@@ -21,6 +21,7 @@ from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import row_writer, write_frame
 from foldgraft.records.targets import SCHEMA, TORSIONS, Targets
 from foldgraft.residues import AMINO_ACIDS
+from foldgraft.train.inputs import Inputs
 from label_tables import write_labels
 
 ARCHITECTURE = Architecture(layers=2, width=24, heads=3)
@@ -42,6 +43,10 @@ class Folder:
     targets: list[Path]
     coevolution: list[Path]
     embeddings: list[Path]
+
+    def inputs(self, *kinds: str) -> Inputs:
+        """What an experiment reads of these kinds."""
+        return Inputs(split=self.split, trunk=self.trunk(), **{kind: getattr(self, kind) for kind in kinds})
 
     def trunk(self) -> Trunk:
         return Trunk.load(self.weights, self.description, torch.device("cpu"))
@@ -103,21 +108,37 @@ def place(id: str, kind: str, name: str, fold: int) -> dict:
     return {"id": id, "set": kind, "sequence_sha256": name, "cluster": 0, "split": split, "fold": fold}
 
 
+def states(sequence: str) -> str:
+    """A secondary structure that a residue's letter tells."""
+    return "".join(
+        "H" if letter in "AELMQKRH" else "E" if letter in "VIYCWFT" else "-" if letter == "N" else "C"
+        for letter in sequence
+    )
+
+
+def torsions(sequence: str) -> np.ndarray:
+    """Angles that a residue's state tells."""
+    degrees = {"H": (-60, -45), "E": (-120, 130), "C": (-80, 150), "-": (0, 0)}
+    angles = np.zeros((len(sequence), len(TORSIONS)))
+    angles[:, :2] = np.radians([degrees[state] for state in states(sequence)])
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+
+
 def chain(rng: np.random.Generator, number: int) -> Targets:
     """A chain with a contact for about every tenth pair, some residues unresolved."""
     length = int(rng.integers(40, 60))
-    i, _ = triangle(length)
+    i, j = triangle(length)
     sequence = "".join(rng.choice(list(AMINO_ACIDS), length))
     return Targets(
         id=f"c{number}",
         sequence=sequence,
         sequence_sha256=sequence_sha256(sequence),
-        distogram=np.zeros(len(i), dtype=np.uint8),
+        distogram=np.minimum(j - i, 63).astype(np.uint8),
         contacts=rng.random(len(i)) < 0.1,
         pair_mask=i != 3,
-        torsions=np.zeros((length, len(TORSIONS), 2)),
-        torsion_mask=np.zeros((length, len(TORSIONS)), dtype=bool),
-        ss3="C" * length,
+        torsions=torsions(sequence),
+        torsion_mask=np.arange(length * len(TORSIONS)).reshape(length, -1) % length != 0,
+        ss3=states(sequence),
     )
 
 

@@ -15,7 +15,13 @@ SMALL = {
     "fetch": {"shard_size": 10, "label_shard_size": 150},
     "trunk": {"pretrain": {"layers": 2, "width": 40, "heads": 4, "steps": 30}},
     "experiments": {
-        "solubility": {"task": "solubility", "head": "mlp", "epochs": 5, "members": 2},
+        "solubility": {"task": "solubility", "head": "mlp", "validation": "next", "training": {"epochs": 5}},
+        "states": {
+            "task": ["ss3", "torsions"],
+            "head": {"name": "mlp"},
+            "validation": "next",
+            "training": {"epochs": 5},
+        },
         "contacts": {"task": "contact", "head": "logistic", "features": ["attention", "coevolution", "separation"]},
     },
     "evaluate": {"resamples": 100},

@@ -117,13 +117,13 @@ def test_an_edit_of_a_ground_floor_module_reruns_the_stages_that_use_it(small_ru
 
 def test_a_changed_experiment_retrains_it_alone(small_run, tmp_path):
     changed = yaml.safe_load(yaml.safe_dump(SMALL))
-    changed["experiments"]["solubility"]["epochs"] = 6
+    changed["experiments"]["solubility"]["training"]["epochs"] = 6
     path = tmp_path / "changed.yaml"
     path.write_text(yaml.safe_dump(changed))
     done = snakemake(small_run, "--dry-run", "--configfile", str(path))
     counts = planned(done.stdout + done.stderr)
-    assert counts["train_solubility"] == 1
-    assert not {"train_contact", "embed_shard", "trunk_pretrain", "curate_shard", "msa_search"} & set(counts)
+    assert counts["train_experiment"] == 1
+    assert not {"embed_shard", "trunk_pretrain", "curate_shard", "msa_search"} & set(counts)
 
 
 def test_jobs_grow_with_shards_not_with_proteins(tmp_path):

@@ -10,8 +10,13 @@ out  cluster/clusters.parquet         the group of related sequences that each s
      cluster/verdict.json             clean or leaking, per set
 """
 
-CROSS_VALIDATED = (
-    ["solubility"] if any(CONFIG.experiments[name].cross_validate for name in SOLUBILITY_EXPERIMENTS) else []
+# The sets of proteins in which each fold is once the test set.
+CROSS_VALIDATED = sorted(
+    {
+        "structures" if CONFIG.tasks(name)[0].truth == "targets" else CONFIG.tasks(name)[0].name
+        for name in EXPERIMENTS
+        if CONFIG.experiments[name].cross_validate
+    }
 )
 AUDIT_KEYS = {"sensitivity", "evalue", "leak_identity", "leak_coverage", "max_leak", "on_leak"}
 

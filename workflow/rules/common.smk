@@ -46,6 +46,7 @@ LABELS = {
 }
 SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
 CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
+EXPERIMENTS = list(CONFIG.experiments)
 DIGESTS = PLAN.structures
 PLACES = PLAN.places
 SEQUENCES_DIGEST = PLAN.sequences
@@ -88,7 +89,7 @@ FETCH = settings("fetch")
 
 def experiment_settings(wildcards):
     """One experiment as JSON."""
-    return CONFIG.experiments[wildcards.experiment].model_dump_json()
+    return CONFIG.experiments[wildcards.experiment].model_dump_json(exclude_unset=True)
 
 
 def table_of(shard):

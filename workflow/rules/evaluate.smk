@@ -1,7 +1,7 @@
 """
 Evaluate: predictions become metrics with intervals, beside baselines.
 
-in   train/<experiment>/predictions.parquet       what the experiments say of test and validation proteins
+in   train/<experiment>/predictions/           what the experiments say of test and validation proteins
      train/<experiment>/history.csv               loss curves
      fetch/labels, targets, msa/coevolution       truth, and what the baselines are made from
      cluster/split.parquet                        folds, and the clusters that are resampled
@@ -56,7 +56,7 @@ rule evaluate_baseline_solubility:
 
 rule evaluate_baseline_coevolution:
     input:
-        predictions=expand("<results>/train/{name}/predictions.parquet", name=CONTACT_EXPERIMENTS),
+        predictions=expand("<results>/train/{name}/predictions", name=CONTACT_EXPERIMENTS),
         coevolution=expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS),
         code=code("evaluate"),
     output:
@@ -86,7 +86,7 @@ rule evaluate_baseline_coevolution:
 
 rule evaluate_baseline_separation:
     input:
-        predictions=expand("<results>/train/{name}/predictions.parquet", name=CONTACT_EXPERIMENTS),
+        predictions=expand("<results>/train/{name}/predictions", name=CONTACT_EXPERIMENTS),
         targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
         split="<results>/cluster/split.parquet",
         code=code("evaluate"),
@@ -119,11 +119,11 @@ rule evaluate_baseline_separation:
 rule evaluate_metrics:
     input:
         solubility=[
-            *expand("<results>/train/{name}/predictions.parquet", name=SOLUBILITY_EXPERIMENTS),
+            *expand("<results>/train/{name}/predictions", name=SOLUBILITY_EXPERIMENTS),
             *expand("<results>/evaluate/{name}/predictions.parquet", name=SOLUBILITY_BASELINES),
         ],
         contact=[
-            *expand("<results>/train/{name}/predictions.parquet", name=CONTACT_EXPERIMENTS),
+            *expand("<results>/train/{name}/predictions", name=CONTACT_EXPERIMENTS),
             *expand("<results>/evaluate/{name}/predictions.parquet", name=CONTACT_BASELINES),
         ],
         targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS if CONTACT_EXPERIMENTS else []),
@@ -177,7 +177,7 @@ rule evaluate_metrics:
 
 rule evaluate_diagnose:
     input:
-        history=expand("<results>/train/{name}/history.csv", name=[*SOLUBILITY_EXPERIMENTS, *CONTACT_EXPERIMENTS]),
+        history=expand("<results>/train/{name}/history.csv", name=EXPERIMENTS),
         code=code("evaluate"),
     output:
         "<results>/evaluate/diagnosis.csv",

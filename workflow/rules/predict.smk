@@ -3,28 +3,14 @@ Predict: trained heads on new sequences.
 
 in   FASTA files of the section predict.sequences; train/<experiment>/head.safetensors of its experiments;
      trunk/model.safetensors, trunk/trunk.json
-out  predict/<name>.csv                     id, length, <task>, <task>_low, <task>_high, reason; one row per sequence
-     predict/<name>.contacts.parquet        contact maps, where a contact experiment is among those named
-     predict/<name>.contacts.rejects.csv    id, rule, value, reason
+out  predict/<name>.csv                 a row per sequence: id, length, <task>, its bounds, reason of a rejection
+     predict/<name>.residues.csv        a row per residue: id, position, residue, <task>
+     predict/<name>.pairs.parquet       a row per map of residue pairs: contacts, and distances of distograms
+     predict/<name>.<table>.rejects.csv id, rule, value, reason
+Which of the tables there are follows from the levels of the experiments named.
 """
 
-_predict_heads = {
-    task: [
-        f"<results>/train/{name}/head.safetensors"
-        for name in CONFIG.predicting
-        if CONFIG.experiments[name].task == task
-    ]
-    for task in ("solubility", "contact")
-}
-PREDICT_TARGETS = [
-    path
-    for name in CONFIG.predict.sequences
-    for task, path in (
-        ("solubility", f"<results>/predict/{name}.csv"),
-        ("contact", f"<results>/predict/{name}.contacts.parquet"),
-    )
-    if _predict_heads[task]
-]
+_predicted_tables = {"csv": "protein", "residues.csv": "residue", "pairs.parquet": "pair"}
 
 
 def new_sequences(wildcards):
@@ -32,35 +18,48 @@ def new_sequences(wildcards):
     return str(Path(DATA) / CONFIG.predict.sequences[wildcards.name])
 
 
-def predict_limits():
-    """Of the section, what decides about a sequence; other files and experiments of it are no reason to rerun."""
-    return CONFIG.predict.model_dump_json(include={"min_length", "max_length"})
+def predicting_heads(wildcards):
+    """Heads of the experiments whose level the table is of."""
+    level = _predicted_tables[wildcards.table]
+    names = [name for name in CONFIG.predicting if name in CONFIG.of_level(level)]
+    return expand("<results>/train/{name}/head.safetensors", name=names)
+
+
+PREDICT_TARGETS = [
+    f"<results>/predict/{name}.{table}"
+    for name in CONFIG.predict.sequences
+    for table, level in _predicted_tables.items()
+    if set(CONFIG.predicting) & set(CONFIG.of_level(level))
+]
 
 
 rule predict_sequences:
     input:
         fasta=new_sequences,
-        heads=_predict_heads["solubility"],
+        heads=predicting_heads,
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
         code=code("predict"),
     output:
-        predictions="<results>/predict/{name}.csv",
+        predictions="<results>/predict/{name}.{table}",
+        rejects="<results>/predict/{name}.{table}.rejects.csv",
     log:
-        "<logs>/predict/sequences/{name}.log",
+        "<logs>/predict/{name}.{table}.log",
     benchmark:
-        "<benchmarks>/predict/sequences/{name}.tsv"
+        "<benchmarks>/predict/{name}.{table}.tsv"
     wildcard_constraints:
         name="|".join(CONFIG.predict.sequences) or "(?!)",
+        table="|".join(_predicted_tables),
     conda:
         "../../envs/foldgraft.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=480,
         gpu=1,
     params:
-        settings=predict_limits(),
+        # what decides about a sequence; other files and experiments of the section are no reason to rerun
+        settings=settings("predict", include={"min_length", "max_length"}),
         precision=CONFIG.embed.precision,
         heads=lambda wildcards, input: flags("--head", input.heads),
         digest=lambda wildcards: PREDICT_DIGEST[wildcards.name],
@@ -71,50 +70,8 @@ rule predict_sequences:
             --trunk {input.trunk:q} \
             --description {input.description:q} \
             {params.heads:q} \
-            --predictions {output.predictions:q} \
-            --precision {params.precision:q} \
-            --settings {params.settings:q} \
-            2>{log:q}
-        """
-
-
-rule predict_contacts:
-    input:
-        fasta=new_sequences,
-        heads=_predict_heads["contact"],
-        trunk="<results>/trunk/model.safetensors",
-        description="<results>/trunk/trunk.json",
-        code=code("predict"),
-    output:
-        predictions="<results>/predict/{name}.contacts.parquet",
-        rejects="<results>/predict/{name}.contacts.rejects.csv",
-    log:
-        "<logs>/predict/contacts/{name}.log",
-    benchmark:
-        "<benchmarks>/predict/contacts/{name}.tsv"
-    wildcard_constraints:
-        name="|".join(CONFIG.predict.sequences) or "(?!)",
-    conda:
-        "../../envs/foldgraft.yaml"
-    threads: 2
-    resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=480,
-        gpu=1,
-    params:
-        settings=predict_limits(),
-        precision=CONFIG.embed.precision,
-        heads=lambda wildcards, input: flags("--head", input.heads),
-        digest=lambda wildcards: PREDICT_DIGEST[wildcards.name],
-    shell:
-        """
-        python -m foldgraft predict contacts \
-            --fasta {input.fasta:q} \
-            --trunk {input.trunk:q} \
-            --description {input.description:q} \
-            {params.heads:q} \
-            --predictions {output.predictions:q} \
-            --rejects {output.rejects:q} \
+            --output-predictions {output.predictions:q} \
+            --output-rejects {output.rejects:q} \
             --precision {params.precision:q} \
             --settings {params.settings:q} \
             2>{log:q}

@@ -8,7 +8,6 @@ out  report/index.html
      provenance.json                           configuration, inputs and versions that the numbers depend on
 """
 
-REPORTED = [*SOLUBILITY_EXPERIMENTS, *CONTACT_EXPERIMENTS]
 ALIGNED_SHARDS = STRUCTURE_SHARDS if CONFIG.aligned else []
 
 
@@ -55,13 +54,13 @@ rule report_render:
         pretraining="<results>/trunk/history.csv" if CONFIG.trunk.source == "pretrain" else [],
         train=expand(
             "<results>/train/{name}/{file}",
-            name=REPORTED,
-            file=["experiment.yaml", "history.csv", "checks.json", "predictions.parquet"],
+            name=EXPERIMENTS,
+            file=["experiment.yaml", "history.csv", "checks.json", "predictions"],
         ),
         metrics="<results>/evaluate/metrics.csv",
         curves=expand("<results>/evaluate/curves/{name}.csv", name=["roc", "pr", "reliability"]),
         tables=expand("<results>/evaluate/{name}.csv", name=["comparison", "contacts", "notes"]),
-        diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if REPORTED else []),
+        diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if EXPERIMENTS else []),
         viewer=VIEWER,
         code=code("report"),
     output:

@@ -1,28 +1,55 @@
 """
-Train: a head per experiment on the frozen trunk, its members, and what they say of validation and test proteins.
+Train: the heads of each experiment on the frozen trunk, and what they say of validation and test proteins.
 
-in   cluster/split.parquet, fetch/labels/<shard>.parquet and the embeddings of labels       for solubility
-     cluster/split.parquet, targets/<shard>.parquet and, as the features want them,
-     msa/coevolution/<shard>.parquet and the embeddings of labels and structures            for contacts
-     trunk/model.safetensors, trunk/trunk.json
-out  train/<experiment>/head.safetensors         all members; schema: foldgraft.models.head_file
-     train/<experiment>/history.csv              member, epoch, train_loss, valid_loss, valid_metric, lr, seconds
-     train/<experiment>/experiment.yaml          the experiment with all keys resolved
-     train/<experiment>/checks.json              checks before training; the trunk's hash before and after
-     train/<experiment>/predictions.parquet      schema: foldgraft.records.predictions
+in   cluster/split.parquet; trunk/model.safetensors, trunk/trunk.json
+     fetch/labels/<shard>.parquet               for tasks of labelled tables
+     targets/<shard>.parquet                    for tasks of structures
+     embed/<shard>.safetensors                  for heads that read embeddings
+     msa/coevolution/<shard>.parquet            for heads that read coevolution
+out  train/<experiment>/head.safetensors        all members; schema: foldgraft.tasks.trained
+     train/<experiment>/history.csv             member, epoch, train_loss, valid_loss, valid_metric, lr, seconds
+     train/<experiment>/experiment.yaml         the experiment with all keys resolved
+     train/<experiment>/checks.json             checks before training; the trunk's hash before and after
+     train/<experiment>/predictions/            <task>.parquet of each task; schema: foldgraft.records.predictions
 """
 
 
-def wanted_by(feature, files):
-    """Input function: files that a contact experiment reads only if its features name this one."""
-    return lambda wildcards: files if feature in CONFIG.experiments[wildcards.experiment].features else []
+def read_labels(wildcards):
+    """The labelled table that makes the task of an experiment."""
+    return LABELS.get(CONFIG.tasks(wildcards.experiment)[0].name, [])
 
 
-rule train_solubility:
+def read_targets(wildcards):
+    """Targets, if the truth of an experiment's tasks is from structures."""
+    files = expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS)
+    return files if CONFIG.tasks(wildcards.experiment)[0].truth == "targets" else []
+
+
+def read_embeddings(wildcards):
+    """Embeddings of the proteins of an experiment, if its head reads any."""
+    task = CONFIG.tasks(wildcards.experiment)[0]
+    kind = "labels" if task.truth == "labels" else "structures"
+    return embedded(kind) if CONFIG.resolved(wildcards.experiment).embeds(task.level) else []
+
+
+def read_coevolution(wildcards):
+    """Coevolution of the chains of an experiment, if its features name it."""
+    files = expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS)
+    return files if CONFIG.resolved(wildcards.experiment).reads("coevolution") else []
+
+
+def task_settings(wildcards):
+    """The tasks of an experiment as JSON."""
+    return json.dumps([task.model_dump() for task in CONFIG.tasks(wildcards.experiment)])
+
+
+rule train_experiment:
     input:
         split="<results>/cluster/split.parquet",
-        labels=LABELS.get("solubility", []),
-        embeddings=embedded("labels"),
+        labels=read_labels,
+        targets=read_targets,
+        coevolution=read_coevolution,
+        embeddings=read_embeddings,
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
         code=code("train"),
@@ -31,66 +58,13 @@ rule train_solubility:
         history="<results>/train/{experiment}/history.csv",
         config="<results>/train/{experiment}/experiment.yaml",
         checks="<results>/train/{experiment}/checks.json",
-        predictions="<results>/train/{experiment}/predictions.parquet",
+        predictions=directory("<results>/train/{experiment}/predictions"),
     log:
-        "<logs>/train/solubility/{experiment}.log",
+        "<logs>/train/{experiment}.log",
     benchmark:
-        "<benchmarks>/train/solubility/{experiment}.tsv"
+        "<benchmarks>/train/{experiment}.tsv"
     wildcard_constraints:
-        experiment="|".join(SOLUBILITY_EXPERIMENTS) or "(?!)",
-    conda:
-        "../../envs/foldgraft.yaml"
-    threads: 2
-    resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
-        gpu=1,
-    params:
-        settings=experiment_settings,
-        labels=lambda wildcards, input: flags("--labels", input.labels),
-        embeddings=lambda wildcards, input: flags("--embeddings", input.embeddings),
-    shell:
-        """
-        python -m foldgraft train solubility \
-            --experiment {wildcards.experiment:q} \
-            --split {input.split:q} \
-            {params.labels:q} \
-            {params.embeddings:q} \
-            --trunk {input.trunk:q} \
-            --description {input.description:q} \
-            --head {output.head:q} \
-            --history {output.history:q} \
-            --config {output.config:q} \
-            --checks {output.checks:q} \
-            --predictions {output.predictions:q} \
-            --settings {params.settings:q} \
-            2>{log:q}
-        """
-
-
-rule train_contact:
-    input:
-        split="<results>/cluster/split.parquet",
-        targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
-        coevolution=wanted_by(
-            "coevolution", expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS)
-        ),
-        embeddings=wanted_by("embedding", embedded("structures")),
-        trunk="<results>/trunk/model.safetensors",
-        description="<results>/trunk/trunk.json",
-        code=code("train"),
-    output:
-        head="<results>/train/{experiment}/head.safetensors",
-        history="<results>/train/{experiment}/history.csv",
-        config="<results>/train/{experiment}/experiment.yaml",
-        checks="<results>/train/{experiment}/checks.json",
-        predictions="<results>/train/{experiment}/predictions.parquet",
-    log:
-        "<logs>/train/contact/{experiment}.log",
-    benchmark:
-        "<benchmarks>/train/contact/{experiment}.tsv"
-    wildcard_constraints:
-        experiment="|".join(CONTACT_EXPERIMENTS) or "(?!)",
+        experiment="|".join(CONFIG.experiments) or "(?!)",
     conda:
         "../../envs/foldgraft.yaml"
     threads: 2
@@ -100,24 +74,28 @@ rule train_contact:
         gpu=1,
     params:
         settings=experiment_settings,
+        tasks=task_settings,
+        labels=lambda wildcards, input: flags("--labels", input.labels),
         targets=lambda wildcards, input: flags("--targets", input.targets),
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
         embeddings=lambda wildcards, input: flags("--embeddings", input.embeddings),
     shell:
         """
-        python -m foldgraft train contact \
+        python -m foldgraft train experiment \
             --experiment {wildcards.experiment:q} \
+            --tasks {params.tasks:q} \
             --split {input.split:q} \
+            {params.labels:q} \
             {params.targets:q} \
             {params.coevolution:q} \
             {params.embeddings:q} \
             --trunk {input.trunk:q} \
             --description {input.description:q} \
-            --head {output.head:q} \
-            --history {output.history:q} \
-            --config {output.config:q} \
-            --checks {output.checks:q} \
-            --predictions {output.predictions:q} \
+            --output-head {output.head:q} \
+            --output-history {output.history:q} \
+            --output-config {output.config:q} \
+            --output-checks {output.checks:q} \
+            --output-predictions {output.predictions:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """

@@ -10,7 +10,7 @@ from foldgraft.evaluate import composition, diagnosis, measure, separation
 from foldgraft.evaluate.results import Results, write_csv
 from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.records import labels as label_records
-from foldgraft.records.predictions import SOLUBILITY
+from foldgraft.records.predictions import PROTEIN
 from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import read_frame, read_frames, write_frame
 from foldgraft.settings import option
@@ -43,8 +43,8 @@ def baseline_solubility(
     """Predict solubility without a language model: from composition, and from the training mean."""
     table = read_frames(labels, label_records.SCHEMA)
     by_composition, constant = composition.baselines(table, _of_set(split, "solubility"), settings.seed)
-    write_frame(composition_out, by_composition, SOLUBILITY)
-    write_frame(constant_out, constant, SOLUBILITY)
+    write_frame(composition_out, by_composition, PROTEIN)
+    write_frame(constant_out, constant, PROTEIN)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.progress import progress
-from foldgraft.records.predictions import SOLUBILITY
+from foldgraft.records.predictions import PROTEIN
 from foldgraft.records.split import roles
 from foldgraft.residues import AMINO_ACIDS
 
@@ -46,7 +46,7 @@ def baselines(labels: pd.DataFrame, split: pd.DataFrame, seed: int) -> tuple[pd.
 
     Returns
     -------
-    two frames with the columns of `foldgraft.records.predictions.SOLUBILITY`, sorted by split and id
+    two frames with the columns of `foldgraft.records.predictions.PROTEIN`, sorted by split and id
 
     Raises
     ------
@@ -107,4 +107,7 @@ def _log_loss(label: np.ndarray, score: np.ndarray) -> float:
 
 
 def _frame(rows: pd.DataFrame, split: str, score: np.ndarray) -> pd.DataFrame:
-    return rows.assign(split=split, score=score, score_low=score, score_high=score)[SOLUBILITY.names]
+    scores = list(score[:, None].astype(np.float32))
+    return rows.rename(columns={"label": "truth"}).assign(split=split, score=scores, low=scores, high=scores)[
+        PROTEIN.names
+    ]

@@ -13,7 +13,7 @@ from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.metrics.contacts import METRICS, contact_precision
 from foldgraft.metrics.sums import mean_rows, means
 from foldgraft.progress import progress
-from foldgraft.records.predictions import CONTACT
+from foldgraft.records.predictions import PAIR
 from foldgraft.records.tables import read_arrays, read_frame
 from foldgraft.records.targets import SCHEMA as TARGETS
 
@@ -55,7 +55,7 @@ class Truth:
 
 def predicted_ids(paths: Iterable[Path]) -> set[str]:
     """Ids that any of these contact predictions covers."""
-    return set().union(*(read_frame(path, CONTACT, ["id"])["id"] for path in paths))
+    return set().union(*(read_frame(path, PAIR, ["id"])["id"] for path in paths))
 
 
 def precision_table(predictions: Mapping[str, Path], truth: Truth, results: Results) -> pd.DataFrame:
@@ -70,15 +70,15 @@ def precision_table(predictions: Mapping[str, Path], truth: Truth, results: Resu
 
 def _protein_rows(name: str, path: Path, truth: Truth, results: Results) -> Iterator[tuple]:
     missing = undefined = 0
-    for row in progress(read_arrays(path, CONTACT), f"{name}, proteins"):
+    for row in progress(read_arrays(path, PAIR), f"{name}, proteins"):
         found = truth.get(row["id"], row["sequence_sha256"])
         if found is None:
             missing += 1
             continue
-        if row["scores"].shape != found[0].shape:
+        if row["score"].shape != found[0].shape:
             raise FoldgraftError(f"{path}: {row['id']!r} has {len(row['scores'])} scores, not one per residue pair")
-        undefined += not np.isfinite(row["scores"]).all()
-        precision = contact_precision(row["scores"], *found, row["length"])
+        undefined += not np.isfinite(row["score"]).all()
+        precision = contact_precision(row["score"], *found, row["length"])
         yield (name, row["split"], row["fold"], row["id"], row["length"], *(precision[metric] for metric in METRICS))
     if undefined:
         results.note(TASK, name, f"{undefined} proteins have scores that are no numbers, which rank last")

@@ -63,10 +63,13 @@ def diagnose(epoch: np.ndarray, train: np.ndarray, valid: np.ndarray) -> list[Fi
 
     Returns
     -------
-    list of Finding, the gravest first; never empty. Names: `diverging`, `too short`, `not learning`, `still learning`,
-    `overfitting`, `levelled off`, `jumps`, `validation below training`.
+    list of Finding, the gravest first; never empty. Names: `solved`, `diverging`, `too short`, `not learning`,
+    `still learning`, `overfitting`, `levelled off`, `jumps`, `validation below training`.
     """
     epoch, train, valid = (np.asarray(values, dtype=np.float64) for values in (epoch, train, valid))
+    if len(epoch) == 1 and epoch[0] == 0:
+        text = "The head was solved to convergence for a penalty that validation chose: it has no curve to judge."
+        return [Finding("solved", text)]
     if len(epoch) < LEAST_EPOCHS:
         return [Finding("too short", f"{len(epoch)} epochs are too few to judge the curve; train longer.")]
     if np.isinf(train).any() or np.isnan(train).all() or np.isinf(valid).any() or np.isnan(valid).all():

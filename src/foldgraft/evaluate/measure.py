@@ -11,11 +11,15 @@ from foldgraft.evaluate import contacts, curves
 from foldgraft.evaluate.results import Results
 from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.evaluate.solubility import Solubility, scored_rows
-from foldgraft.records.predictions import SOLUBILITY
+from foldgraft.records.predictions import PROTEIN
 from foldgraft.records.tables import read_frame
 
 THRESHOLDS = ["experiment", "fold", "threshold", "n"]
 """The threshold chosen on the n proteins of validation fold `fold`."""
+
+
+SCORES = {"score": "score", "score_low": "low", "score_high": "high"}
+"""Columns of scores, and their names in the table of predictions."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Curves:
     thresholds: pd.DataFrame
 
 
-def named(paths: Iterable[Path]) -> dict[str, Path]:
-    """Predictions by the name of their folder.
+def named(paths: Iterable[Path], task: str = "") -> dict[str, Path]:
+    """Files by the name of their folder; of a folder of predictions, that of the task.
 
     Raises
     ------
@@ -41,7 +45,7 @@ def named(paths: Iterable[Path]) -> dict[str, Path]:
         name = Path(path).parent.name
         if name in found:
             raise FoldgraftError(f"{path}: {found[name]} has the same name, {name}; names must differ")
-        found[name] = Path(path)
+        found[name] = path_of(path, task)
     return found
 
 
@@ -49,7 +53,7 @@ def measure_solubility(
     paths: Iterable[Path], split: pd.DataFrame, settings: EvaluateSettings, results: Results
 ) -> Curves:
     """Metrics and comparisons of solubility go to `results`; the curves of the test proteins are returned."""
-    predictions = {name: read_frame(path, SOLUBILITY) for name, path in named(paths).items()}
+    predictions = {name: _one_score(read_frame(path, PROTEIN)) for name, path in named(paths, "solubility").items()}
     measured = Solubility(predictions, split, settings, results)
     measured.run()
     roc, pr, reliability = [], [], []
@@ -72,11 +76,22 @@ def measure_contacts(
     paths: Iterable[Path], targets: Iterable[Path], settings: EvaluateSettings, results: Results
 ) -> pd.DataFrame:
     """Metrics and comparisons of contacts go to `results`; the precision of each protein is returned."""
-    predictions = named(paths)
+    predictions = named(paths, "contact")
     truth = contacts.Truth(targets, contacts.predicted_ids(predictions.values()))
     table = contacts.precision_table(predictions, truth, results)
     contacts.summarise(table, settings, results)
     return table
+
+
+def path_of(path: Path, task: str) -> Path:
+    """The file itself, or that of the task in a folder of predictions."""
+    return Path(path) / f"{task}.parquet" if Path(path).is_dir() else Path(path)
+
+
+def _one_score(table: pd.DataFrame) -> pd.DataFrame:
+    """Predictions of a binary target with its one score as a number."""
+    scores = {name: table[column].str[0].astype(float) for name, column in SCORES.items()}
+    return table.drop(columns=list(SCORES.values())).rename(columns={"truth": "label"}).assign(**scores)
 
 
 def _stack(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.evaluate.measure import path_of
 from foldgraft.progress import progress
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.pairs import triangle
-from foldgraft.records.predictions import CONTACT
+from foldgraft.records.predictions import PAIR
 from foldgraft.records.split import validation_folds
 from foldgraft.records.tables import read_arrays, read_frame, row_writer
 from foldgraft.records.targets import SCHEMA as TARGETS
@@ -22,7 +23,7 @@ PRIOR = 1.0
 
 def wanted(predictions: Iterable[Path]) -> pd.DataFrame:
     """Proteins that the experiments predicted, once per split: what the baselines must cover; sorted."""
-    frames = [read_frame(path, CONTACT, KEYS) for path in predictions]
+    frames = [read_frame(path_of(path, "contact"), PAIR, KEYS) for path in predictions]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=KEYS)
     return table.drop_duplicates(["id", "split"]).sort_values(["split", "id"], ignore_index=True)
 
@@ -79,12 +80,12 @@ def write_separation(path: Path, proteins: pd.DataFrame, counts: SeparationCount
     """Write what separation alone predicts, learnt from the folds that the protein's members learnt from."""
     validates = validation_folds(range(counts.folds))
     tests = {valid: test for test, valid in validates.items()}
-    with row_writer(path, CONTACT) as writer:
+    with row_writer(path, PAIR) as writer:
         for row in progress(proteins.to_dict("records"), "proteins of the separation baseline"):
             tested = row["fold"] if row["split"] == "test" else tests[row["fold"]]
             chance = counts.probability(row["length"], (tested, validates[tested]))
             i, j = triangle(row["length"])
-            writer.write(row | {"scores": chance[j - i].astype(np.float32)})
+            writer.write(row | {"score": chance[j - i].astype(np.float32)})
 
 
 def write_coevolution(path: Path, proteins: pd.DataFrame, coevolution: Iterable[Path]) -> None:
@@ -93,13 +94,13 @@ def write_coevolution(path: Path, proteins: pd.DataFrame, coevolution: Iterable[
     They rank the pairs and are no probabilities.
     """
     asked = {name: rows.to_dict("records") for name, rows in proteins.groupby("id")}
-    with row_writer(path, CONTACT) as writer:
+    with row_writer(path, PAIR) as writer:
         for shard in progress(list(coevolution), "shards of coevolution"):
             for found in read_arrays(shard, COEVOLUTION, ["id", "length", "scores"]):
                 for row in asked.pop(found["id"], ()):
                     if row["length"] != found["length"]:
                         raise FoldgraftError(f"{shard}: {found['id']!r} is of another length than its prediction")
-                    writer.write(row | {"scores": found["scores"]})
+                    writer.write(row | {"score": found["scores"]})
         for row in (row for name in sorted(asked) for row in asked[name]):
             pairs = row["length"] * (row["length"] - 1) // 2
-            writer.write(row | {"scores": np.zeros(pairs, dtype=np.float32)})
+            writer.write(row | {"score": np.zeros(pairs, dtype=np.float32)})

@@ -24,7 +24,7 @@ class Solubility:
     Parameters
     ----------
     predictions : mapping of name to frame
-        columns of `foldgraft.records.predictions.SOLUBILITY`
+        columns of `foldgraft.records.predictions.PROTEIN`, but label for truth, and each score a number
     split : frame
         the labelled proteins' rows of `cluster/split.parquet`; whole clusters are resampled
     settings : EvaluateSettings

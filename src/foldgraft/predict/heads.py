@@ -4,30 +4,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.head_file import Trained, load_head
 from foldgraft.models.trunk import Trunk
+from foldgraft.tasks.trained import Trained, load_head
 
 
-def load_heads(paths: Sequence[Path], task: str, trunk: Trunk) -> list[Trained]:
-    """Read the heads of several experiments of one task.
+def load_heads(paths: Sequence[Path], trunk: Trunk) -> list[Trained]:
+    """Read the heads of several experiments of one level.
 
     Raises
     ------
     FoldgraftError
-        if a head is of another task, was trained on another trunk, bears the name of another one, or needs
-        coevolution, which a lone sequence has not.
+        if heads are of different levels, one was trained on another trunk, bears the name of another one, or needs
+        coevolution or covariates, which a lone sequence does not have.
     """
-    heads = []
+    heads: list[Trained] = []
     for path in paths:
         trained = load_head(path, trunk.device)
         info = trained.info
-        if info.task != task:
-            raise FoldgraftError(f"{path}: the experiment {info.name} predicts {info.task}, not {task}")
+        if heads and info.level != heads[0].info.level:
+            raise FoldgraftError(
+                f"{path}: the experiment {info.name} predicts for each {info.level}, {heads[0].info.name} for each "
+                f"{heads[0].info.level}; predict them separately"
+            )
         info.trunk.require(trunk, f"{path}: the experiment {info.name}")
         if "coevolution" in info.features:
             raise FoldgraftError(
                 f"{path}: the experiment {info.name} was trained on coevolution, which needs an alignment; choose one "
                 "whose features leave it out"
+            )
+        if info.covariates:
+            raise FoldgraftError(
+                f"{path}: the experiment {info.name} reads {', '.join(info.covariates)} beside the sequence; choose "
+                "one without covariates"
             )
         if any(info.name == other.info.name for other in heads):
             raise FoldgraftError(f"{path}: another head given is of an experiment named {info.name}, too")

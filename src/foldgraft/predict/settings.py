@@ -16,7 +16,7 @@ class PredictSettings(Settings):
     sequences: dict[TableName, Path] = Field(default_factory=dict)
     """FASTA files, plain or gzip-compressed, by the name that their table gets."""
     experiments: tuple[str, ...] = ()
-    """Experiments whose heads predict; all solubility experiments if empty."""
+    """Experiments whose heads predict; all protein-level experiments if empty."""
     min_length: int = Field(10, ge=1)
     """Shorter sequences are rejected, residues."""
     max_length: int = Field(5000, ge=1)

@@ -34,12 +34,12 @@ class Experiment:
     checks: dict[str, Any]
 
     @property
-    def task(self) -> str:
-        return str(self.settings.get("task", ""))
+    def tasks(self) -> list[str]:
+        return list(self.settings.get("task", ()))
 
     @property
     def head(self) -> str:
-        return str(self.settings.get("head", ""))
+        return str(self.settings.get("head", {}).get("name", ""))
 
 
 class Run:
@@ -129,7 +129,7 @@ class Run:
 
     def of_task(self, task: str) -> list[Experiment]:
         """The experiments of a task."""
-        return [experiment for experiment in self.experiments if experiment.task == task]
+        return [experiment for experiment in self.experiments if task in experiment.tasks]
 
     def evaluation(self, name: str) -> pd.DataFrame:
         """A table of the evaluate stage, such as `metrics` or `curves/roc`."""
@@ -168,9 +168,9 @@ class Run:
     def contact_scores(self, experiment: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Packed predicted probabilities of some test proteins."""
         wanted = set(names)
-        path = self.folder / "train" / experiment / "predictions.parquet"
-        rows = read_arrays(path, predictions.CONTACT, ["id", "split", "scores"])
-        return {row["id"]: row["scores"].copy() for row in rows if row["id"] in wanted and row["split"] == "test"}
+        path = self.folder / "train" / experiment / "predictions/contact.parquet"
+        rows = read_arrays(path, predictions.PAIR, ["id", "split", "score"])
+        return {row["id"]: row["score"].copy() for row in rows if row["id"] in wanted and row["split"] == "test"}
 
     def _taking_part(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
         """The rows of a set of proteins that the split knows, each id once; all rows if there is no split."""

@@ -43,8 +43,7 @@ def _curves(experiment: Experiment) -> Figure:
     axes[0].set(title=f"{experiment.name}: loss", xlabel="epoch", ylabel="loss")
     axes[0].legend()
     if measured:
-        name = "ROC-AUC" if experiment.task == "solubility" else "contact precision"
-        axes[1].set(title="Validation metric", xlabel="epoch", ylabel=name)
+        axes[1].set(title="Validation metric", xlabel="epoch", ylabel=", ".join(experiment.tasks))
     least = [float(rows["valid_loss"].min()) for rows in members]
     epochs = [len(rows) for rows in members]
     lines = f"{len(members)} members" if len(members) > 1 else "one member"
@@ -62,15 +61,14 @@ def _curves(experiment: Experiment) -> Figure:
 
 
 def _scale(experiment: Experiment) -> str:
-    if experiment.task != "contact":
+    if "contact" not in experiment.tasks:
         return ""
     return "Contacts are drawn more often than other pairs in training only, so the two are not of one scale. "
 
 
 def _kept(experiment: Experiment) -> str:
-    monitored = experiment.settings.get("monitor", "loss")
-    named = {"auc": "the best validation ROC-AUC", "precision": "the best validation precision"}
-    return named.get(monitored, "the least validation loss")
+    monitored = experiment.settings.get("training", {}).get("monitor", "loss")
+    return "the best validation metric" if monitored == "metric" else "the least validation loss"
 
 
 def _diagnosis(experiment: Experiment, diagnosis: pd.DataFrame) -> Bullets:

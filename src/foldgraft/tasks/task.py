@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import RootModel
+
 from foldgraft.errors import FoldgraftError
 from foldgraft.settings import Settings
 
@@ -92,6 +94,10 @@ class Task(Settings):
         if self.unit:
             about["unit"] = self.unit
         return about
+
+
+class Tasks(RootModel[tuple[Task, ...]]):
+    """The tasks of an experiment, in the order in which it names them."""
 
 
 BUILT_IN: dict[str, Task] = {

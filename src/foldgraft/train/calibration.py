@@ -1,101 +1,69 @@
-"""Calibration and decision threshold, both fitted on validation proteins only."""
+"""Calibration of an ensemble on proteins that its heads did not learn from."""
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
+from torch import Tensor
 
-COLDEST, HOTTEST = 0.05, 20.0
-GRID = 33
-EPSILON = 1e-7
+from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.target import Calibration
+from foldgraft.tasks.trained import MemberInfo, scale_of
+from foldgraft.train.ensemble import Group, Member
 
-
-def ensemble(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities of all members at a temperature; (M, N) to (M, N)."""
-    return torch.sigmoid(torch.from_numpy(logits) / temperature).numpy()
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature (Guo et al. 2017) at which the members' mean probability has the least cross-entropy.
-
-    The mean is calibrated, not each member: averaging calibrated members makes them timid (Rahaman and Thiery 2021).
-
-    Parameters
-    ----------
-    logits
-        shape (M, N), of M members.
-    labels
-        shape (N,), in [0, 1].
-
-    Returns
-    -------
-    between 0.05 and 20; 1 if there are no labels, or if all are 0 or all 1: the surest would be the best of them.
-    """
-    if _of_one_class(labels):
-        return 1.0
-    low, high = COLDEST, HOTTEST
-    for _ in range(2):  # the second grid lies between the neighbours of the first one's best: steps of 1.2 %
-        grid = np.geomspace(low, high, GRID)
-        best = int(np.argmin([_cross_entropy(ensemble(logits, t).mean(axis=0), labels) for t in grid]))
-        low, high = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
-    return float(grid[best])
+MOST = 2_000_000
+"""Examples that a calibration is fitted on; more, as of residue pairs, change nothing."""
 
 
-def fit_scale_shift(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Temperature and shift (Platt 1999) at which the members' mean of sigmoid(logit / temperature + shift) has the
-    least cross-entropy; shapes as for `fit_temperature`, 1 and 0 where that gives 1."""
-    if _of_one_class(labels):
-        return 1.0, 0.0
-    z, y = torch.from_numpy(logits), torch.from_numpy(labels.astype(np.float64))
-    parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)  # log scale, shift
-    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
+@dataclass(frozen=True)
+class Calibrated:
+    """The heads of a test fold, with the calibration of each task."""
 
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        scale = parameters[0].clamp(-np.log(HOTTEST), -np.log(COLDEST)).exp()
-        probability = torch.sigmoid(z * scale + parameters[1]).mean(dim=0).clamp(EPSILON, 1 - EPSILON)
-        value = torch.nn.functional.binary_cross_entropy(probability, y)
-        value.backward()
-        return value
+    test_fold: int
+    members: Sequence[Member]
+    validated: dict[int, list[Member]]
+    calibrations: Sequence[Calibration]
 
-    optimizer.step(closure)
-    log_scale, shift = parameters.detach().tolist()
-    return float(np.clip(np.exp(-log_scale), COLDEST, HOTTEST)), shift
+    def predict(self, members: Sequence[Member], task: int, outputs: Tensor) -> Tensor:
+        """What a user reads, by each of these members; outputs (M, n, K) to (M, n, P)."""
+        calibration = self.calibrations[task]
+        return torch.stack([m.targets[task].predict(o, calibration) for m, o in zip(members, outputs, strict=True)])
+
+    @property
+    def infos(self) -> list[MemberInfo]:
+        """What the head's file says of the members."""
+        return [
+            MemberInfo(
+                seed=member.seed,
+                test_fold=member.test_fold,
+                valid_fold=member.valid_fold,
+                best_epoch=member.best_epoch,
+                penalty=member.penalty,
+                scales=[scale_of(target) for target in member.targets],
+                calibrations=list(self.calibrations),
+            )
+            for member in self.members
+        ]
 
 
-def _of_one_class(labels: np.ndarray) -> bool:
-    return bool((labels == 0).all() or (labels == 1).all())
-
-
-def _cross_entropy(probability: np.ndarray, labels: np.ndarray) -> float:
-    p = np.clip(probability, EPSILON, 1 - EPSILON)
-    return float(-(labels * np.log(p) + (1 - labels) * np.log1p(-p)).mean())
-
-
-def fit_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The threshold of best Matthews correlation; scores at or above it are positive.
-
-    Parameters
-    ----------
-    scores
-        shape (N,), probabilities.
-    labels
-        shape (N,); 0.5 and more are positive.
-
-    Returns
-    -------
-    halfway between the two neighbouring scores that it separates; 0.5 where nothing separates the classes.
-    """
-    truth = labels >= 0.5
-    order = np.argsort(-scores, kind="stable")
-    ranked, truth = scores[order], truth[order]
-    positives = truth.sum()
-    cut = np.flatnonzero(ranked[:-1] > ranked[1:])  # the last score of each group of equals, less the lowest group
-    called = cut + 1.0
-    true = np.cumsum(truth)[cut].astype(np.float64)
-    n = float(len(ranked))
-    variance = called * (n - called) * positives * (n - positives)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mcc = np.where(variance > 0, (true * n - called * positives) / np.sqrt(variance), 0.0)
-    if not len(mcc) or mcc.max() <= 0:
-        return 0.5
-    best = cut[int(np.argmax(mcc))]
-    return float((ranked[best] + ranked[best + 1]) / 2)
+def calibrate(examples: Examples, group: Group) -> Calibrated:
+    """Fit the calibration of each task on all validation proteins of a test fold, each scored by the heads that did not
+    learn from it."""
+    outputs: list[list[Tensor]] = [[] for _ in examples.tasks]
+    truth: list[list[Tensor]] = [[] for _ in examples.tasks]
+    count = 0
+    for one in group.roles:
+        heads = [member.head for member in group.validated[one.valid_fold]]
+        for scored in examples.score(heads, one.valid):
+            known = examples.truth(scored.row)
+            for task in range(len(examples.tasks)):
+                outputs[task].append(scored.outputs[task])
+                truth[task].append(known[task])
+            count += len(known[0])
+            if count > MOST:
+                break
+    calibrations = []
+    target_of = group.members[0].targets
+    for task in range(len(examples.tasks)):
+        calibrations.append(target_of[task].fit_calibration(torch.cat(outputs[task], dim=1), torch.cat(truth[task])))
+    return Calibrated(group.test_fold, group.members, group.validated, calibrations)

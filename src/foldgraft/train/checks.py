@@ -1,5 +1,6 @@
 """What must hold before a head is trained. A failed check stops the experiment."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,13 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads import without_dropout
+from foldgraft.models.heads.layers import Head, without_dropout
 from foldgraft.models.trunk import Trunk
-from foldgraft.records.embeddings import Embeddings
-from foldgraft.train.loop import Batch
-from foldgraft.train.losses import floor, logit, loss
-from foldgraft.train.optimizers import build_optimizer
-from foldgraft.train.settings import Optimizer
+from foldgraft.tasks.examples import Batch
+from foldgraft.tasks.target import Calibration
+from foldgraft.train.losses import Loss
 
 OVERFIT_EXAMPLES = 8
 OVERFIT_STEPS = 300
@@ -32,37 +31,30 @@ class Check:
     expected: str
 
 
-def check_trunk(embeddings: Embeddings, trunk: Trunk) -> None:
-    """Refuse embeddings that another trunk made."""
-    if embeddings.trunk != trunk.sha256:
-        raise FoldgraftError(
-            f"the embeddings were made with the trunk {str(embeddings.trunk)[:12]}..., not with {trunk.name} "
-            f"({trunk.sha256[:12]}...); rerun the embed stage"
-        )
-
-
-def run_checks(
-    head: nn.Module, batch: Batch, loss_name: str, base_rate: float, optimizer: Optimizer, trunk: Trunk
-) -> list[Check]:
+def run_checks(head: Head, batch: Batch, loss: Loss, truth: Sequence[Tensor], trunk: Trunk) -> list[Check]:
     """Check an untrained head on a batch of training examples; the head is left as it was.
 
     Parameters
     ----------
-    base_rate
-        mean label of the training proteins or pairs, before any were drawn more often than others.
+    head : Head
+    batch : Batch
+    loss : Loss
+    truth : sequence of Tensor
+        of each task, that of all training examples, before any were drawn more often than others.
+    trunk : Trunk
 
     Raises
     ------
     FoldgraftError
         naming the checks that failed.
     """
-    checks = _passed(_outputs(head, batch))  # first: the others need a logit for every label
+    checks = _passed(_outputs(head, batch, loss))  # first: the others need an output for every label
     return checks + _passed(
         [
-            _untrained(head, batch, loss_name, base_rate),
-            _gradients(head, batch, loss_name),
-            _overfit(head, batch, loss_name),
-            _frozen(head, optimizer, trunk),
+            _untrained(head, batch, loss, truth),
+            _gradients(head, batch, loss),
+            _overfit(head, batch, loss),
+            _frozen(head, trunk),
         ]
     )
 
@@ -70,22 +62,26 @@ def run_checks(
 def _passed(checks: list[Check]) -> list[Check]:
     failed = [check for check in checks if not check.passed]
     if failed:
-        said = "; ".join(f"{check.name}: {check.value} where {check.expected} is expected" for check in failed)
-        raise FoldgraftError(f"checks before training: {said}")
+        listed = "; ".join(f"{check.name}: {check.value} where {check.expected} is expected" for check in failed)
+        raise FoldgraftError(f"checks before training: {listed}")
     return checks
 
 
 @torch.no_grad()
-def _outputs(head: nn.Module, batch: Batch) -> list[Check]:
-    logits = without_dropout(head).eval()(*batch.inputs)
-    probability = torch.sigmoid(logits)
-    right = bool(torch.isfinite(logits).all() & (probability >= 0).all() & (probability <= 1).all())
-    return [
-        Check(
-            "output shape", logits.shape == batch.labels.shape, str(tuple(logits.shape)), str(tuple(batch.labels.shape))
-        ),
-        Check("output range", right, _range(probability), "probabilities from 0 to 1, of finite logits"),
-    ]
+def _outputs(head: Head, batch: Batch, loss: Loss) -> list[Check]:
+    outputs = without_dropout(head).eval()(batch.inputs, batch.covariates)
+    shapes = [tuple(values.shape) for values in outputs]
+    expected = [(len(truth), target.outputs) for truth, target in zip(batch.truth, loss.targets, strict=True)]
+    checks = [Check("output shape", shapes == expected, str(shapes), str(expected))]
+    for target, values in zip(loss.targets, outputs, strict=True):
+        predicted = target.predict(values, Calibration())
+        right = bool(torch.isfinite(values).all() and torch.isfinite(predicted).all())
+        what = "finite numbers"
+        if target.kind in ("binary", "classes"):
+            right = right and bool(((predicted >= 0) & (predicted <= 1)).all())
+            what = "probabilities from 0 to 1, of finite outputs"
+        checks.append(Check("output range", right, _range(predicted), what))
+    return checks
 
 
 def _range(values: Tensor) -> str:
@@ -93,45 +89,51 @@ def _range(values: Tensor) -> str:
 
 
 @torch.no_grad()
-def _untrained(head: nn.Module, batch: Batch, name: str, base_rate: float) -> Check:
-    """An untrained head should do as well as one that says the base rate of everything."""
-    seen = float(loss(name, without_dropout(head).eval()(*batch.inputs) + batch.offset, batch.labels))
-    expected = float(loss(name, batch.offset + logit(base_rate), batch.labels))
-    near = abs(seen - expected) <= UNTRAINED_TOLERANCE * expected
-    return Check("untrained loss", near, round(seen, 4), f"{expected:.4f} within {UNTRAINED_TOLERANCE:.0%}")
+def _untrained(head: Head, batch: Batch, loss: Loss, truth: Sequence[Tensor]) -> Check:
+    """An untrained head should do as well as one that says of everything what knowing nothing says."""
+    reached = float(loss.of_batch(without_dropout(head).eval(), batch))
+    offset = 0.0 if batch.offset is None else batch.offset
+    constant = [
+        target.bias(values).to(known.device).expand(len(known), -1) + offset
+        for target, values, known in zip(loss.targets, truth, batch.truth, strict=True)
+    ]
+    expected = float(loss.mean(constant, batch.truth))
+    near = abs(reached - expected) <= UNTRAINED_TOLERANCE * expected + 1e-3
+    return Check("untrained loss", near, round(reached, 4), f"{expected:.4f} within {UNTRAINED_TOLERANCE:.0%}")
 
 
-def _gradients(head: nn.Module, batch: Batch, name: str) -> Check:
+def _gradients(head: Head, batch: Batch, loss: Loss) -> Check:
     copy = without_dropout(head).train()
-    value = loss(name, copy(*batch.inputs) + batch.offset, batch.labels)
-    value.backward()
+    loss.of_batch(copy, batch).backward()
     wrong = [
         parameter
         for parameter, tensor in copy.named_parameters()
-        if tensor.grad is None or not bool(torch.isfinite(tensor.grad).all())
+        if tensor.numel() and (tensor.grad is None or not bool(torch.isfinite(tensor.grad).all()))
     ]
     return Check("finite gradients", not wrong, ", ".join(wrong) or "all", "a finite gradient for every parameter")
 
 
-def _overfit(head: nn.Module, batch: Batch, name: str) -> Check:
+def _overfit(head: Head, batch: Batch, loss: Loss) -> Check:
     """A head that cannot learn a handful of examples by heart has no path from inputs to labels."""
-    few = _handful(batch)
+    few = _handful(head, batch)
     left = 1.0
     for rate in OVERFIT_RATES:
-        left = min(left, _loss_left(without_dropout(head).train(), few, name, rate))
+        left = min(left, _loss_left(without_dropout(head).train(), few, loss, rate))
         if left <= OVERFIT_LEFT:
             break
     expected = f"at most {OVERFIT_LEFT} of the loss left after {OVERFIT_STEPS} steps"
     return Check("overfit one batch", left <= OVERFIT_LEFT, round(left, 4), expected)
 
 
-def _loss_left(head: nn.Module, batch: Batch, name: str, rate: float) -> float:
+def _loss_left(head: nn.Module, batch: Batch, loss: Loss, rate: float) -> float:
     """Share of the distance to the least possible loss that is left after training on one batch."""
     optimizer = torch.optim.Adam(head.parameters(), lr=rate)
+    plain = loss.plain()
+    floor = plain.floor(batch.truth)
     first, left = 0.0, 1.0
     for step in range(OVERFIT_STEPS):
-        value = loss(name, head(*batch.inputs), batch.labels)
-        distance = float(value.detach()) - floor(name, batch.labels)
+        value = plain.of_batch(head, batch)
+        distance = float(value.detach()) - floor
         first = distance if step == 0 else first
         left = distance / first if first > 0 else 0.0
         if left <= OVERFIT_LEFT or not value.requires_grad:
@@ -142,24 +144,40 @@ def _loss_left(head: nn.Module, batch: Batch, name: str, rate: float) -> float:
     return left
 
 
-def _handful(batch: Batch) -> Batch:
-    """Examples of the highest labels, and as many of low labels whose inputs are least like theirs."""
-    inputs = batch.inputs[0].float().flatten(1)  # (B, F)
-    half = max(1, min(OVERFIT_EXAMPLES, inputs.shape[1] // 4, len(inputs)) // 2)
-    high = torch.argsort(batch.labels, descending=True, stable=True)[:half]
-    lowest = batch.labels[high].min()
-    low = torch.nonzero((batch.labels < lowest) & (batch.labels <= batch.labels.median())).squeeze(1)
-    apart = torch.cdist(inputs[low], inputs[high]).amin(dim=1)
-    rows = torch.cat([high, low[torch.argsort(apart, descending=True, stable=True)[:half]]])
-    return Batch(tuple(t[rows] for t in batch.inputs), batch.labels[rows], batch.offset[rows])
+@torch.no_grad()
+def _handful(head: Head, batch: Batch) -> Batch:
+    """The batch with the truth of all but a handful of examples masked: such as differ most in what the output layers
+    read, of low and of high truth alike."""
+    copy = without_dropout(head).eval()
+    hidden = copy.join(copy.body(*batch.inputs), batch.covariates).float()
+    known = torch.stack([~values.isnan().any(-1) for values in batch.truth]).all(0)
+    if not bool(known.any()):
+        known = torch.stack([~values.isnan().any(-1) for values in batch.truth]).any(0)
+    rows = torch.nonzero(known).squeeze(1)
+    most = max(2, min(OVERFIT_EXAMPLES, hidden.shape[1] // 4))
+    truth = batch.truth[0][rows, 0].nan_to_num()
+    order = rows[torch.argsort(truth, stable=True)]
+    ends = torch.cat([order[: 4 * most], order[-4 * most :]]).unique()
+    chosen = [int(order[0])]
+    distance = torch.cdist(hidden[ends], hidden[chosen]).squeeze(1)
+    for number in range(1, most):
+        half = batch.truth[0][ends, 0].nan_to_num() > truth.mean() if number % 2 else torch.ones_like(ends).bool()
+        candidates = torch.where(half, distance, -1.0) if bool(half.any()) else distance
+        best = int(candidates.argmax())
+        chosen.append(int(ends[best]))
+        distance = torch.minimum(distance, torch.cdist(hidden[ends], hidden[ends[best]][None]).squeeze(1))
+    keep = torch.zeros(len(known), dtype=torch.bool, device=known.device)
+    keep[chosen] = True
+    masked = tuple(torch.where(keep[:, None], values, torch.nan) for values in batch.truth)
+    return batch._replace(truth=masked, offset=None)
 
 
-def _frozen(head: nn.Module, settings: Optimizer, trunk: Trunk) -> Check:
-    """No tensor of the trunk among those that the optimizer steps."""
-    stepped = {p.data_ptr() for group in build_optimizer(head, settings).param_groups for p in group["params"]}
-    trunk_tensors = list(trunk.network.parameters())
-    shared = sum(p.data_ptr() in stepped for p in trunk_tensors) + sum(p.requires_grad for p in trunk_tensors)
-    return Check("trunk frozen", not shared, f"{shared} trunk tensors stepped", "none")
+def _frozen(head: nn.Module, trunk: Trunk) -> Check:
+    """No tensor of the trunk among those that are trained."""
+    trained = {p.data_ptr() for p in head.parameters() if p.requires_grad and p.numel()}
+    tensors = list(trunk.network.parameters())
+    shared = sum(p.data_ptr() in trained for p in tensors) + sum(p.requires_grad for p in tensors)
+    return Check("trunk frozen", not shared, f"{shared} trunk tensors trained", "none")
 
 
 def parameter_table(head: nn.Module, trunk: Trunk) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The commands of the train stage."""
+"""The command of the train stage."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from foldgraft.models.trunk import Trunk
-from foldgraft.records.embeddings import Embeddings
 from foldgraft.settings import option
-from foldgraft.train import contact, solubility
+from foldgraft.tasks.task import Tasks
+from foldgraft.train import experiment as recipe
+from foldgraft.train.inputs import Inputs
 from foldgraft.train.outputs import Outputs
-from foldgraft.train.settings import ContactExperiment, SolubilityExperiment
-from foldgraft.train.solubility_data import read_table
+from foldgraft.train.settings import Experiment
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,54 +21,34 @@ def train() -> None:
     """Fit a head on the frozen trunk."""
 
 
-@app.command(name="solubility")
-def train_solubility(
+@app.command(name="experiment")
+def train_experiment(
     experiment: Annotated[str, typer.Option(help="Name of the experiment.")],
     split: Annotated[Path, typer.Option(help="Table of the split, from the cluster stage.")],
-    labels: Annotated[list[Path], typer.Option(help="Shard of labelled sequences; repeat for each.")],
-    embeddings: Annotated[list[Path], typer.Option(help="Shard of embeddings of the labelled sequences; repeat.")],
-    trunk: Annotated[Path, typer.Option(help="Weights of the trunk that made the embeddings.")],
-    description: Annotated[Path, typer.Option(help="Description of the trunk, JSON.")],
-    head: Annotated[Path, typer.Option(help="Output: trained members, safetensors.")],
-    history: Annotated[Path, typer.Option(help="Output: losses and scores per epoch, CSV.")],
-    config: Annotated[Path, typer.Option(help="Output: the experiment with all keys resolved, YAML.")],
-    checks: Annotated[Path, typer.Option(help="Output: checks before training and the frozen trunk, JSON.")],
-    predictions: Annotated[Path, typer.Option(help="Output: scores of validation and test proteins, parquet.")],
-    settings: Annotated[SolubilityExperiment, option(SolubilityExperiment)] = SolubilityExperiment(),
-) -> None:
-    """Train a solubility head from cached embeddings."""
-    cached = Embeddings(embeddings)
-    table = read_table(split, labels, cached)
-    outputs = Outputs(head, history, config, checks, predictions)
-    solubility.train(experiment, settings, table, cached, Trunk.load(trunk, description), outputs)
-
-
-@app.command(name="contact")
-def train_contact(
-    experiment: Annotated[str, typer.Option(help="Name of the experiment.")],
-    split: Annotated[Path, typer.Option(help="Table of the split, from the cluster stage.")],
-    targets: Annotated[list[Path], typer.Option(help="Shard of structure targets; repeat for each.")],
     trunk: Annotated[Path, typer.Option(help="Weights of the trunk.")],
     description: Annotated[Path, typer.Option(help="Description of the trunk, JSON.")],
-    head: Annotated[Path, typer.Option(help="Output: trained members, safetensors.")],
-    history: Annotated[Path, typer.Option(help="Output: losses and scores per epoch, CSV.")],
-    config: Annotated[Path, typer.Option(help="Output: the experiment with all keys resolved, YAML.")],
-    checks: Annotated[Path, typer.Option(help="Output: checks before training and the frozen trunk, JSON.")],
-    predictions: Annotated[Path, typer.Option(help="Output: contact maps of validation and test chains, parquet.")],
+    tasks: Annotated[Tasks, option(Tasks, "--tasks")],
+    output_head: Annotated[Path, typer.Option(help="Trained members, safetensors.")],
+    output_history: Annotated[Path, typer.Option(help="Losses and scores per epoch, CSV.")],
+    output_config: Annotated[Path, typer.Option(help="The experiment with all keys resolved, YAML.")],
+    output_checks: Annotated[Path, typer.Option(help="Checks before training and the frozen trunk, JSON.")],
+    output_predictions: Annotated[Path, typer.Option(help="Folder of the predictions, one table per task.")],
+    labels: Annotated[list[Path] | None, typer.Option(help="Shard of labelled sequences; repeat for each.")] = None,
+    targets: Annotated[list[Path] | None, typer.Option(help="Shard of structure targets; repeat for each.")] = None,
     coevolution: Annotated[
         list[Path] | None, typer.Option(help="Shard of coevolution scores, named like its targets; repeat.")
     ] = None,
-    embeddings: Annotated[
-        list[Path] | None, typer.Option(help="Shard of embeddings of the chains, for the feature `embedding`; repeat.")
-    ] = None,
-    settings: Annotated[ContactExperiment, option(ContactExperiment)] = ContactExperiment(),
+    embeddings: Annotated[list[Path] | None, typer.Option(help="Shard of embeddings; repeat for each.")] = None,
+    settings: Annotated[Experiment, option(Experiment)] = Experiment(task="solubility"),
 ) -> None:
-    """Train a contact head on the trunk's attention maps."""
-    inputs = contact.Inputs(
+    """Train the heads of one experiment, whatever its task."""
+    inputs = Inputs(
         split=split,
-        targets=targets,
-        coevolution=coevolution or [],
-        embeddings=Embeddings(embeddings) if embeddings else None,
         trunk=Trunk.load(trunk, description),
+        labels=labels or [],
+        targets=targets or [],
+        coevolution=coevolution or [],
+        embeddings=embeddings or [],
     )
-    contact.train(experiment, settings, inputs, Outputs(head, history, config, checks, predictions))
+    outputs = Outputs(output_head, output_history, output_config, output_checks, output_predictions)
+    recipe.train(experiment, settings, tasks.root, inputs, outputs)

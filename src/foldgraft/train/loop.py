@@ -1,34 +1,24 @@
-"""The training loop: plain, seeded, with warm-up, clipping, and early stopping that keeps the best weights."""
+"""The training loop: forward, backward, clip, step; early stopping keeps the best weights."""
 
 import copy
 import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.train.losses import loss as mean_loss
-from foldgraft.train.optimizers import build_optimizer, build_warmup, penalty
-from foldgraft.train.settings import Optimizer
-
-
-class Batch(NamedTuple):
-    """What a head is fitted to."""
-
-    inputs: tuple[Tensor, ...]  # the head's arguments, first axis B
-    labels: Tensor  # (B,) in [0, 1]
-    offset: Tensor  # (B,) added to the head's logits in training only: the log of how unevenly labels were sampled
-
-    def to(self, device: torch.device) -> "Batch":
-        """The batch on a device."""
-        moved = tuple(tensor.to(device, non_blocking=True) for tensor in self.inputs)
-        return Batch(moved, self.labels.to(device), self.offset.to(device))
+from foldgraft.models.heads.layers import Head
+from foldgraft.tasks.examples import Batch
+from foldgraft.train.losses import Loss
+from foldgraft.train.optimizers import Schedule, build_optimizer
+from foldgraft.train.settings import Training
 
 
 class Score(NamedTuple):
@@ -38,21 +28,9 @@ class Score(NamedTuple):
     metric: float  # higher is better
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a head is fitted."""
-
-    loss: str
-    optimizer: Optimizer
-    epochs: int
-    patience: int
-    gradient_clip: float
-    monitor: Literal["loss", "metric"]
-
-
 @dataclass
 class Fit:
-    """What a fit leaves behind, besides the head's best weights."""
+    """What a training leaves behind, besides the head's best weights."""
 
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
@@ -67,33 +45,38 @@ def seed_everything(seed: int) -> torch.Generator:
 
 
 def fit(
-    head: nn.Module,
+    head: Head,
     batches: Iterable[Batch],
-    evaluate: Callable[[nn.Module], Score],
-    plan: Plan,
-    device: torch.device,
+    validate: Callable[[Head], Score],
+    loss: Loss,
+    training: Training,
 ) -> Fit:
     """Train a head in place and leave it with the weights of its best epoch, in evaluation mode.
 
     Parameters
     ----------
-    batches
-        gone through once per epoch.
-    evaluate
+    head : Head
+    batches : iterable of Batch
+        gone through once per epoch; it has a length.
+    validate : function
         gives the score on validation proteins, for the head in evaluation mode.
+    loss : Loss
+    training : Training
 
     Raises
     ------
     FoldgraftError
         if the loss or the monitored score is no number before any epoch was worth keeping.
     """
-    optimizer = build_optimizer(head, plan.optimizer)
-    warmup = build_warmup(optimizer, plan.optimizer.warmup_steps)
+    optimizer = build_optimizer(head, training.optimizer)
+    steps = math.ceil(len(batches) / training.accumulate) * training.epochs
+    schedule = Schedule(optimizer, training.schedule, steps)
     result, best, weights = Fit(), (-math.inf, -math.inf), None
-    for epoch in range(1, plan.epochs + 1):
+    for epoch in range(1, training.epochs + 1):
         start, lr = time.monotonic(), optimizer.param_groups[0]["lr"]
-        train_loss = _epoch(head, batches, plan, optimizer, warmup, device)
-        score = evaluate(head.eval())
+        train_loss = _epoch(head, batches, loss, training, optimizer, schedule)
+        score = validate(head.eval())
+        seconds = round(time.monotonic() - start, 3)
         result.history.append(
             {
                 "epoch": epoch,
@@ -101,13 +84,14 @@ def fit(
                 "valid_loss": score.loss,
                 "valid_metric": score.metric,
                 "lr": lr,
-                "seconds": round(time.monotonic() - start, 3),
+                "seconds": seconds,
             }
         )
-        goodness = (score.metric if plan.monitor == "metric" else -score.loss, -score.loss)  # the loss breaks ties
+        goodness = (score.metric if training.monitor == "metric" else -score.loss, -score.loss)  # the loss breaks ties
         if not any(map(math.isnan, goodness)) and goodness > best:
             best, result.best_epoch, weights = goodness, epoch, copy.deepcopy(head.state_dict())
-        if not math.isfinite(train_loss) or epoch - result.best_epoch >= plan.patience:
+        schedule.epoch(goodness[0])
+        if not math.isfinite(train_loss) or epoch - result.best_epoch >= training.patience:
             break
     if weights is None:
         raise FoldgraftError(_nothing_kept(result.history))
@@ -117,40 +101,57 @@ def fit(
     return result
 
 
-def _nothing_kept(history: list[dict[str, Any]]) -> str:
-    if all(math.isfinite(row["train_loss"]) and math.isfinite(row["valid_loss"]) for row in history):
-        return (
-            "training: the score that early stopping watches is undefined for these validation proteins; set monitor: "
-            "loss, or give more of them"
-        )
-    return f"training: the loss was no number after {len(history)} epochs; lower the optimizer's lr"
-
-
 def _epoch(
-    head: nn.Module,
+    head: Head,
     batches: Iterable[Batch],
-    plan: Plan,
+    loss: Loss,
+    training: Training,
     optimizer: torch.optim.Optimizer,
-    warmup: torch.optim.lr_scheduler.LambdaLR,
-    device: torch.device,
+    schedule: Schedule,
 ) -> float:
     """One pass over the training data; the mean loss over its examples, as they were met."""
     head.train()
-    total = count = 0.0
-    for batch in batches:
-        batch = batch.to(device)
-
-        def closure(batch: Batch = batch) -> Tensor:
-            optimizer.zero_grad()
-            value = mean_loss(plan.loss, head(*batch.inputs) + batch.offset, batch.labels)
-            value = value + penalty(head, plan.optimizer)
+    device = next(head.parameters()).device
+    total = weight = 0.0
+    for group in groups(batches, training.accumulate):
+        counts = sum(loss.counts(batch.truth) for batch in group).to(device)  # of the whole group, whatever is masked
+        optimizer.zero_grad()
+        seen = 0.0
+        for batch in group:
+            batch = _noisy(batch.to(device), head, training.noise)
+            value = loss.sum(batch.outputs(head), batch.truth, counts)
             value.backward()
-            if plan.optimizer.name != "lbfgs":  # its line search needs the gradient as it is
-                nn.utils.clip_grad_norm_(head.parameters(), plan.gradient_clip)
-            return value.detach()
+            seen += float(value.detach())
+        if training.l1:
+            (training.l1 * sum(p.abs().sum() for p in head.parameters() if p.requires_grad and p.ndim > 1)).backward()
+        nn.utils.clip_grad_norm_(head.parameters(), training.gradient_clip)
+        optimizer.step()
+        schedule.step()
+        total += seen * float(counts[0])
+        weight += float(counts[0])
+    return total / max(weight, 1e-9)
 
-        value = optimizer.step(closure)
-        warmup.step()
-        total += float(value) * len(batch.labels)
-        count += len(batch.labels)
-    return total / count
+
+def groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of `size` batches that make one step; the last may be shorter."""
+    remaining = iter(batches)
+    while group := list(islice(remaining, size)):
+        yield group
+
+
+def _noisy(batch: Batch, head: Head, noise: float) -> Batch:
+    """The batch with normal noise on its embeddings, in their standard deviations."""
+    normalise = head.body.normalise
+    if not noise or normalise is None:
+        return batch
+    first = batch.inputs[0] + noise * normalise.std * torch.randn_like(batch.inputs[0])
+    return batch._replace(inputs=(first, *batch.inputs[1:]))
+
+
+def _nothing_kept(history: list[dict[str, Any]]) -> str:
+    if all(math.isfinite(row["train_loss"]) and math.isfinite(row["valid_loss"]) for row in history):
+        return (
+            "training: the score that early stopping watches is undefined for these validation proteins; set "
+            "training.monitor: loss, or give more of them"
+        )
+    return f"training: the loss was no number after {len(history)} epochs; lower training.optimizer.lr"

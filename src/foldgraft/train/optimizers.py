@@ -1,11 +1,13 @@
-"""Optimizers and the warm-up of their learning rate."""
+"""Optimizers, and the schedule of their learning rate."""
+
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from foldgraft.train.settings import Optimizer as OptimizerSettings
+from foldgraft.train.settings import Schedule as ScheduleSettings
 
 KINDS: dict[str, tuple[type[Optimizer], dict[str, float | bool]]] = {
     "sgd": (torch.optim.SGD, {}),
@@ -17,28 +19,69 @@ KINDS: dict[str, tuple[type[Optimizer], dict[str, float | bool]]] = {
     "adam": (torch.optim.Adam, {}),
     "adamw": (torch.optim.AdamW, {}),
 }
-LBFGS_STEPS = 5  # iterations per epoch: few enough for early stopping to have a say
 
 
-def build_optimizer(head: nn.Module, settings: OptimizerSettings) -> Optimizer:
-    """An optimizer of the head's parameters; matrices decay, biases do not."""
-    if settings.name == "lbfgs":
-        return torch.optim.LBFGS(head.parameters(), lr=settings.lr, max_iter=LBFGS_STEPS, line_search_fn="strong_wolfe")
+def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer:
+    """An optimizer of the parameters that are trained; matrices decay, biases do not."""
     kind, options = KINDS[settings.name]
+    trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in head.parameters() if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in head.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return kind([group for group in groups if group["params"]], lr=settings.lr, **options)
 
 
-def penalty(head: nn.Module, settings: OptimizerSettings) -> Tensor | float:
-    """The L2 penalty that has to go into the loss, for lbfgs, which knows no weight decay."""
-    if settings.name != "lbfgs" or not settings.weight_decay:
-        return 0.0
-    return 0.5 * settings.weight_decay * sum(p.square().sum() for p in head.parameters() if p.ndim > 1)
+class Schedule:
+    """The learning rate: a linear rise, then what `settings.name` says.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        whose groups' learning rates are its highest.
+    settings : Schedule settings
+    steps : int
+        of the whole training.
+    """
 
-def build_warmup(optimizer: Optimizer, steps: int) -> LambdaLR:
-    """A schedule, stepped after every optimizer step, under which the learning rate rises linearly over `steps`."""
-    return LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / (steps + 1)))
+    def __init__(self, optimizer: Optimizer, settings: ScheduleSettings, steps: int):
+        self.optimizer, self.settings, self.steps = optimizer, settings, max(1, steps)
+        self.highest = [group["lr"] for group in optimizer.param_groups]
+        self.step_count, self.factor, self.best, self.stale = 0, 1.0, -math.inf, 0
+        self._apply()
+
+    def step(self) -> None:
+        """After each optimizer step."""
+        self.step_count += 1
+        self._apply()
+
+    def epoch(self, goodness: float) -> None:
+        """After each epoch; higher is better."""
+        if goodness > self.best:
+            self.best, self.stale = goodness, 0
+        else:
+            self.stale += 1
+        if self.settings.name == "plateau" and self.stale >= self.settings.patience:
+            self.factor, self.stale = self.factor * self.settings.factor, 0
+        self._apply()
+
+    def _apply(self) -> None:
+        warmup, step = self.settings.warmup_steps, self.step_count
+        share = self.factor
+        if step < warmup:
+            share *= (step + 1) / (warmup + 1)
+        elif self.settings.name == "cosine":
+            left = min(1.0, (step - warmup) / max(1, self.steps - warmup))
+            share *= 0.5 * (1 + math.cos(math.pi * left))
+        for group, highest in zip(self.optimizer.param_groups, self.highest, strict=True):
+            group["lr"] = highest * share
+
+    def state(self) -> dict[str, float]:
+        """What `restore` takes."""
+        return {"step_count": self.step_count, "factor": self.factor, "best": self.best, "stale": self.stale}
+
+    def restore(self, state: dict[str, float]) -> None:
+        """Go on from where another schedule was."""
+        self.step_count, self.stale = int(state["step_count"]), int(state["stale"])
+        self.factor, self.best = state["factor"], state["best"]
+        self._apply()

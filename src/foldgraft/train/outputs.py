@@ -9,26 +9,31 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
-from torch import nn
 
 from foldgraft import __version__
-from foldgraft.models.head_file import HeadInfo, save_head
+from foldgraft.models.heads.layers import Head
 from foldgraft.records.files import atomic, write_json
 from foldgraft.settings import Settings
+from foldgraft.tasks.trained import HeadInfo, save_head
 
 HISTORY = ["member", "epoch", "train_loss", "valid_loss", "valid_metric", "lr", "seconds"]
-"""valid_metric: ROC-AUC for solubility, precision of the top L pairs 12 and more apart for contacts."""
+"""valid_metric: see `foldgraft.train.measure.headline`. A head that is solved for has one row, of epoch 0."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Paths of an experiment's results."""
+    """Paths of an experiment's results; `predictions` is a folder with a table per task."""
 
     head: Path
     history: Path
     config: Path
     checks: Path
     predictions: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the results lie."""
+        return self.head.parent
 
 
 def versions() -> dict[str, str]:
@@ -38,7 +43,7 @@ def versions() -> dict[str, str]:
 
 def write_results(
     outputs: Outputs,
-    members: Sequence[nn.Module],
+    members: Sequence[Head],
     info: HeadInfo,
     history: Sequence[dict[str, Any]],
     experiment: Settings,

@@ -1,4 +1,4 @@
-"""What contact heads read of a residue pair: attention, coevolution, separation; assembled a block at a time.
+"""What pair heads read of a residue pair: attention, coevolution, separation; assembled a block at a time.
 
 Training gathers the blocks for sampled pairs, prediction streams them for all pairs of a chain; both take them from
 here, so the two cannot disagree.
@@ -47,16 +47,16 @@ class Layout:
 
     Parameters
     ----------
-    features
-        of attention, coevolution, separation, embedding; the last has no columns, since heads take the product of two
-        residues' embeddings themselves.
-    layers, heads
-        of the trunk.
+    features : sequence of str
+        of attention, coevolution, separation, embedding; the last has no columns, since heads combine the embeddings
+        of two residues themselves.
+    trunk : Trunk
+        whose attention maps are features.
     """
 
-    def __init__(self, features: Sequence[str], layers: int, heads: int):
+    def __init__(self, features: Sequence[str], trunk: Trunk):
         self.features = tuple(features)
-        self.layers = layers
+        layers, heads = trunk.layers, trunk.heads
         self.names: list[str] = []
         if "attention" in features:
             self.names += [f"attention.{layer}.{head}" for layer in range(layers) for head in range(heads)]

@@ -1,0 +1,1 @@
+"""Heads: what is trained on a frozen trunk, or from scratch."""

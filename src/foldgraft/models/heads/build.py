@@ -1,0 +1,50 @@
+"""A new head by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foldgraft.models.heads import pair, sequence
+from foldgraft.models.heads.layers import Body, Head
+from foldgraft.models.heads.settings import HeadSettings
+
+BODIES: dict[tuple[str, str], type[Any]] = {
+    ("protein", "linear"): sequence.Linear,
+    ("protein", "mlp"): sequence.MLP,
+    ("protein", "light_attention"): sequence.LightAttention,
+    ("protein", "convolution"): sequence.MeanConvolution,
+    ("protein", "cnn_from_scratch"): sequence.CnnFromScratch,
+    ("residue", "linear"): sequence.Linear,
+    ("residue", "mlp"): sequence.MLP,
+    ("residue", "convolution"): sequence.Convolution,
+    ("residue", "ss3_mlp"): sequence.Ss3Mlp,
+    ("pair", "logistic"): pair.Logistic,
+    ("pair", "residual"): pair.Residual,
+}
+"""The body of each head, by level and name."""
+
+
+def reads(level: str, settings: HeadSettings) -> str:
+    """What the head reads, see `foldgraft.models.heads.layers.Reads`."""
+    kind = BODIES[level, settings.name].reads
+    return "residues" if (level, kind) == ("residue", "pooled") else kind
+
+
+def build(
+    level: str, settings: HeadSettings, widths: tuple[int, int], outputs: Sequence[int], covariates: int = 0
+) -> Head:
+    """A new head.
+
+    Parameters
+    ----------
+    level : str
+    settings : settings of the head
+    widths : (int, int)
+        of its features, and, for pairs, of the residue embeddings beside them.
+    outputs : sequence of int
+        K of each task.
+    covariates : int
+        numbers known of each protein besides its sequence.
+    """
+    kind = BODIES[level, settings.name]
+    body: Body = kind(*widths, settings) if level == "pair" else kind(widths[0], settings)
+    return Head(body, outputs, covariates)

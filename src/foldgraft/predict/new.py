@@ -1,0 +1,73 @@
+"""What trained heads say of new sequences, whatever their tasks."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from foldgraft.models.heads.build import reads
+from foldgraft.models.trunk import Trunk
+from foldgraft.predict.sequences import Candidate, chunks
+from foldgraft.records.files import sequence_sha256
+from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.pairs import Chain, PairExamples
+from foldgraft.tasks.sequences import SequenceExamples
+from foldgraft.tasks.trained import Trained
+from foldgraft.tasks.vectors import TrunkVectors
+
+CHUNK = 256
+"""Sequences whose embeddings are in memory together."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the members of one head say of one sequence; of each task a tensor (M, n, P)."""
+
+    head: Trained
+    tasks: list[Tensor]
+
+
+def predict(
+    records: Iterable[Candidate], heads: Sequence[Trained], trunk: Trunk
+) -> Iterator[tuple[Candidate, list[Prediction]]]:
+    """Yield each record with what each head says of it, in their order; nothing for a rejected one.
+
+    Memory does not grow with the number of records.
+    """
+    sources = {head.info.name: TrunkVectors(trunk, head.info.layers) for head in heads if head.info.layers}
+    for chunk in chunks(records, CHUNK):
+        good = [number for number, record in enumerate(chunk) if not record.reason]
+        sequences = [chunk[number].sequence for number in good]
+        found: list[list[Prediction]] = [[] for _ in chunk]
+        for head in heads:
+            vectors = sources.get(head.info.name)
+            if vectors is not None:
+                vectors.embed(sequences, residues=_reads(head) != "pooled")
+            examples = _examples(head, sequences, trunk, vectors)
+            for scored in examples.score(head.members, np.arange(len(sequences))):
+                predicted = [head.predict(task, values) for task, values in enumerate(scored.outputs)]
+                found[good[scored.row]].append(Prediction(head, predicted))
+        yield from zip(chunk, found, strict=True)
+
+
+def _reads(head: Trained) -> str:
+    return reads(head.info.level, head.info.head)
+
+
+def _examples(head: Trained, sequences: Sequence[str], trunk: Trunk, vectors: TrunkVectors | None) -> Examples:
+    info = head.info
+    table = pd.DataFrame(
+        {
+            "id": [str(number) for number in range(len(sequences))],
+            "sequence": list(sequences),
+            "sequence_sha256": [sequence_sha256(sequence) for sequence in sequences],
+            "fold": 0,
+        }
+    )
+    if info.level == "pair":
+        chains = [Chain(*row) for row in table.itertuples(index=False)]
+        return PairExamples(info.tasks, chains, info.head, info.features, trunk, vectors)
+    unknown = [[np.empty((0, 1), dtype=np.float32)] * len(table) for _ in info.tasks]
+    return SequenceExamples(info.tasks, table, unknown, _reads(head), vectors)

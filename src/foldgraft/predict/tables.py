@@ -1,0 +1,143 @@
+"""Tables of predictions for new sequences: one row per sequence, per residue, or per map of residue pairs."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from foldgraft.predict.new import Prediction
+from foldgraft.predict.sequences import Candidate
+from foldgraft.progress import progress
+from foldgraft.records.files import atomic, sequence_sha256
+from foldgraft.records.rejects import Reject, write_rejects
+from foldgraft.records.tables import row_writer
+from foldgraft.tasks.pairs import distances, expand
+from foldgraft.tasks.task import Task
+from foldgraft.tasks.trained import Trained
+
+PAIRS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("experiment", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("sequence_sha256", pa.string(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("score", pa.list_(pa.float32()), nullable=False),
+        pa.field("distance", pa.list_(pa.float32())),
+    ],
+    metadata={
+        "score": "(L * (L - 1) / 2,) probability of a contact, packed as foldgraft.records.pairs packs it; zero for "
+        "pairs fewer than six residues apart",
+        "distance": "(L * (L - 1) / 2,) expected distance, angstrom, of a distogram; NaN for those pairs",
+    },
+)
+
+Predictions = Iterable[tuple[Candidate, list[Prediction]]]
+
+
+def write_table(path: Path, rejects: Path, level: str, heads: Sequence[Trained], records: Predictions) -> None:
+    """Write the predictions of all records at a level, and a table of the records that cannot be predicted."""
+    rejected: list[Reject] = []
+
+    def kept() -> Iterator[tuple[Candidate, list[Prediction]]]:
+        for record, predictions in progress(records, "sequences"):
+            if record.reason:
+                rejected.append(Reject(record.id, "sequence", str(len(record.sequence)), record.reason))
+            yield record, predictions
+
+    write = {"protein": _proteins, "residue": _residues, "pair": _pairs}[level]
+    write(path, heads, kept())
+    write_rejects(rejects, rejected)
+
+
+def _names(heads: Sequence[Trained]) -> list[tuple[str, Task]]:
+    """A name for the columns of each task of each head: the task's if one head predicts it, else with the
+    experiment's."""
+    tasks = [task.name for head in heads for task in head.info.tasks]
+    return [
+        (task.name if tasks.count(task.name) == 1 else f"{head.info.name}_{task.name}", task)
+        for head in heads
+        for task in head.info.tasks
+    ]
+
+
+def _columns(name: str, task: Task) -> list[str]:
+    """Of a task in a table for people: class and probabilities, angles in degrees, or the number itself."""
+    if task.kind == "classes":
+        return [name, *(f"{name}_{label}" for label in task.names)]
+    if task.kind == "angles":
+        return list(task.names) if name == task.name else [f"{name}_{angle}" for angle in task.names]
+    return [name]
+
+
+def _cells(task: Task, mean: np.ndarray) -> list[str]:
+    """The columns' text, from the ensemble's mean (P,)."""
+    if task.kind == "classes":
+        return [task.names[int(mean.argmax())], *(f"{value:.4f}" for value in mean)]
+    if task.kind == "angles":
+        return [f"{np.degrees(np.arctan2(sine, cosine)):.1f}" for sine, cosine in mean.reshape(-1, 2)]
+    return [f"{value:.6g}" for value in mean]
+
+
+def _proteins(path: Path, heads: Sequence[Trained], records: Predictions) -> None:
+    """id, length, of each task the ensemble's mean and (binary, value) its extremes, and the reason of a rejection."""
+    named = _names(heads)
+    columns = []
+    for name, task in named:
+        columns += _columns(name, task) + ([f"{name}_low", f"{name}_high"] if task.kind in ("binary", "value") else [])
+    with _csv(path, ["id", "length", *columns, "reason"]) as write:
+        for record, predictions in records:
+            cells: list[str] = []
+            for task, values in _each(predictions):
+                cells += _cells(task, task.target.mean(values)[0].numpy())
+                if task.kind in ("binary", "value"):
+                    cells += [f"{float(bound):.6g}" for bound in (values.min(), values.max())]
+            write([record.id, len(record.sequence), *(cells or [""] * len(columns)), record.reason])
+
+
+def _residues(path: Path, heads: Sequence[Trained], records: Predictions) -> None:
+    """id, position (from 1), residue, and the columns of each task; rejected records have no rows."""
+    columns = [column for name, task in _names(heads) for column in _columns(name, task)]
+    with _csv(path, ["id", "position", "residue", *columns]) as write:
+        for record, predictions in records:
+            means = [(task, task.target.mean(values).numpy()) for task, values in _each(predictions)]
+            for number, letter in enumerate(record.sequence) if means else ():
+                cells = [cell for task, mean in means for cell in _cells(task, mean[number])]
+                write([record.id, number + 1, letter, *cells])
+
+
+def _pairs(path: Path, heads: Sequence[Trained], records: Predictions) -> None:
+    with row_writer(path, PAIRS) as writer:
+        for record, predictions in records:
+            for prediction in predictions:
+                for task, values in _each([prediction]):
+                    common = {
+                        "id": record.id,
+                        "experiment": prediction.head.info.name,
+                        "task": task.name,
+                        "sequence_sha256": sequence_sha256(record.sequence),
+                        "length": len(record.sequence),
+                    }
+                    mean = task.target.mean(values)
+                    if task.kind == "binary":
+                        maps = {"score": expand(mean[:, 0].numpy(), len(record.sequence), 0.0), "distance": None}
+                    else:
+                        maps = distances(mean, len(record.sequence))
+                    writer.write(common | maps)
+
+
+def _each(predictions: Sequence[Prediction]) -> Iterator[tuple[Task, Any]]:
+    for prediction in predictions:
+        yield from zip(prediction.head.info.tasks, prediction.tasks, strict=True)
+
+
+@contextmanager
+def _csv(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        yield writer.writerow

@@ -1,0 +1,162 @@
+"""Trained heads on disk: `train/<experiment>/head.safetensors`.
+
+One file holds all members of an experiment; the tensors of member n are named `members.<n>.<tensor>`. The header's one
+metadata key, `foldgraft`, is the JSON of a `HeadInfo`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.build import build
+from foldgraft.models.heads.layers import Head
+from foldgraft.models.heads.settings import HEADS, HeadChoice
+from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.records.files import atomic
+from foldgraft.settings import Settings, explain
+from foldgraft.tasks.target import Calibration, Target, Value
+from foldgraft.tasks.task import Task
+
+LARGEST = 1 << 20  # no head is wider; keeps a damaged header from asking for all the memory there is
+
+
+class Scale(Settings):
+    """Mean and deviation of a value's training truth; 0 and 1 for other targets."""
+
+    mean: float = 0.0
+    """In the value's unit."""
+    scale: float = Field(1.0, gt=0)
+    """In the value's unit."""
+
+
+class MemberInfo(Settings):
+    """How one member was trained."""
+
+    seed: int
+    """Seed of its initial weights and of the order of its batches."""
+    test_fold: int
+    """The fold that was its test set."""
+    valid_fold: int | None
+    """The fold that was its validation set; null if it learnt from all folds but the test fold."""
+    best_epoch: int | None
+    """The epoch whose weights were kept, from 1; null for a head that was solved for."""
+    penalty: float | None
+    """The penalty that validation chose; null for a head that was trained."""
+    scales: list[Scale]
+    """Of each task."""
+    calibrations: list[Calibration]
+    """Of each task, fitted on validation proteins."""
+
+
+class HeadInfo(Settings):
+    """What must be known of a head besides its tensors."""
+
+    name: str
+    """The experiment's name."""
+    tasks: list[Task] = Field(min_length=1)
+    """What is predicted, in the order of the output layers."""
+    head: HeadChoice
+    """Which head, and its settings."""
+    widths: tuple[int, int]
+    """Width of what the head reads; for pairs that of a pair's features, and of the residue embeddings beside them."""
+    layers: list[int]
+    """Layers of the trunk whose embeddings are read; none for a head that reads no embeddings."""
+    covariates: list[str]
+    """Name of every covariate column that is read beside the sequence."""
+    features: list[str]
+    """Pair features, in words."""
+    columns: list[str]
+    """Name of every column of the pair features."""
+    members: list[MemberInfo] = Field(min_length=1)
+    """How each member was trained."""
+    trunk: Identity
+    """The trunk that it was trained on."""
+    experiment: dict[str, Any]
+    """The experiment's settings, all keys resolved."""
+    versions: dict[str, str]
+    """Of the packages that trained it."""
+
+    @property
+    def level(self) -> str:
+        """What has an output of its own."""
+        return self.tasks[0].level
+
+
+class Trained:
+    """A trained head: what is known of it, and its members, in evaluation mode."""
+
+    def __init__(self, info: HeadInfo, members: Sequence[Head]):
+        self.info, self.members = info, list(members)
+
+    def predict(self, task: int, outputs: torch.Tensor) -> torch.Tensor:
+        """What a user reads, by each member: outputs (M, N, K) of the task of this number to (M, N, P)."""
+        predicted = []
+        for info, values in zip(self.info.members, outputs, strict=True):
+            target = scaled(self.info.tasks[task].target, info.scales[task])
+            predicted.append(target.predict(values, info.calibrations[task]))
+        return torch.stack(predicted)
+
+
+def scaled(target: Target, scale: Scale) -> Target:
+    """The target with the mean and deviation that it was trained with."""
+    return Value(target.unit, scale.mean, scale.scale) if isinstance(target, Value) else target
+
+
+def scale_of(target: Target) -> Scale:
+    """Mean and deviation of a fitted target."""
+    return Scale(mean=target.average, scale=target.scale) if isinstance(target, Value) else Scale()
+
+
+def save_head(path: Path, members: Sequence[Head], info: HeadInfo) -> None:
+    """Write all members of an experiment as one file."""
+    tensors = {
+        f"members.{number}.{name}": tensor.detach().cpu().contiguous()
+        for number, member in enumerate(members)
+        for name, tensor in member.state_dict().items()
+    }
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, metadata={"foldgraft": info.model_dump_json()})
+
+
+def load_head(path: Path, device: torch.device | None = None) -> Trained:
+    """Read a trained head.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no head of this package, or its tensors are not those that its description calls for.
+    """
+    try:
+        with safe_open(path, framework="pt") as handle:
+            text = (handle.metadata() or {}).get("foldgraft", "null")
+            info = TypeAdapter(HeadInfo).validate_json(text)
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise FoldgraftError(f"{path}: cannot be read as a trained head ({error})") from None
+    except ValidationError as error:
+        raise FoldgraftError(f"{path}: is no trained head ({explain(error).splitlines()[0]})") from None
+    if info.head.name not in HEADS[info.level] or not all(0 <= width <= LARGEST for width in info.widths):
+        raise FoldgraftError(f"{path}: there is no head {info.head.name!r} of this size for {info.level} tasks")
+    members = []
+    for number in range(len(info.members)):
+        prefix = f"members.{number}."
+        member = build(
+            info.level,
+            info.head,
+            info.widths,
+            [task.target.outputs for task in info.tasks],
+            len(info.covariates),
+        )
+        try:
+            member.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        except RuntimeError as error:
+            problem = " ".join(str(error).split())[:300]
+            raise FoldgraftError(f"{path}: the tensors do not fit the head {info.head.name!r} ({problem})") from None
+        members.append(member.to(device).eval())
+    return Trained(info, members)

@@ -1,0 +1,264 @@
+"""Who trains, validates and tests the heads of an experiment, and the heads themselves, trained."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.build import build
+from foldgraft.models.heads.layers import Head
+from foldgraft.progress import progress
+from foldgraft.records.split import VALID_FOLD, Roles, roles
+from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.target import Target
+from foldgraft.tasks.task import Task
+from foldgraft.train.convex import PENALTIES, Convex, measured
+from foldgraft.train.loop import Score, fit, seed_everything
+from foldgraft.train.losses import Loss, build_loss
+from foldgraft.train.measure import headline
+from foldgraft.train.settings import Experiment
+
+SOLVED = 0
+"""The epoch that the history states of a head that was solved for."""
+
+WORSE = 3
+"""Weaker penalties in a row that validation finds worse, after which no weaker one is tried."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained head, with what must be known to use it."""
+
+    head: Head
+    targets: Sequence[Target]  # fitted to its training truth
+    seed: int
+    test_fold: int
+    valid_fold: int | None  # None for one that learnt from all folds but the test fold
+    best_epoch: int | None = None
+    penalty: float | None = None
+
+
+@dataclass
+class Group:
+    """Heads of one test fold: the ensemble, and for each validation fold those that did not learn from it."""
+
+    test_fold: int
+    members: list[Member] = field(default_factory=list)
+    validated: dict[int, list[Member]] = field(default_factory=dict)
+    roles: list[Roles] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    penalties: list[dict[str, float]] = field(default_factory=list)  # tried for a head that is solved for
+
+
+class Trainer:
+    """Everything that training a member needs.
+
+    Parameters
+    ----------
+    name : str
+        of the experiment.
+    experiment : Experiment
+        resolved.
+    examples : Examples
+    widths : (int, int)
+        of what the head reads, see `foldgraft.models.heads.build.build`.
+    device : torch.device
+    learnt : array of bool
+        which proteins may train and validate.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        experiment: Experiment,
+        examples: Examples,
+        widths: tuple[int, int],
+        device: torch.device,
+        learnt: np.ndarray,
+    ):
+        self.name, self.experiment, self.examples = name, experiment, examples
+        self.widths, self.device, self.learnt = widths, device, learnt
+        self.level = examples.tasks[0].level
+
+    def groups(self) -> list[Group]:
+        """The test folds, each with the roles of its members; checked.
+
+        Raises
+        ------
+        FoldgraftError
+            if a set is empty, or training labels are all the same.
+        """
+        everything = roles(
+            self.examples.table["fold"], self.experiment.cross_validate, self.experiment.validation == "all"
+        )
+        found: dict[int, Group] = {}
+        for one in everything:
+            train, valid = (rows[self.learnt[rows]] for rows in (one.train, one.valid))
+            if len(valid) or one.valid_fold == VALID_FOLD:  # a fold without labelled proteins validates nothing
+                group = found.setdefault(one.test_fold, Group(one.test_fold))
+                group.roles.append(replace(one, train=train, valid=valid))
+        for group in found.values():
+            for one in group.roles:
+                self._check(one)
+        return list(found.values())
+
+    def _check(self, one: Roles) -> None:
+        where = f"{self.name}, test fold {one.test_fold}, validation fold {one.valid_fold}"
+        for kind in ("train", "valid", "test"):
+            if not len(getattr(one, kind)):
+                raise FoldgraftError(f"{where}: no protein in the {kind} set; give more, or split otherwise")
+        for task, truth, tested in zip(
+            self.examples.tasks, self.examples.rates(one.train), self.examples.rates(one.test), strict=True
+        ):
+            known, test = truth[~truth.isnan()].unique(), tested[~tested.isnan()].unique()
+            if len(known) < 2:
+                seen = f"all are {float(known[0]):g}" if len(known) else "there are none"
+                raise FoldgraftError(f"{where}: a head cannot learn {task.name} from its training labels: {seen}")
+            if task.kind == "classes":
+                self._check_classes(where, task, set(known.tolist()), set(test.tolist()))
+
+    def _check_classes(self, where: str, task: Task, known: set[float], test: set[float]) -> None:
+        unseen = sorted(test - known)
+        if unseen and self.level != "pair":  # rare bins of a distogram may be missing
+            names = ", ".join(task.names[int(number)] for number in unseen)
+            raise FoldgraftError(f"{where}: no training protein is of the class {names} of {task.name}; test ones are")
+
+    def new_head(self, train: np.ndarray, seed: int) -> tuple[Head, Loss]:
+        """An untrained head that knows the training examples' mean, deviation and base rates, and nothing else."""
+        seed_everything(seed)
+        tasks = self.examples.tasks
+        covariates = getattr(self.examples, "covariates", None)
+        head = build(
+            self.level,
+            self.experiment.head,
+            self.widths,
+            [task.target.outputs for task in tasks],
+            0 if covariates is None else len(covariates.names),
+        )
+        self.examples.prepare(head, train, seed)
+        truth = self.examples.rates(train)
+        loss = build_loss(self.experiment, tasks, truth)
+        for layer, target, values in zip(head.out, loss.targets, truth, strict=True):
+            with torch.no_grad():
+                layer.bias.copy_(target.bias(values))
+        return head.to(self.device), loss
+
+    def train(self, group: Group) -> Group:
+        """Train or solve the heads of a test fold."""
+        if self.experiment.convex:
+            self._solve(group)
+        else:
+            self._fit(group)
+        return group
+
+    def _fit(self, group: Group) -> None:
+        work = [(one, number) for one in group.roles for number in range(self.experiment.ensemble)]
+        for one, number in progress(work, f"{self.name}: members of test fold {group.test_fold}", len(work)):
+            seed = self.experiment.seed + number
+            head, loss = self.new_head(one.train, seed)
+            generator = seed_everything(seed)
+            training = self.experiment.training
+            batches = self.examples.batches(one.train, training.batch_size, generator, training.workers)
+            done = fit(
+                head, batches, lambda head, one=one, loss=loss: self.validate(head, one.valid, loss), loss, training
+            )
+            member = Member(head, loss.targets, seed, group.test_fold, one.valid_fold, best_epoch=done.best_epoch)
+            group.history += [{"member": len(group.members), **row} for row in done.history]
+            group.members.append(member)
+            group.validated.setdefault(one.valid_fold, []).append(member)
+
+    def validate(self, head: Head, rows: np.ndarray, loss: Loss) -> Score:
+        """Loss and headline metric of a head on whole validation proteins."""
+        plain, total, counts = loss.plain(), 0.0, 0.0
+        predicted, truth, lengths = [], [], []
+        for scored in self.examples.score([head], rows):
+            known = self.examples.truth(scored.row)
+            outputs = [values[0] for values in scored.outputs]
+            count = plain.counts(known)
+            if float(count[0]):
+                total += float(plain.sum(outputs, known, count)) * float(count[0])
+                counts += float(count[0])
+            predicted.append(outputs[0])
+            truth.append(known[0])
+            lengths.append(len(self.examples.table["sequence"].iat[scored.row]))
+        metric = headline(self.examples.tasks[0], loss.targets[0], predicted, truth, lengths)
+        return Score(total / counts if counts else float("nan"), metric)
+
+    def _solve(self, group: Group) -> None:
+        """Choose the penalty on every validation fold, then solve again with all of them."""
+        most = getattr(self.experiment.head, "max_examples", 1 << 40)
+        seed = self.experiment.seed
+        paths = []
+        for one in progress(group.roles, f"{self.name}: penalties of test fold {group.test_fold}", len(group.roles)):
+            paths.append(self._path(one, most))
+        penalty = self._choose(paths)
+        for one, path in zip(group.roles, paths, strict=True):
+            head, loss, states = path.head, path.loss, path.states
+            head.out.load_state_dict(states[penalty])
+            member = Member(head, loss.targets, seed, group.test_fold, one.valid_fold, penalty=penalty)
+            group.validated[one.valid_fold] = [member]
+        together = np.sort(np.unique(np.concatenate([np.r_[one.train, one.valid] for one in group.roles])))
+        head, loss = self.new_head(together, seed)
+        head.out.load_state_dict(paths[0].states[penalty])  # a start near the solution
+        Convex(head, self.examples.matrix(together, most, seed), loss).solve(penalty)
+        group.members.append(Member(head, loss.targets, seed, group.test_fold, None, penalty=penalty))
+        for value in paths[0].losses:
+            known = [path for path in paths if value in path.losses]
+            if len(known) == len(paths):
+                losses = {
+                    "train_loss": float(np.mean([path.training[value] for path in paths])),
+                    "valid_loss": float(np.mean([path.losses[value] for path in paths])),
+                }
+                group.penalties.append({"test_fold": group.test_fold, "penalty": value, **losses})
+                if value == penalty:
+                    metric = float(np.mean([self._metric(group, one) for one in group.roles]))
+                    group.history.append(
+                        {"member": 0, "epoch": SOLVED, **losses, "valid_metric": metric, "seconds": 0.0}
+                    )
+        print(f"{self.name}: test fold {group.test_fold}, penalty {penalty:g}", file=sys.stderr)
+
+    def _metric(self, group: Group, one: Roles) -> float:
+        member = group.validated[one.valid_fold][0]
+        loss = build_loss(self.experiment, self.examples.tasks, self.examples.rates(one.train))
+        return self.validate(member.head, one.valid, loss).metric
+
+    def _path(self, one: Roles, most: int) -> "Path":
+        seed = self.experiment.seed
+        head, loss = self.new_head(one.train, seed)
+        problem = Convex(head, self.examples.matrix(one.train, most, seed), loss)
+        valid = self.examples.matrix(one.valid, most, seed)
+        fixed = self.experiment.head.penalty
+        path = Path(head, loss)
+        for penalty in (fixed,) if fixed else PENALTIES:
+            problem.solve(penalty)
+            path.states[penalty] = {name: tensor.clone() for name, tensor in head.out.state_dict().items()}
+            path.losses[penalty] = measured(head, valid, loss.plain())
+            path.training[penalty] = problem.value()
+            if path.worse() >= WORSE:
+                break
+        return path
+
+    def _choose(self, paths: Sequence["Path"]) -> float:
+        """The penalty of least mean validation loss among those that every path has."""
+        shared = [p for p in paths[0].losses if all(p in path.losses for path in paths)]
+        return min(shared, key=lambda p: float(np.mean([path.losses[p] for path in paths])))
+
+
+@dataclass
+class Path:
+    """Solutions of one training set, by penalty, strongest first."""
+
+    head: Head
+    loss: Loss
+    states: dict[float, dict[str, torch.Tensor]] = field(default_factory=dict)
+    losses: dict[float, float] = field(default_factory=dict)
+    training: dict[float, float] = field(default_factory=dict)
+
+    def worse(self) -> int:
+        """How many of the last penalties in a row did worse than the best."""
+        values = list(self.losses.values())
+        return len(values) - 1 - int(np.argmin(values))

@@ -1,0 +1,175 @@
+"""The recipe of every experiment: examples, checks, heads, calibration, predictions."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.records.predictions import About
+from foldgraft.records.split import validation_folds
+from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.task import Task
+from foldgraft.tasks.trained import HeadInfo
+from foldgraft.train.calibration import Calibrated, calibrate
+from foldgraft.train.checks import run_checks, summary
+from foldgraft.train.ensemble import Group, Trainer
+from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
+from foldgraft.train.outputs import Outputs, versions, write_results
+from foldgraft.train.predictions import Writers
+from foldgraft.train.settings import Experiment
+
+CHECKED = 8
+"""Proteins whose examples the checks before training look at."""
+
+
+def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs, outputs: Outputs) -> None:
+    """Train all heads of an experiment and write its results.
+
+    Parameters
+    ----------
+    name : str
+    settings : Experiment
+    tasks : sequence of Task
+        in the order of `settings.task`.
+    inputs : Inputs
+    outputs : Outputs
+
+    Raises
+    ------
+    FoldgraftError
+        if a setting does not fit the tasks, the data do not suffice, or a check fails.
+    """
+    tasks = complete(tasks, inputs.labels)
+    try:
+        experiment = settings.resolve(tasks)
+    except ValueError as error:
+        raise FoldgraftError(f"experiments.{name}: {error}") from None
+    before = inputs.trunk.state_sha256()
+    outputs.folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=outputs.folder, prefix=".maps-") as spool:
+        if tasks[0].level == "pair":
+            examples, learnt = pair_examples(name, experiment, tasks, inputs, Path(spool))
+            widths = examples.widths
+        else:
+            examples = sequence_examples(name, experiment, tasks, inputs)
+            learnt = np.ones(len(examples), dtype=bool)
+            widths = (examples.vectors.width if examples.vectors is not None else 0, 0)
+        recipe = Recipe(name, experiment, examples, learnt, widths, inputs)
+        recipe.run(outputs, before)
+
+
+class Recipe:
+    """An experiment on its examples.
+
+    Parameters
+    ----------
+    name : str
+    experiment : Experiment
+        resolved.
+    examples : Examples
+    learnt : array of bool, shape (N,)
+        which proteins may train and validate; the others are predicted alone.
+    widths : (int, int)
+        of what the head reads.
+    inputs : Inputs
+    """
+
+    def __init__(
+        self,
+        name: str,
+        experiment: Experiment,
+        examples: Examples,
+        learnt: np.ndarray,
+        widths: tuple[int, int],
+        inputs: Inputs,
+    ):
+        self.name, self.experiment, self.examples, self.learnt = name, experiment, examples, learnt
+        self.widths, self.trunk = widths, inputs.trunk
+        self.trainer = Trainer(name, experiment, examples, widths, inputs.trunk.device, learnt)
+
+    def run(self, outputs: Outputs, before: str) -> None:
+        """Check, train, calibrate, predict, write."""
+        groups = self.trainer.groups()
+        checks = self._checks(groups[0])
+        calibrated, history = [], []
+        for group in groups:
+            self.trainer.train(group)
+            members = sum(len(done.members) for done in calibrated)
+            history += [row | {"member": row["member"] + members} for row in group.history]
+            calibrated.append(calibrate(self.examples, group))
+        with Writers(
+            self.examples, [self._about(task) for task in self.examples.tasks], outputs.predictions
+        ) as writers:
+            for done in calibrated:
+                self._predict(done, writers)
+        heads = [member.head for done in calibrated for member in done.members]
+        info = self._info([one for done in calibrated for one in done.infos])
+        penalties = [row for group in groups for row in group.penalties]
+        proof = summary(checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
+        write_results(outputs, heads, info, history, self.experiment, proof)
+        print(f"{self.name}: {len(heads)} heads", file=sys.stderr)
+
+    def _checks(self, group: Group) -> list[Any]:
+        rows = group.roles[0].train
+        head, loss = self.trainer.new_head(rows, self.experiment.seed)
+        if self.experiment.convex:
+            batch = self.examples.matrix(rows, 512, self.experiment.seed)
+        else:
+            size = min(self.experiment.training.batch_size, CHECKED * 8)
+            batch = next(iter(self.examples.batches(_spread(self.examples, rows, size), size, None)))
+        return run_checks(head, batch.to(self.trunk.device), loss, self.examples.rates(rows), self.trunk)
+
+    def _predict(self, done: Calibrated, writers: Writers) -> None:
+        """Write the validation proteins, by heads that did not learn from them, then the test proteins."""
+        folds = self.examples.table["fold"].to_numpy()
+        valid_fold = validation_folds({*folds.tolist(), 0, 1})[done.test_fold]
+        most = self.experiment.pairs.max_predicted if self.experiment.pairs else len(folds)
+        for split, fold, members in (
+            ("valid", valid_fold, done.validated.get(valid_fold, [])),
+            ("test", done.test_fold, done.members),
+        ):
+            rows = np.flatnonzero(folds == fold)[:most]
+            if members and len(rows):
+                for scored in self.examples.score([member.head for member in members], rows):
+                    predicted = [done.predict(members, task, values) for task, values in enumerate(scored.outputs)]
+                    writers.write(scored.row, split, predicted)
+
+    def _about(self, task: Task) -> About:
+        return About(task=task.name, experiment=self.name, level=task.level, target=task.about_target)
+
+    def _info(self, members: list) -> HeadInfo:
+        layout = getattr(self.examples, "layout", None)
+        covariates = getattr(self.examples, "covariates", None)
+        return HeadInfo(
+            name=self.name,
+            tasks=list(self.examples.tasks),
+            head=self.experiment.head,
+            widths=self.widths,
+            layers=self.examples.vectors.layers if self.examples.vectors is not None else [],
+            covariates=covariates.names if covariates else [],
+            features=list(self.experiment.features or ()),
+            columns=layout.names if layout else [],
+            members=members,
+            trunk=Identity.of(self.trunk),
+            experiment=self.experiment.model_dump(mode="json"),
+            versions=versions(),
+        )
+
+
+def _spread(examples: Examples, rows: np.ndarray, count: int) -> np.ndarray:
+    """Proteins whose mean truth is lowest and highest, for checks that need both."""
+    if len(rows) <= count:
+        return rows
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.choice(rows, min(len(rows), 50 * count), replace=False))
+    if examples.tasks[0].level != "protein":
+        return rows[:count]
+    known = np.nan_to_num([float(examples.truth(row)[0][0, 0]) for row in rows])
+    ranked = rows[np.argsort(known, kind="stable")]
+    half = max(1, count // 2)
+    return np.concatenate([ranked[:half], ranked[-half:]])

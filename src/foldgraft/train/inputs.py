@@ -1,0 +1,237 @@
+"""What an experiment learns from: its proteins with their folds and truth, and what its head reads of them."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.build import reads
+from foldgraft.models.trunk import Trunk
+from foldgraft.progress import progress
+from foldgraft.records import labels as label_records
+from foldgraft.records.alignments import COEVOLUTION
+from foldgraft.records.embeddings import Embeddings
+from foldgraft.records.split import SPLIT, TEST_FOLD, VALID_FOLD
+from foldgraft.records.tables import read_arrays, read_frame, read_frames
+from foldgraft.records.targets import SCHEMA as TARGETS
+from foldgraft.records.targets import read_targets
+from foldgraft.tasks.covariates import Covariates, encode
+from foldgraft.tasks.pair_features import Coevolution
+from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples
+from foldgraft.tasks.sequences import SequenceExamples
+from foldgraft.tasks.task import Task
+from foldgraft.tasks.truth import TRUTH
+from foldgraft.tasks.vectors import StoredVectors, layer_numbers
+from foldgraft.train.settings import Experiment
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files that an experiment reads; those that its tasks and head do not need are empty."""
+
+    split: Path
+    trunk: Trunk
+    labels: Sequence[Path] = ()
+    targets: Sequence[Path] = ()
+    coevolution: Sequence[Path] = ()
+    embeddings: Sequence[Path] = ()
+
+
+def sequence_examples(name: str, experiment: Experiment, tasks: Sequence[Task], inputs: Inputs) -> SequenceExamples:
+    """Proteins of protein- and residue-level tasks.
+
+    Raises
+    ------
+    FoldgraftError
+        if none is left, the embeddings are another trunk's, or labels are of another length than their sequence.
+    """
+    read = reads(tasks[0].level, experiment.head)
+    embeddings = None
+    if read != "tokens":
+        embeddings = Embeddings(inputs.embeddings)
+        check_trunk(embeddings, inputs.trunk)
+    source = _from_labels if tasks[0].truth == "labels" else _from_targets
+    table, truth = source(name, tasks, inputs)
+    kept = np.ones(len(table), dtype=bool)
+    if embeddings is not None:
+        kept = table["sequence_sha256"].map(embeddings.__contains__).to_numpy(dtype=bool)
+        if not kept.all():
+            print(f"{name}: {int((~kept).sum())} of {len(table)} proteins left out, without embedding", file=sys.stderr)
+    if not kept.any():
+        raise FoldgraftError(f"{name}: no labelled protein has both a place in {inputs.split} and an embedding")
+    vectors = None
+    if embeddings is not None:
+        vectors = StoredVectors(embeddings, layer_numbers(experiment.layers, inputs.trunk.layers))
+        if read == "residues":
+            vectors.check_residues()
+    rows = np.flatnonzero(kept)
+    table = table.iloc[rows].reset_index(drop=True)
+    covariates = _covariates(experiment, table, inputs) if experiment.covariates else None
+    return SequenceExamples(
+        tasks, table, [[values[row] for row in rows] for values in truth], read, vectors, covariates
+    )
+
+
+def _covariates(experiment: Experiment, table: pd.DataFrame, inputs: Inputs) -> Covariates:
+    known = label_records.read_description(inputs.labels).covariates
+    absent = [name for name in experiment.covariates if name not in known]
+    if absent:
+        raise FoldgraftError(
+            f"covariates: {absent[0]!r} is none of the table's columns.covariates ({', '.join(known) or 'none'})"
+        )
+    places = [known.index(name) for name in experiment.covariates]
+    return encode(experiment.covariates, [[row[place] for place in places] for row in table["covariates"]])
+
+
+def complete(tasks: Sequence[Task], labels: Sequence[Path]) -> list[Task]:
+    """The tasks with the classes that the labelled table found."""
+    if tasks[0].truth != "labels":
+        return list(tasks)
+    description = label_records.read_description(labels)
+    if [task.name for task in tasks] != [description.task]:
+        raise FoldgraftError(
+            f"--labels: shards of the table {description.task}, while the experiment learns "
+            + " and ".join(task.name for task in tasks)
+        )
+    return [task.model_copy(update={"names": description.classes, "unit": description.unit}) for task in tasks]
+
+
+def _from_labels(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.DataFrame, list[list[np.ndarray]]]:
+    columns = ["id", "sequence", "sequence_sha256", "label", "residues", "covariates"]
+    table = read_frames(inputs.labels, label_records.SCHEMA, columns)
+    found = _placed(name, table, inputs.split, tasks[0].name).sort_values("id", ignore_index=True)
+    if tasks[0].level == "protein":
+        known = found["label"].notna()
+        found = found[known].reset_index(drop=True)
+        return found, [[np.array([[value]], dtype=np.float32) for value in found["label"]]]
+    truth = [np.array(values, dtype=np.float32)[:, None] for values in found["residues"]]
+    for row, values in zip(found.itertuples(), truth, strict=True):
+        if len(values) != len(row.sequence):
+            raise FoldgraftError(
+                f"{name}: {row.id} has {len(values)} labels for {len(row.sequence)} residues; correct the table "
+                f"{tasks[0].name}"
+            )
+    return found, [truth]
+
+
+def _from_targets(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.DataFrame, list[list[np.ndarray]]]:
+    """Chains by their targets; of chains with one sequence the first by id serves, so that no protein counts twice."""
+    rows, truth = [], []
+    for path in progress(list(inputs.targets), f"{name}: shards of targets"):
+        for chain in read_targets(path):
+            rows.append((chain.id, chain.sequence, chain.sequence_sha256))
+            truth.append([TRUTH[task.name](chain) for task in tasks])
+    table = pd.DataFrame(rows, columns=["id", "sequence", "sequence_sha256"]).assign(number=range(len(rows)))
+    found = _placed(name, table, inputs.split, "structures").sort_values("id", kind="stable")
+    found = found.drop_duplicates("sequence_sha256", ignore_index=True)
+    return found, [[truth[number][task] for number in found["number"]] for task in range(len(tasks))]
+
+
+def _placed(name: str, table: pd.DataFrame, split: Path, which: str) -> pd.DataFrame:
+    """The rows that have a fold, with it."""
+    places = read_frame(split, SPLIT, ["id", "set", "fold"])
+    places = places[places["set"] == which].drop(columns="set")
+    found = table.drop_duplicates("id").merge(places, on="id", validate="one_to_one")
+    if len(found) < len(table):
+        print(f"{name}: {len(table) - len(found)} of {len(table)} proteins left out, not in the split", file=sys.stderr)
+    return found
+
+
+def pair_examples(
+    name: str, experiment: Experiment, tasks: Sequence[Task], inputs: Inputs, spool: Path
+) -> tuple[PairExamples, np.ndarray]:
+    """Chains of pair-level tasks, and whether each trains or validates; the others are predicted alone.
+
+    Raises
+    ------
+    FoldgraftError
+        if there are too few chains, inputs that the features need are missing, or embeddings are another trunk's.
+    """
+    if experiment.reads("coevolution") and not inputs.coevolution:
+        raise FoldgraftError("features: `coevolution` needs the msa stage's scores (--coevolution), and none are given")
+    vectors = None
+    if experiment.reads("embedding"):
+        embeddings = Embeddings(inputs.embeddings)
+        check_trunk(embeddings, inputs.trunk)
+        vectors = StoredVectors(embeddings, layer_numbers(experiment.layers, inputs.trunk.layers))
+        vectors.check_residues()
+    table = _choose_chains(name, experiment, inputs)
+    if vectors is not None:
+        kept = table["sequence_sha256"].map(vectors.embeddings.__contains__).to_numpy(dtype=bool)
+        if not kept.all():
+            print(f"{name}: {int((~kept).sum())} of {len(kept)} chains left out, without embedding", file=sys.stderr)
+        table = table[kept]
+    chosen = table.set_index("id")[["fold", "learnt"]]
+    chains = list(_chains(name, tasks, inputs, chosen["fold"].to_dict()))
+    chains.sort(key=lambda chain: chain.id)
+    learnt = np.array([bool(chosen.at[chain.id, "learnt"]) for chain in chains])
+    examples = PairExamples(
+        tasks, chains, experiment.head, experiment.features, inputs.trunk, vectors, spool, experiment.seed
+    )
+    return examples, learnt
+
+
+def _choose_chains(name: str, experiment: Experiment, inputs: Inputs) -> pd.DataFrame:
+    """Columns id, sequence_sha256, fold, learnt; of chains with one sequence one serves."""
+    limits = experiment.pairs
+    table = read_frames(inputs.targets, TARGETS, ["id", "sequence", "sequence_sha256"])
+    table = table.assign(length=table["sequence"].str.len()).drop(columns="sequence")
+    long = int((table["length"] > limits.max_length).sum())
+    if long:
+        print(f"{name}: {long} chains left out, longer than {limits.max_length} residues", file=sys.stderr)
+    table = _placed(name, table[table["length"] <= limits.max_length], inputs.split, "structures")
+    rng = np.random.default_rng(experiment.seed)
+    table = table.iloc[rng.permutation(len(table))].drop_duplicates("sequence_sha256", ignore_index=True)
+    order = table.groupby("fold").cumcount()  # by the draw, within each fold
+    if experiment.cross_validate:
+        learns = np.ones(len(table), dtype=bool)
+        predicted = order < limits.max_predicted
+    else:
+        learns = (table["fold"] != TEST_FOLD).to_numpy()
+        predicted = table["fold"].isin([TEST_FOLD, VALID_FOLD]) & (order < limits.max_predicted)
+    learnt = np.zeros(len(table), dtype=bool)
+    learnt[np.flatnonzero(learns)[: limits.max_chains]] = True
+    return table.assign(learnt=learnt)[learnt | predicted.to_numpy()]
+
+
+def _chains(name: str, tasks: Sequence[Task], inputs: Inputs, folds: dict[str, int]) -> Iterator[Chain]:
+    """The chosen chains with their truth and coevolution; a chain that stands in two shards counts as of the first."""
+    scores = {path.stem: path for path in inputs.coevolution}
+    left = dict(folds)
+    for shard in progress(list(inputs.targets), f"{name}: shards of targets"):
+        if scores and shard.stem not in scores:
+            raise FoldgraftError(f"{shard}: there are no coevolution scores for this shard; rerun the msa stage")
+        coevolution = _coevolution(scores[shard.stem], left) if scores else {}
+        for chain in read_targets(shard):
+            if chain.id not in left:
+                continue
+            truth = [TRUTH[task.name](chain)[:, 0] for task in tasks]
+            yield Chain(
+                id=chain.id,
+                sequence=chain.sequence,
+                sequence_sha256=chain.sequence_sha256,
+                fold=left.pop(chain.id),
+                truth=tuple(np.where(np.isnan(values), UNKNOWN, values).astype(np.uint8) for values in truth),
+                coevolution=coevolution.get(chain.id),
+            )
+
+
+def _coevolution(path: Path, wanted: dict[str, int]) -> dict[str, Coevolution]:
+    return {
+        row["id"]: Coevolution(np.array(row["scores"], dtype=np.float32), row["neff"])
+        for row in read_arrays(path, COEVOLUTION)
+        if row["id"] in wanted
+    }
+
+
+def check_trunk(embeddings: Embeddings, trunk: Trunk) -> None:
+    """Refuse embeddings that another trunk made."""
+    if embeddings.trunk != trunk.sha256:
+        raise FoldgraftError(
+            f"the embeddings were made with the trunk {str(embeddings.trunk)[:12]}..., not with {trunk.name} "
+            f"({trunk.sha256[:12]}...); rerun the embed stage"
+        )

@@ -1,0 +1,161 @@
+"""Residue pairs as examples: features, sampling with its correction, rectangles of maps, whole maps."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.build import build
+from foldgraft.models.heads.settings import LogisticSettings, ResidualSettings
+from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
+from foldgraft.records.files import sequence_sha256
+from foldgraft.records.pairs import triangle
+from foldgraft.tasks.pair_features import BINS, SEPARATION, Coevolution, Layout, pair_index
+from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples, distances, expand, sample_pairs
+from foldgraft.tasks.task import BUILT_IN
+from foldgraft.tasks.truth import bin_centres
+from foldgraft.tasks.vectors import TrunkVectors
+
+SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
+ALL = ("attention", "coevolution", "separation")
+
+
+@pytest.fixture(scope="module")
+def trunk() -> Trunk:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    return Trunk(build_network(Architecture(layers=2, width=24, heads=3)), "small", "0" * 64, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def coevolution() -> Coevolution:
+    pairs = len(triangle(len(SEQUENCE))[0])
+    return Coevolution(np.random.default_rng(0).normal(3, 2, pairs).astype(np.float32), neff=40.0)
+
+
+def chain(coevolution=None, bins=False) -> Chain:
+    i, j = triangle(len(SEQUENCE))
+    rng = np.random.default_rng(1)
+    truth = (np.minimum(j - i, 63) if bins else rng.random(len(i)) < 0.2).astype(np.uint8)
+    truth[rng.random(len(i)) < 0.1] = UNKNOWN
+    return Chain("c", SEQUENCE, sequence_sha256(SEQUENCE), 2, (truth,), coevolution)
+
+
+def test_features_of_some_pairs_are_those_of_all(trunk, coevolution):
+    layout = Layout(ALL, trunk)
+    places = pair_index(len(SEQUENCE)).places
+    everything = layout.gather(trunk, SEQUENCE, places, coevolution)
+    assert everything.shape == (len(places), layout.width) == (len(places), len(layout.names))
+    assert np.allclose(layout.gather(trunk, SEQUENCE, places[::7], coevolution), everything[::7], atol=1e-6)
+
+
+def test_predicted_pairs_are_far_enough_apart():
+    index = pair_index(20)
+    assert (index.j - index.i >= SEPARATION).all() and len(index.places) == 14 * 15 // 2
+    i, j = np.triu_indices(20, k=1)
+    assert (i[index.places] == index.i).all() and (j[index.places] == index.j).all()
+    assert len(pair_index(6).places) == 0
+
+
+def test_coevolution_is_scaled_within_the_chain(trunk, coevolution):
+    layout = Layout(("coevolution",), trunk)
+    places = pair_index(len(SEQUENCE)).places
+    z, weighted = layout.gather(trunk, SEQUENCE, places, coevolution).T
+    assert z.mean() == pytest.approx(0, abs=1e-5) and z.std() == pytest.approx(1, abs=1e-5)
+    assert np.allclose(weighted, z * np.log(41))
+    moved = Coevolution(coevolution.scores * 5 - 2, coevolution.neff)
+    assert np.allclose(layout.gather(trunk, SEQUENCE, places, moved)[:, 0], z, atol=1e-4)
+
+
+@pytest.mark.parametrize("silent", [None, Coevolution(np.zeros(33 * 16, np.float32), 1.0)])
+def test_alignments_that_say_nothing_give_zeros(trunk, silent):
+    assert not Layout(("coevolution",), trunk).gather(trunk, SEQUENCE, pair_index(33).places, silent).any()
+
+
+def test_coevolution_of_another_chain_is_refused(trunk):
+    with pytest.raises(FoldgraftError, match="rerun the msa stage"):
+        Layout(("coevolution",), trunk).gather(
+            trunk, SEQUENCE, pair_index(33).places, Coevolution(np.zeros(3, np.float32), 1.0)
+        )
+
+
+def test_separation_falls_into_one_class(trunk):
+    index = pair_index(150)
+    features = Layout(("separation",), trunk).gather(trunk, "A" * 150, index.places, None)
+    apart = index.j - index.i
+    assert np.allclose(features[:, 0], np.log(apart))
+    assert (features[:, 1:].sum(axis=1) == 1).all()
+    for column, low in enumerate(BINS):
+        high = [*BINS, 10**9][column + 1]
+        assert ((features[:, 1 + column] == 1) == ((apart >= low) & (apart < high))).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 600), st.integers(0, 10))
+def test_sampling_keeps_its_budget_and_says_how_uneven_it_was(budget, seed):
+    one = chain()
+    places, offset = sample_pairs(one, budget, np.random.default_rng(seed), even=False)
+    known = pair_index(len(SEQUENCE)).places
+    known = known[one.truth[0][known] != UNKNOWN]
+    assert len(places) <= budget and len(set(places)) == len(places) and set(places) <= set(known)
+    contacts, taken = (one.truth[0][rows] == 1 for rows in (known, places))
+    if taken.any() and not taken.all():
+        rates = [taken.sum() / contacts.sum(), (~taken).sum() / (~contacts).sum()]
+        assert offset == pytest.approx(np.log(rates[0] / rates[1]))
+    assert sample_pairs(one, budget, np.random.default_rng(seed), even=True)[1] == 0.0
+
+
+@pytest.mark.parametrize("embedding", [False, True])
+def test_a_rectangle_over_the_whole_map_is_what_scoring_sees(trunk, coevolution, tmp_path, embedding):
+    settings = ResidualSettings(hidden=4, blocks=2, rank=3, crop=64)
+    vectors = TrunkVectors(trunk, [1, 2]) if embedding else None
+    if vectors:
+        vectors.embed([SEQUENCE], residues=True)
+    features = (*ALL, "embedding") if embedding else ALL
+    chains = [chain(coevolution, bins=True)]
+    examples = PairExamples([BUILT_IN["distogram"]], chains, settings, features, trunk, vectors, tmp_path)
+    torch.manual_seed(0)
+    head = build("pair", settings, examples.widths, [64]).eval()
+    examples.prepare(head, np.array([0]), 0)
+    batch = examples.rectangle(0, 0, 0)
+    outputs = head(batch.inputs)[0].reshape(len(SEQUENCE), len(SEQUENCE), 64)
+    index = pair_index(len(SEQUENCE))
+    (scored,) = examples.score([head, head], np.array([0]))
+    expected = (outputs[index.i, index.j] + outputs[index.j, index.i]) / 2
+    assert torch.allclose(scored.outputs[0][1], expected, atol=2e-2)  # features on disk are rounded
+    truth = batch.truth[0].reshape(len(SEQUENCE), len(SEQUENCE))
+    assert torch.equal(truth[index.i, index.j].nan_to_num(-1), examples.truth(0)[0][:, 0].nan_to_num(-1))
+    apart = np.abs(np.subtract.outer(np.arange(len(SEQUENCE)), np.arange(len(SEQUENCE))))
+    assert truth[apart < SEPARATION].isnan().all()
+    part = examples.rectangle(0, 3, 9)
+    rows, columns = slice(3, len(SEQUENCE)), slice(9, len(SEQUENCE))
+    assert torch.equal(part.inputs[0], batch.inputs[0][:, rows, columns])
+
+
+def test_a_logistic_head_scores_what_it_would_learn_from(trunk, coevolution):
+    settings = LogisticSettings(pairs_per_chain=10_000)
+    examples = PairExamples([BUILT_IN["contact"]], [chain(coevolution)], settings, ALL, trunk, None)
+    head = build("pair", settings, examples.widths, [1]).eval()
+    torch.nn.init.normal_(head.out[0].weight)
+    examples.prepare(head, np.array([0]), 0)
+    batch = examples.matrix(np.array([0]), 1, 0)
+    (scored,) = examples.score([head], np.array([0]))
+    known = ~examples.truth(0)[0][:, 0].isnan()
+    assert torch.allclose(scored.outputs[0][0][known], head(batch.inputs)[0], atol=1e-4)
+    assert (batch.offset == 0).all()  # all pairs were taken
+
+
+def test_a_sure_distogram_says_its_distance():
+    length = 12
+    bins = np.arange(len(pair_index(length).places)) % 64
+    found = distances(torch.eye(64)[bins], length)
+    places = pair_index(length).places
+    assert found["distance"][places] == pytest.approx(bin_centres()[bins], abs=1e-5)
+    assert np.isnan(np.delete(found["distance"], places)).all()
+    whole = bins != 19  # the bin that 8 angstrom cuts
+    assert (found["score"][places][whole] == (bin_centres()[bins][whole] < 8)).all()
+    assert expand(np.ones(len(places), np.float32), length, 0.0).sum() == len(places)

@@ -1,0 +1,112 @@
+"""Heads on disk: what is written is read, and what is no head is refused by name."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.build import build
+from foldgraft.models.heads.settings import ConvolutionSettings, MLPSettings, ResidualSettings
+from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.tasks.target import Calibration
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
+from foldgraft.tasks.trained import HeadInfo, MemberInfo, Scale, load_head, save_head
+
+VALUE = Task(name="fitness", level="protein", kind="value", unit="kcal/mol")
+
+
+def info(tasks, head, members=2, **change) -> HeadInfo:
+    values = {
+        "name": "trial",
+        "tasks": tasks,
+        "head": head,
+        "widths": (6, 4 if tasks[0].level == "pair" else 0),
+        "layers": [1, 2],
+        "covariates": [],
+        "features": [],
+        "columns": [],
+        "members": [
+            MemberInfo(
+                seed=n,
+                test_fold=0,
+                valid_fold=n,
+                best_epoch=1,
+                penalty=None,
+                scales=[Scale(mean=10.0, scale=2.0) for _ in tasks],
+                calibrations=[Calibration(temperature=1.0 + n) for _ in tasks],
+            )
+            for n in range(members)
+        ],
+        "trunk": Identity(name="small", sha256="0" * 64, fingerprint=[[0.0, 1.0]]),
+        "experiment": {},
+        "versions": {},
+    }
+    return HeadInfo(**{**values, **change})
+
+
+def heads(about):
+    torch.manual_seed(0)
+    widths = [task.target.outputs for task in about.tasks]
+    return [build(about.level, about.head, about.widths, widths, len(about.covariates)) for _ in about.members]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "head"),
+    [
+        ([SOLUBILITY], MLPSettings(name="mlp", hidden=5)),
+        ([BUILT_IN["ss3"], BUILT_IN["torsions"]], ConvolutionSettings(name="convolution", hidden=4, window=3)),
+        ([BUILT_IN["distogram"]], ResidualSettings(name="residual", hidden=4, blocks=2, rank=2)),
+    ],
+)
+def test_heads_come_back(tmp_path, tasks, head):
+    path, about = tmp_path / "head.safetensors", info(tasks, head)
+    written = heads(about)
+    save_head(path, written, about)
+    trained = load_head(path)
+    assert trained.info == about and len(trained.members) == 2
+    for one, other in zip(written, trained.members, strict=True):
+        assert not other.training
+        assert all((other.state_dict()[name] == tensor).all() for name, tensor in one.state_dict().items())
+
+
+def test_members_are_read_with_their_own_calibration_and_scale(tmp_path):
+    path = tmp_path / "head.safetensors"
+    for task, expected in ((SOLUBILITY, [1 / (1 + 2.718281828**-2), 1 / (1 + 2.718281828**-1)]), (VALUE, [14.0, 14.0])):
+        about = info([task], MLPSettings(name="mlp", hidden=5))
+        save_head(path, heads(about), about)
+        outputs = torch.full((2, 1, 1), 2.0)
+        assert load_head(path).predict(0, outputs).flatten().tolist() == pytest.approx(expected)
+
+
+def test_what_is_no_head_is_refused(tmp_path):
+    path = tmp_path / "head.safetensors"
+    with pytest.raises(FoldgraftError, match="cannot be read as a trained head"):
+        load_head(path)
+    path.write_bytes(b"no safetensors")
+    with pytest.raises(FoldgraftError, match="cannot be read as a trained head"):
+        load_head(path)
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(FoldgraftError, match="is no trained head"):
+        load_head(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head": {"name": "transformer"}}, "is no trained head"),
+        ({"head": {"name": "residual"}}, "no head 'residual'"),
+        ({"widths": [1 << 40, 0]}, "of this size"),
+        ({"widths": [7, 0]}, "the tensors do not fit the head 'mlp'"),
+        ({"members": []}, "is no trained head"),
+        ({"surprise": 1}, "is no trained head"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(tmp_path, change, message):
+    path, about = tmp_path / "head.safetensors", info([SOLUBILITY], MLPSettings(name="mlp", hidden=5))
+    save_head(path, heads(about), about)
+    header = json.loads(about.model_dump_json())
+    save_file(load_file(path), path, metadata={"foldgraft": json.dumps({**header, **change})})
+    with pytest.raises(FoldgraftError, match=message):
+        load_head(path)

@@ -1,0 +1,185 @@
+"""Whole experiments of every level on a small trunk: what is learnt, and what is left behind."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.predictions import DISTOGRAM, PAIR, PROTEIN, RESIDUE, read_about
+from foldgraft.records.tables import read_frame, read_rows
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
+from foldgraft.tasks.trained import load_head
+from foldgraft.train.experiment import train
+from foldgraft.train.outputs import HISTORY, Outputs
+from foldgraft.train.settings import Experiment
+
+QUICK = {"epochs": 3, "patience": 3, "batch_size": 16, "optimizer": {"lr": 0.02}}
+
+
+def outputs(folder) -> Outputs:
+    return Outputs(
+        folder / "head.safetensors",
+        folder / "history.csv",
+        folder / "experiment.yaml",
+        folder / "checks.json",
+        folder / "predictions",
+    )
+
+
+def run(folder, tmp_path, kinds, tasks, **values) -> Outputs:
+    written = outputs(tmp_path / "x")
+    known = {**BUILT_IN, "solubility": SOLUBILITY}
+    names = [tasks] if isinstance(tasks, str) else tasks
+    train("x", Experiment(task=tasks, **values), [known[name] for name in names], folder.inputs(*kinds), written)
+    return written
+
+
+LABELS, CHAINS = ("labels", "embeddings"), ("targets", "embeddings")
+
+
+@pytest.mark.parametrize("head", ["linear", "mlp", "light_attention", "convolution", "cnn_from_scratch"])
+def test_every_protein_head_runs_and_leaves_all_files(folder, tmp_path, head):
+    training = {} if head == "linear" else {"training": QUICK}
+    small = {} if head == "linear" else {"hidden": 8}
+    written = run(folder, tmp_path, LABELS, "solubility", head={"name": head, **small}, **training)
+    table = read_frame(written.predictions / "solubility.parquet", PROTEIN)
+    about = read_about(written.predictions / "solubility.parquet")
+    assert (about.task, about.experiment, about.target) == ("solubility", "x", {"kind": "binary"})
+    assert set(table["split"]) == {"valid", "test"} and not table.duplicated(["id", "split"]).any()
+    assert table.groupby("split")["fold"].unique().map(list).to_dict() == {"test": [0], "valid": [1]}
+    low, score, high = (np.vstack(table[name]) for name in ("low", "score", "high"))
+    assert (low <= score + 1e-6).all() and (score <= high + 1e-6).all() and (low >= 0).all() and (high <= 1).all()
+    trained = load_head(written.head)
+    assert len(trained.members) == (1 if head == "linear" else 4)
+    history = pd.read_csv(written.history)
+    assert list(history.columns) == HISTORY and (history.groupby("member")["epoch"].min() == 1).all()
+    checks = json.loads(written.checks.read_text())
+    assert checks["trunk"]["frozen"] and all(check["passed"] for check in checks["checks"])
+    assert yaml.safe_load(written.config.read_text())["x"]["head"]["name"] == head
+
+
+@pytest.mark.parametrize("head", ["linear", "mlp", "convolution", "ss3_mlp"])
+def test_every_residue_head_learns_what_letters_tell(folder, tmp_path, head):
+    training = {} if head == "linear" else {"training": {**QUICK, "epochs": 15, "patience": 15, "batch_size": 4}}
+    written = run(folder, tmp_path, CHAINS, "ss3", head={"name": head}, **training)
+    rows = list(read_rows(written.predictions / "ss3.parquet", RESIDUE))
+    assert {row["split"] for row in rows} == {"valid", "test"}
+    hits = []
+    for row in rows:
+        score, truth = np.reshape(row["score"], (row["length"], 3)), np.array(row["truth"])
+        assert score.sum(1) == pytest.approx(1, abs=1e-4)
+        hits.append((score.argmax(1) == truth)[~np.isnan(truth)])
+    assert np.concatenate(hits).mean() > 0.85
+
+
+def test_several_tasks_share_a_body(folder, tmp_path):
+    written = run(folder, tmp_path, CHAINS, ["ss3", "torsions"], head={"name": "mlp"}, weights={"ss3": 2.0},
+                  training={**QUICK, "epochs": 20, "patience": 20, "batch_size": 4})  # fmt: skip
+    trained = load_head(written.head)
+    assert [layer.out_features for layer in trained.members[0].out] == [3, 4]
+    errors = []
+    for row in read_rows(written.predictions / "torsions.parquet", RESIDUE):
+        score, truth = (np.reshape(row[name], (row["length"], 2, 2)) for name in ("score", "truth"))
+        assert np.linalg.norm(score, axis=-1) == pytest.approx(1, abs=1e-3)
+        turn = np.arctan2(*np.moveaxis(score, -1, 0)) - np.arctan2(*np.moveaxis(truth, -1, 0))
+        errors.append(np.abs((turn + np.pi) % (2 * np.pi) - np.pi).ravel())
+    assert np.degrees(np.nanmean(np.concatenate(errors))) < 25
+
+
+@pytest.mark.parametrize(
+    ("task", "head", "kinds"),
+    [
+        ("contact", {"name": "logistic"}, ("targets", "coevolution")),
+        ("distogram", {"name": "logistic", "pairs_per_chain": 400}, ("targets", "coevolution")),
+        (
+            "contact",
+            {"name": "residual", "hidden": 8, "blocks": 2, "crop": 24},
+            ("targets", "coevolution", "embeddings"),
+        ),
+    ],
+)
+def test_every_pair_head_runs(folder, tmp_path, task, head, kinds):
+    features = ["attention", "coevolution", "separation"] + (["embedding"] if "embeddings" in kinds else [])
+    training = {"training": {**QUICK, "epochs": 4}} if head["name"] == "residual" else {}
+    written = run(
+        folder,
+        tmp_path,
+        kinds,
+        task,
+        head=head,
+        features=features,
+        validation="next",
+        pairs={"max_predicted": 4},
+        **training,
+    )
+    schema = DISTOGRAM if task == "distogram" else PAIR
+    rows = list(read_rows(written.predictions / f"{task}.parquet", schema))
+    assert len([row for row in rows if row["split"] == "test"]) == 4
+    truth = {
+        c["id"]: np.unpackbits(np.frombuffer(c["contacts"], np.uint8))
+        for path in folder.targets
+        for c in read_rows(path, __import__("foldgraft.records.targets", fromlist=["SCHEMA"]).SCHEMA)
+    }
+    if task == "contact":
+        on, off = [], []
+        for row in rows:
+            close = truth[row["id"]][: len(row["score"])].astype(bool)
+            score = np.array(row["score"])
+            seen = score > 0
+            on.append(score[seen & close]), off.append(score[seen & ~close])
+        assert np.concatenate(on).mean() > 3 * np.concatenate(off).mean()
+    else:
+        for row in rows:
+            distance = np.array(row["distance"])
+            assert np.nanmin(distance) > 2 and np.nanmax(distance) < 22.1 and row["cross_entropy"] < np.log(64)
+    assert not list(written.folder.glob(".maps-*"))
+
+
+def test_cross_validation_tests_each_protein_once_and_learns_from_all_others(folder, tmp_path):
+    written = run(
+        folder, tmp_path, LABELS, "solubility", head="mlp", cross_validate=True, training={**QUICK, "epochs": 1}
+    )
+    table = read_frame(written.predictions / "solubility.parquet", PROTEIN)
+    assert sorted(table.loc[table["split"] == "test", "fold"].unique()) == [0, 1, 2, 3, 4]
+    assert not table.duplicated(["id", "split"]).any() and (table["split"].value_counts() == 240).all()
+    members = load_head(written.head).info.members
+    pairs = {(member.test_fold, member.valid_fold) for member in members}
+    assert len(members) == 20 and pairs == {(t, v) for t in range(5) for v in range(5) if t != v}
+
+
+def test_the_same_seed_gives_the_same_files(folder, tmp_path):
+    first, second = (
+        run(folder, tmp_path / name, LABELS, "solubility", head="mlp", training={**QUICK, "epochs": 2}) for name in "ab"
+    )
+    assert first.head.read_bytes() == second.head.read_bytes()
+    name = "solubility.parquet"
+    assert (first.predictions / name).read_bytes() == (second.predictions / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "tasks", "values", "words"),
+    [
+        (LABELS, "solubility", {"head": "convolution2"}, "convolution2"),
+        (LABELS, "solubility", {"head": "ss3_mlp"}, "'ss3_mlp' is no head of protein tasks"),
+        (LABELS, "solubility", {"training": {"loss": "ce"}}, "loss: ce does not fit the task solubility"),
+        (
+            LABELS,
+            "solubility",
+            {"head": "linear", "training": {"epochs": 3}},
+            "training.epochs: the head linear is solved",
+        ),
+        (LABELS, "solubility", {"head": "linear", "ensemble": 3}, "ensemble: the head linear has one solution"),
+        (CHAINS, ["ss3", "contact"], {}, "different levels"),
+        (CHAINS, "ss3", {"features": ["attention"]}, "features: only pair-level tasks"),
+        (("targets",), "contact", {"features": ["coevolution"]}, "coevolution"),
+        (("targets",), "contact", {"features": ["attention", "embedding"]}, "needs the head `residual`"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line_before_training(folder, tmp_path, kinds, tasks, values, words):
+    with pytest.raises((FoldgraftError, ValueError)) as error:
+        run(folder, tmp_path, kinds, tasks, **values)
+    assert words in str(error.value)
+    assert not (tmp_path / "x/head.safetensors").exists()
