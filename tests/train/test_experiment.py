@@ -25,6 +25,7 @@ def outputs(folder) -> Outputs:
         folder / "history.csv",
         folder / "experiment.yaml",
         folder / "checks.json",
+        folder / "layers.csv",
         folder / "predictions",
     )
 
@@ -148,6 +149,18 @@ def test_cross_validation_tests_each_protein_once_and_learns_from_all_others(fol
     members = load_head(written.head).info.members
     pairs = {(member.test_fold, member.valid_fold) for member in members}
     assert len(members) == 20 and pairs == {(t, v) for t in range(5) for v in range(5) if t != v}
+
+
+def test_the_best_layer_is_chosen_on_validation(folder, tmp_path):
+    written = run(folder, tmp_path, LABELS, "solubility", head="linear", layers="best")
+    compared = pd.read_csv(written.layers)
+    assert compared["layer"].tolist() == [1, 2] and set(compared["metric"]) == {"roc_auc"}
+    info = load_head(written.head).info
+    assert info.layers == [int(compared.loc[compared["value"].idxmax(), "layer"])]
+    alone = run(folder, tmp_path / "alone", LABELS, "solubility", head="linear", layers=info.layers[0])
+    name = "solubility.parquet"
+    assert (alone.predictions / name).read_bytes() == (written.predictions / name).read_bytes()
+    assert pd.read_csv(alone.layers).empty
 
 
 def test_the_same_seed_gives_the_same_files(folder, tmp_path):

@@ -10,6 +10,7 @@ out  train/<experiment>/head.safetensors        all members; schema: foldgraft.t
      train/<experiment>/history.csv             member, epoch, train_loss, valid_loss, valid_metric, lr, seconds
      train/<experiment>/experiment.yaml         the experiment with all keys resolved
      train/<experiment>/checks.json             checks before training; the trunk's hash before and after
+     train/<experiment>/layers.csv              layer, metric, value on validation, where layers were compared
      train/<experiment>/predictions/            <task>.parquet of each task; schema: foldgraft.records.predictions
 """
 
@@ -58,6 +59,7 @@ rule train_experiment:
         history="<results>/train/{experiment}/history.csv",
         config="<results>/train/{experiment}/experiment.yaml",
         checks="<results>/train/{experiment}/checks.json",
+        layers="<results>/train/{experiment}/layers.csv",
         predictions=directory("<results>/train/{experiment}/predictions"),
     log:
         "<logs>/train/{experiment}.log",
@@ -95,6 +97,7 @@ rule train_experiment:
             --output-history {output.history:q} \
             --output-config {output.config:q} \
             --output-checks {output.checks:q} \
+            --output-layers {output.layers:q} \
             --output-predictions {output.predictions:q} \
             --settings {params.settings:q} \
             2>{log:q}

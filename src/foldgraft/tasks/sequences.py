@@ -56,7 +56,7 @@ class SequenceExamples(Dataset[Batch]):
         self.tasks, self.table, self.reads = list(tasks), table, reads
         self.vectors, self.covariates = vectors, covariates
         self.per_residue = self.tasks[0].level == "residue"
-        self._truth = truth
+        self.known = truth
         self._proteins = [Protein(*pair) for pair in zip(table["sequence"], table["sequence_sha256"], strict=True)]
         self.residues = np.array([len(protein.sequence) for protein in self._proteins], dtype=np.int64)
         self.lengths = np.ones(len(table), dtype=np.int64) if reads == "pooled" else self.residues
@@ -75,7 +75,7 @@ class SequenceExamples(Dataset[Batch]):
     def truth(self, row: int) -> list[Tensor]:
         count = int(self.residues[row]) if self.per_residue else 1
         found = []
-        for task, rows in zip(self.tasks, self._truth, strict=True):
+        for task, rows in zip(self.tasks, self.known, strict=True):
             known = rows[row]
             if not len(known):
                 known = np.full((count, task.target.width), np.nan, dtype=np.float32)

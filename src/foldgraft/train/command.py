@@ -32,6 +32,7 @@ def train_experiment(
     output_history: Annotated[Path, typer.Option(help="Losses and scores per epoch, CSV.")],
     output_config: Annotated[Path, typer.Option(help="The experiment with all keys resolved, YAML.")],
     output_checks: Annotated[Path, typer.Option(help="Checks before training and the frozen trunk, JSON.")],
+    output_layers: Annotated[Path, typer.Option(help="What each layer reaches, if layers were compared, CSV.")],
     output_predictions: Annotated[Path, typer.Option(help="Folder of the predictions, one table per task.")],
     labels: Annotated[list[Path] | None, typer.Option(help="Shard of labelled sequences; repeat for each.")] = None,
     targets: Annotated[list[Path] | None, typer.Option(help="Shard of structure targets; repeat for each.")] = None,
@@ -50,5 +51,5 @@ def train_experiment(
         coevolution=coevolution or [],
         embeddings=embeddings or [],
     )
-    outputs = Outputs(output_head, output_history, output_config, output_checks, output_predictions)
+    outputs = Outputs(output_head, output_history, output_config, output_checks, output_layers, output_predictions)
     recipe.train(experiment, settings, tasks.root, inputs, outputs)

@@ -7,18 +7,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.records.files import atomic
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
 from foldgraft.tasks.examples import Examples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import HeadInfo
+from foldgraft.tasks.vectors import StoredVectors
 from foldgraft.train.calibration import Calibrated, calibrate
 from foldgraft.train.checks import run_checks, summary
 from foldgraft.train.ensemble import Group, Trainer
 from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
+from foldgraft.train.layers import COLUMNS, best_layer, compare_layers
 from foldgraft.train.outputs import Outputs, versions, write_results
 from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
@@ -51,16 +55,22 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
         raise FoldgraftError(f"experiments.{name}: {error}") from None
     before = inputs.trunk.state_sha256()
     outputs.folder.mkdir(parents=True, exist_ok=True)
+    compared: list[dict[str, Any]] = []
     with TemporaryDirectory(dir=outputs.folder, prefix=".maps-") as spool:
         if tasks[0].level == "pair":
             examples, learnt = pair_examples(name, experiment, tasks, inputs, Path(spool))
             widths = examples.widths
         else:
             examples = sequence_examples(name, experiment, tasks, inputs)
+            if experiment.layers == "best":
+                compared = compare_layers(name, experiment, examples)
+                examples.vectors = StoredVectors(examples.vectors.embeddings, [best_layer(compared)])
             learnt = np.ones(len(examples), dtype=bool)
             widths = (examples.vectors.width if examples.vectors is not None else 0, 0)
         recipe = Recipe(name, experiment, examples, learnt, widths, inputs)
         recipe.run(outputs, before)
+    with atomic(outputs.layers) as temporary:
+        pd.DataFrame(compared, columns=COLUMNS).to_csv(temporary, index=False)
 
 
 class Recipe:

@@ -28,6 +28,7 @@ class Outputs:
     history: Path
     config: Path
     checks: Path
+    layers: Path
     predictions: Path
 
     @property

@@ -186,6 +186,10 @@ class Experiment(Settings):
             raise ValueError(f"layers: the head {name} reads no embeddings")
         if self.layers == "best" and level == "pair":
             raise ValueError("layers: `best` is for protein- and residue-level tasks; name the layers")
+        if self.layers == "best" and self.cross_validate:
+            raise ValueError(
+                "layers: with cross_validate every protein is tested, so none could choose the `best`; take all, or one"
+            )
 
     def _check_convex(self) -> None:
         ignored = sorted(self.training.model_fields_set - CONVEX_READS)
