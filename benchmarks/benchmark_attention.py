@@ -22,7 +22,7 @@ import torch
 
 SIZES = {"8M": (6, 320, 20), "150M": (30, 640, 20), "650M": (33, 1280, 20)}
 LIMIT = 3.0
-HEADS, HIDDEN, RANK = 3, 64, 32
+HEADS = 3
 
 
 def resident(key: str) -> int:
@@ -62,24 +62,25 @@ def fair_esm(size: str, length: int) -> dict[str, float]:
 
 def foldgraft(size: str, length: int, heads: bool) -> dict[str, float]:
     """Contacts of one chain by the trunk's regression, or by an ensemble of heads."""
-    from foldgraft.models.feature_pairs import Layout, pair_index
-    from foldgraft.models.head_contact import build_contact, score_pairs
+    from foldgraft.models.heads.build import build
+    from foldgraft.models.heads.settings import LogisticSettings
     from foldgraft.models.trunk import Trunk
     from foldgraft.models.trunk.architecture import Architecture
     from foldgraft.models.trunk.tensors import build_network
+    from foldgraft.tasks.pairs import Chain, PairExamples
+    from foldgraft.tasks.task import BUILT_IN
 
     network = build_network(Architecture(*SIZES[size]), contacts=True)
     trunk, sequence = Trunk(network, size, "", torch.device("cpu")), protein(length)
     if not heads:
         return measure(lambda: trunk.contacts(sequence))
-    layout = Layout(["attention", "separation", "embedding"], trunk.layers, trunk.heads)
-    members = [build_contact("pair", layout.width, trunk.width, HIDDEN, RANK, 0.0) for _ in range(HEADS)]
+    settings = LogisticSettings()
+    chains = [Chain("chain", sequence, "0" * 64)]
+    examples = PairExamples([BUILT_IN["contact"]], chains, settings, ["attention", "separation"], trunk, None)
+    members = [build("pair", settings, examples.widths, [1]) for _ in range(HEADS)]
 
     def work() -> None:
-        index = pair_index(length)
-        (embedding,) = trunk.embed([sequence])
-        blocks = layout.blocks(trunk, sequence, index.places, None)
-        score_pairs(members, blocks, index.i, index.j, embedding, trunk.device)
+        list(examples.score(members, [0]))
 
     return measure(work)
 

@@ -24,23 +24,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from foldgraft.models.feature_pairs import Layout
-from foldgraft.models.features import collate
-from foldgraft.models.head_contact import build_contact
-from foldgraft.models.head_maps import contact_map
-from foldgraft.models.heads import HEADS, build
+from foldgraft.models.heads.build import build, reads
+from foldgraft.models.heads.settings import LightAttentionSettings, LogisticSettings, MLPSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import sequence_sha256
-from foldgraft.records.targets import Contacts
 from foldgraft.residues import AMINO_ACIDS
-from foldgraft.train.contact_data import gather, gather_all
-from foldgraft.train.loop import Batch, Plan, Score, fit
-from foldgraft.train.settings import Optimizer
-from foldgraft.train.solubility_data import Proteins, loader
+from foldgraft.tasks.examples import Batch
+from foldgraft.tasks.pairs import Chain, PairExamples
+from foldgraft.tasks.sequences import SequenceExamples
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
+from foldgraft.tasks.vectors import StoredVectors, TrunkVectors
+from foldgraft.train.loop import Score, fit
+from foldgraft.train.losses import Loss
+from foldgraft.train.settings import Training
 
 SIZES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20)}
 GOAL, BATCH, ROUNDS, LENGTH, PAIRS = 50, 64, 3, 300, 1000
@@ -51,29 +51,25 @@ def random_trunk(size: str) -> Trunk:
     return Trunk(build_network(Architecture(*SIZES[size])), size, "0" * 64, torch.device("cpu"))
 
 
-class Anew(Proteins):
+class Anew(SequenceExamples):
     """The same batches, each through the trunk."""
 
-    def __init__(self, table: pd.DataFrame, embeddings: Embeddings, reads: str, trunk: Trunk):
-        super().__init__(table, embeddings, reads)
-        self.trunk = trunk
-
     def __getitem__(self, rows: list[int]) -> Batch:
-        values = self.trunk.embed([self.sequences[row] for row in rows])
-        items = [value.mean(axis=0) if self.reads == "pooled" else value for value in values]
-        labels = torch.from_numpy(self.labels[rows])
-        return Batch(collate(items), labels, torch.zeros_like(labels))
+        self.vectors.embed(self.table["sequence"].iloc[rows], self.reads == "residues")
+        return super().__getitem__(rows)
 
 
-def epoch_seconds(proteins: Proteins, head: str, rows: np.ndarray) -> float:
+def epoch_seconds(
+    proteins: SequenceExamples, settings: MLPSettings | LightAttentionSettings, rows: np.ndarray
+) -> float:
     """Seconds of one epoch over these proteins, training steps included."""
     torch.manual_seed(0)
-    network = build(head, proteins.embeddings.width, 64, 0.3)
-    batches = loader(proteins, rows, BATCH, torch.Generator().manual_seed(0))
-    plan = Plan("bce", Optimizer(), epochs=1, patience=1, gradient_clip=1.0, monitor="loss")
+    network = build("protein", settings, (proteins.vectors.width, 0), [1])
+    batches = proteins.batches(rows, BATCH, torch.Generator().manual_seed(0))
+    loss = Loss([SOLUBILITY.target], ["bce"], [1.0], [None])
     start = time.perf_counter()
     with redirect_stderr(StringIO()):
-        fit(network, batches, lambda head: Score(0.0, 0.0), plan, torch.device("cpu"))
+        fit(network, batches, lambda head: Score(0.0, 0.0), loss, Training(epochs=1, batch_size=BATCH))
     return time.perf_counter() - start
 
 
@@ -95,10 +91,14 @@ def training(options: argparse.Namespace, folder: Path) -> None:
     write_embeddings(folder / "e", zip(table["sequence_sha256"], values, strict=True), contents)
     cache = Embeddings([folder / "e"])
     everything = np.arange(len(table))
-    for head in ("linear", "mlp", "light_attention"):
-        reads = HEADS[head].reads
-        cached, anew = Proteins(table, cache, reads), Anew(table, cache, reads, trunk)
-        times = [(epoch_seconds(cached, head, everything), epoch_seconds(anew, head, sample)) for _ in range(ROUNDS)]
+    truth = [[np.array([[label]], dtype=np.float32) for label in table["label"]]]
+    for settings in (MLPSettings(), LightAttentionSettings()):
+        head, read = settings.name, reads("protein", settings)
+        cached = SequenceExamples([SOLUBILITY], table, truth, read, StoredVectors(cache, [trunk.layers]))
+        anew = Anew([SOLUBILITY], table, truth, read, TrunkVectors(trunk, [trunk.layers]))
+        times = [
+            (epoch_seconds(cached, settings, everything), epoch_seconds(anew, settings, sample)) for _ in range(ROUNDS)
+        ]
         ours, theirs = (float(np.median(side)) for side in zip(*times, strict=True))
         ratio = theirs * scale / ours
         print(f"  {head:16} {ours:8.2f} s cached, {theirs * scale:8.1f} s through the trunk, ratio", end=" ")
@@ -113,26 +113,29 @@ def training(options: argparse.Namespace, folder: Path) -> None:
     print(f"root mean square {100 * np.sqrt((error**2).mean() / (exact**2).mean()):.3f} % of theirs")
 
 
-def chain(number: int, length: int = LENGTH) -> Contacts:
+def chain(number: int, length: int = LENGTH) -> Chain:
     rng = np.random.default_rng(number)
     pairs = length * (length - 1) // 2
     sequence = "".join(rng.choice(list(AMINO_ACIDS), length))
-    return Contacts(f"c{number}", sequence, sequence_sha256(sequence), rng.random(pairs) < 0.03, np.ones(pairs, bool))
+    return Chain(f"c{number}", sequence, sequence_sha256(sequence), 0, ((rng.random(pairs) < 0.03).astype(np.uint8),))
 
 
 def contact_job(size: str, what: str, chains: int, length: int) -> tuple[float, float]:
     """Seconds per chain, and the megabytes that the peak of this process grows by."""
-    trunk = random_trunk(size)
-    layout = Layout(("attention", "separation"), trunk.layers, trunk.heads)
-    head = build_contact("logistic", layout.width, 0, 32, 16, 0.0)
-    pairs = [(chain(number, length), None) for number in range(chains)]
+    trunk, settings = random_trunk(size), LogisticSettings(pairs_per_chain=PAIRS)
+
+    def examples(count: int, residues: int) -> PairExamples:
+        some = [chain(number, residues) for number in range(count)]
+        return PairExamples([BUILT_IN["contact"]], some, settings, ("attention", "separation"), trunk, None)
+
+    made, rows = examples(chains, length), np.arange(chains)
+    head = build("pair", settings, made.widths, [1])
     jobs: dict[str, Callable[[], object]] = {
-        "sampled pairs": lambda: gather(iter(pairs), layout, trunk, None, PAIRS, 0),
-        "validation": lambda: gather_all(iter(pairs), layout, trunk, None, spool),
-        "prediction": lambda: [contact_map(_One(head), layout, trunk, c.sequence, None, None) for c, _ in pairs],
+        "sampled pairs": lambda: made.matrix(rows, 1 << 40, 0),
+        "prediction": lambda: [scored.outputs[0].shape for scored in made.score([head], rows)],
     }
-    with redirect_stderr(StringIO()), tempfile.TemporaryFile() as spool:
-        gather(iter([(chain(0, 50), None)]), layout, trunk, None, PAIRS, 0)  # what the first call alone costs
+    with redirect_stderr(StringIO()):
+        examples(1, 50).matrix(np.arange(1), 1, 0)  # what the first call alone costs
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
         before = memory("VmRSS")
         start = time.perf_counter()
@@ -145,16 +148,6 @@ def memory(line: str) -> float:
     """A figure of /proc/self/status, in MB."""
     text = Path("/proc/self/status").read_text()
     return int(text.partition(f"{line}:")[2].split()[0]) / 1024
-
-
-class _One:
-    """A trained head of one member."""
-
-    def __init__(self, head: torch.nn.Module):
-        self.members = [head]
-
-    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(logits)
 
 
 def main() -> None:
@@ -174,7 +167,7 @@ def main() -> None:
     whole, residue = LENGTH * (LENGTH - 1) * layers * heads / 1e6, LENGTH * width * 2 / 1e6
     print(f"contact features, {options.size} trunk, one core; cached whole in half precision, the attention of a chain")
     print(f"of {LENGTH} would be {whole:.0f} MB, its residue embeddings are {residue:.1f} MB")
-    for what in ("sampled pairs", "validation", "prediction"):
+    for what in ("sampled pairs", "prediction"):
         for chains, length in ((4, LENGTH), (16, LENGTH), (4, 2 * LENGTH)):
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 seconds, megabytes = pool.apply(contact_job, (options.size, what, chains, length))

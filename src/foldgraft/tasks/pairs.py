@@ -200,10 +200,8 @@ class PairExamples:
     def _logistic(self, heads: Sequence[Head], row: int) -> list[list[Tensor]]:
         index = pair_index(len(self.chains[row].sequence))
         device = next(heads[0].parameters()).device
-        if len(heads) == 1:
-            return [_expanded(logistic_outputs(heads[0], self._blocks(row, index.places, device)), len(index.places))]
-        blocks = list(self._blocks(row, index.places, device))  # several heads read the same features
-        return [_expanded(logistic_outputs(head, blocks), len(index.places)) for head in heads]
+        outputs = logistic_outputs(heads, self._blocks(row, index.places, device))
+        return [_expanded(values, len(index.places)) for values in outputs]
 
     def _residual(self, heads: Sequence[Head], row: int) -> list[list[Tensor]]:
         length = len(self.chains[row].sequence)

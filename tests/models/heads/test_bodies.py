@@ -157,7 +157,8 @@ def test_amino_acids_have_numbers_of_their_own():
 def test_a_logistic_head_in_blocks_is_the_head_at_once():
     head, features = ready("pair", "logistic", outputs=(1, 4)), torch.randn(30, WIDTH)
     blocks = [(0, features[:, :2].T), (2, features[:, 2:].T)]
-    for whole, parts in zip(head((features,)), logistic_outputs(head, blocks), strict=True):
+    _, streamed = logistic_outputs([ready("pair", "logistic"), head], iter(blocks))
+    for whole, parts in zip(head((features,)), streamed, strict=True):
         assert torch.allclose(whole, parts, atol=1e-5)
 
 

@@ -91,28 +91,27 @@ class _Block(nn.Module):
         return x + self.dropout(self.second(F.elu(self.first(F.elu(x)))))
 
 
-def logistic_outputs(head: Head, blocks: Iterable[tuple[int, Tensor]]) -> list[Tensor]:
-    """Outputs of a logistic head for many pairs, from features that come some columns at a time.
+def logistic_outputs(heads: Sequence[Head], blocks: Iterable[tuple[int, Tensor]]) -> list[list[Tensor]]:
+    """Outputs of logistic heads for many pairs, from features that come some columns at a time.
 
     Parameters
     ----------
-    head : Head
-        whose body is `Logistic`.
+    heads : sequence of Head
+        whose bodies are `Logistic`.
     blocks : iterable of (first column, Tensor of shape (columns, S))
 
     Returns
     -------
-    list of Tensor, shape (S, K)
-        of each task; no more than one block is held.
+    for each head a list of Tensor, shape (S, K), of each task; no more than one block is held.
     """
-    normalise = head.body.normalise
-    totals: list[Tensor] = [layer.bias for layer in head.out]
+    totals: list[list[Tensor]] = [[layer.bias for layer in head.out] for head in heads]
     for column, values in blocks:
         stop = column + len(values)
-        scaled = (values.float() - normalise.mean[column:stop, None]) / normalise.std[column:stop, None]
-        totals = [
-            total + (layer.weight[:, column:stop] @ scaled).T for total, layer in zip(totals, head.out, strict=True)
-        ]
+        for number, head in enumerate(heads):
+            normalise = head.body.normalise
+            scaled = (values.float() - normalise.mean[column:stop, None]) / normalise.std[column:stop, None]
+            added = [(layer.weight[:, column:stop] @ scaled).T for layer in head.out]
+            totals[number] = [total + more for total, more in zip(totals[number], added, strict=True)]
     return totals
 
 
