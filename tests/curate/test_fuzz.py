@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foldgraft.curate.entry import UnreadableError
 from foldgraft.curate.residue_names import PLACED
 from foldgraft.curate.settings import CurateSettings
-from foldgraft.curate.structure_file import Extra, curate_file
+from foldgraft.curate.structure_file import Extra, curate_file, read_entry
 from foldgraft.records.chains import SCHEMA, read_chains
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import row_writer
@@ -192,6 +193,15 @@ def check_results(curated):
     assert min(curated.atoms.values(), default=0) >= 0
 
 
+def check_balance(content, curated):
+    """All atoms of amino acids that were read have a fate."""
+    try:
+        entry = read_entry(content, 10**9)
+    except UnreadableError:
+        return
+    assert sum(curated.atoms.values()) == np.count_nonzero(entry.amino[entry.atoms.residue])
+
+
 def survive(contents, folder, extra=Extra()):
     """Curate each content, check what comes of it and write its chains; how many chains and rejects there were."""
     settings = CurateSettings(min_length=1, max_length=20_000, min_resolved=0)
@@ -203,6 +213,7 @@ def survive(contents, folder, extra=Extra()):
             with alarm(LIMIT):
                 curated = curate_file(path, row, settings, extra)
             check_results(curated)
+            check_balance(content, curated)
             counts["files"] += 1
             counts["chains"] += len(curated.chains)
             counts["rejects"] += len(curated.rejects)

@@ -8,7 +8,7 @@ from foldgraft.curate.entry import UnreadableError
 BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 CIF = re.compile(rb"\s*(?:#[^\n]*\n\s*)*data_", re.IGNORECASE)
 TO_ASCII = bytes(range(128)) + b"?" * 128
-PDB = re.compile(rb"^(?:ATOM  |HETATM)", re.MULTILINE)
+PDB = re.compile(rb"^(?:ATOM |HETATM)", re.MULTILINE)
 
 
 def decompress(raw: bytes, limit: int) -> bytes:

@@ -160,9 +160,10 @@ def _coordinates(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndar
 def _occupancies(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     cells = np.where(ends - starts >= 60, _fields(padded, starts + 54, "<u8") & SIX_BYTES, 0)
     if (cells == cells[0]).all():
-        return np.full(len(cells), _occupancy(int(cells[0])))
-    different, which = np.unique(cells, return_inverse=True)
-    values = np.array([_occupancy(cell) for cell in different.tolist()])[which]
+        values = np.full(len(cells), _occupancy(int(cells[0])))
+    else:
+        different, which = np.unique(cells, return_inverse=True)
+        values = np.array([_occupancy(cell) for cell in different.tolist()])[which]
     if np.count_nonzero(values < 0) > NEGATIVE * len(values):
         raise UnreadableError("pqr", "the file is PQR: charges and radii stand where occupancies and B-factors should")
     return values
