@@ -84,6 +84,8 @@ def test_every_rule_has_a_log_an_environment_and_its_code(root):
                 continue
             for directive in ("log:", "conda:", "threads:", "resources:", "code=code(", "benchmark:"):
                 assert directive in body, f"{path.name}: rule {name} has no {directive}"
+            told = body.count("python -m foldgraft --made-from {params.made_from} ")
+            assert told == body.count("python -m foldgraft"), f"{path.name}: rule {name} is not told its lineage"
             assert name.split("_")[0] == path.stem, f"{path.name}: rule {name} is not named after its stage"
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 import sys
 from typing import Annotated, Any
 
@@ -51,6 +52,9 @@ class Stages(TyperGroup):
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 """Troubles of a disk that are the user's to mend; any other OSError is a fault of ours, and its traceback shows it."""
 
+UNMAPPED = ("failed to map segment", "cannot allocate memory")
+"""What a library says that could not be loaded for want of memory."""
+
 app = typer.Typer(name="foldgraft", cls=Stages, no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -76,13 +80,39 @@ def foldgraft(
 
 def main() -> None:
     """Run a command; an error meant for the user is printed without a traceback and exits with 2."""
+    _fix_threads(sys.argv[1:])
     try:
         typer.main.get_command(app)(prog_name="foldgraft", standalone_mode=True)
     except FoldgraftError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _tell(str(error))
     except OSError as error:
         if error.errno not in DISK:
             raise
-        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
+        _tell(f"{error.filename or 'the log, or a file that this command writes'}: {error.strerror}")
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and not any(words in str(error) for words in UNMAPPED):
+            raise
+        _tell(f"not enough memory ({error}); give the job more, or run fewer at a time")
+
+
+def _tell(problem: str) -> None:
+    """Say what is wrong, on standard output too where standard error is a log that cannot be written, and exit."""
+    line = f"error: {problem}"
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        print(line, flush=True)
+        os._exit(2)  # what is left to flush would fail again
+    sys.exit(2)
+
+
+def _fix_threads(words: list[str]) -> None:
+    """Let libraries of numbers use as many threads as the rule asks for, though fewer cores be there.
+
+    Sums of floating-point numbers depend on how they are shared out, so results would depend on `--cores`. Done before
+    such a library is loaded, which is when it looks.
+    """
+    told = words[1] if words[:1] == ["--made-from"] and len(words) > 1 else ""
+    if threads := origin.threads(told):
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[name] = threads

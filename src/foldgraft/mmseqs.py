@@ -1,5 +1,6 @@
 """MMseqs2 as a subprocess: where its binary is, which version it has, and one way to run it."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ import pandas as pd
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.fasta import write_fasta
 
+FULL = 2**20
+"""Bytes free under which a disk is full: mmseqs writes more at a time."""
 SHORTEST = 14
 """residues; k-mer seeds find next to nothing in shorter sequences."""
 
@@ -72,8 +75,15 @@ def run(*arguments: str | Path | float) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode:
         end = "\n".join(done.stdout.strip().splitlines()[-15:])
-        raise FoldgraftError(f"`{' '.join(command)}` ended with {done.returncode}:\n{end}")
+        told = f"`{' '.join(command)}` ended with {done.returncode}:\n{end}"
+        full = next((path for path in map(Path, command[2:]) if path.parent.is_dir() and _is_full(path.parent)), None)
+        raise FoldgraftError(f"{full}: {os.strerror(errno.ENOSPC)}\n{told}" if full else told)
     print(f"mmseqs {arguments[0]}: {time.monotonic() - start:.1f} s", file=sys.stderr)
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether the disk that a folder lies on has no room left for what mmseqs writes; it does not always say so."""
+    return shutil.disk_usage(folder).free < FULL
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import checks, inputs
 from foldgraft.fetch.inputs import shown_path, table_files
 from foldgraft.fetch.label_settings import LabelsSettings
+from foldgraft.ledger import Ledger
 from foldgraft.msa import inputs as msa_inputs
-from foldgraft.records.files import matches
+from foldgraft.records.files import file_sha256, matches
 from foldgraft.synth.settings import entry_names
 from foldgraft.trunk.locate import locate, locate_adapter
 from foldgraft.trunk.settings import TrunkSettings
@@ -103,34 +104,34 @@ def _named(key: str, look: Callable[[Path], object], path: Path) -> None:
         raise FoldgraftError(f"{key}: {error}") from None
 
 
-def make(config: Config) -> Plan:
-    """Name the shards of a run."""
-    data = Path(config.data)
+def make(config: Config, ledger: Ledger | None = None) -> Plan:
+    """Name the shards of a run; the ledger knows the bytes of its inputs."""
+    data, ledger = Path(config.data), ledger or Ledger()
     if config.synth:
-        return _synthetic(config)
+        return _synthetic(config, ledger)
     if config.replay:
-        return _replayed(config)
+        return _replayed(config, ledger)
     structures = inputs.structure_shards(config.structures, config.fetch, data) if config.structures else {}
     sifts = inputs.sifts_path(config.structures.sifts, data) if config.structures else None
     return Plan(
-        structures={shard: inputs.shard_digest(items) for shard, items in structures.items()},
+        structures={shard: _shard_digest(config, shard, items, ledger) for shard, items in structures.items()},
         places={shard: [item.place for item in items] for shard, items in structures.items()},
         labels=_label_shards(config, config.tables),
-        tables={name: digest(table_files(name, table, data)) for name, table in config.tables.items()},
-        sequences=digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
-        sifts=digest([sifts] if sifts else []),
-        alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
-        supplied=digest(supplied_paths(config.curate.sequences, data)),
-        predict=_new_sequences(config),
+        tables={name: ledger.digest(table_files(name, table, data)) for name, table in config.tables.items()},
+        sequences=ledger.digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
+        sifts=ledger.digest([sifts] if sifts else []),
+        alignments=ledger.digest(msa_inputs.paths(config.msa.alignments, data)),
+        supplied=ledger.digest(supplied_paths(config.curate.sequences, data)),
+        predict=_new_sequences(config, ledger),
     )
 
 
-def _replayed(config: Config) -> Plan:
+def _replayed(config: Config, ledger: Ledger) -> Plan:
     """The plan of an earlier run, from its lock and the store: local files need not be there any more."""
     from foldgraft.fetch.replay import Replay, stored_files  # it imports pyarrow, which planning does without otherwise
 
     lock, data = Path(config.replay or ""), Path(config.data)
-    earlier, made = Replay(lock, Path(config.store)), digest([lock])
+    earlier, made = Replay(lock, Path(config.store)), ledger.digest([lock])
     locked = earlier.shards()
     if config.structures:
         local = [shard for shard in locked if shard.startswith("files-")]
@@ -157,9 +158,9 @@ def _replayed(config: Config) -> Plan:
         tables=dict.fromkeys(config.tables, made),
         sequences=made,
         sifts=made,
-        alignments=digest(msa_inputs.paths(config.msa.alignments, data)),
-        supplied=digest(supplied_paths(config.curate.sequences, data)),
-        predict=_new_sequences(config),
+        alignments=ledger.digest(msa_inputs.paths(config.msa.alignments, data)),
+        supplied=ledger.digest(supplied_paths(config.curate.sequences, data)),
+        predict=_new_sequences(config, ledger),
     )
 
 
@@ -173,7 +174,7 @@ def _same_files(earlier: Any, shards: Iterable[str], patterns: Collection[str], 
         raise FoldgraftError(f"replay: {earlier.lock} has {found}; replay a lock with the configuration it was made by")
 
 
-def _synthetic(config: Config) -> Plan:
+def _synthetic(config: Config, ledger: Ledger) -> Plan:
     made = hashlib.sha256(config.synth.model_dump_json().encode()).hexdigest()
     paths = [f"{config.results}/synth/structures/{name}.cif.gz" for name in entry_names(config.synth)]
     size = config.fetch.shard_size
@@ -184,12 +185,12 @@ def _synthetic(config: Config) -> Plan:
         labels={"solubility": inputs.shard_names("solubility", config.synth.labels, config.fetch.label_shard_size)}
         | _label_shards(config, config.labels),
         tables={"solubility": made}
-        | {name: digest(table_files(name, table, Path(config.data))) for name, table in config.labels.items()},
+        | {name: ledger.digest(table_files(name, table, Path(config.data))) for name, table in config.labels.items()},
         sequences=made,
         sifts=made,
-        alignments=digest(msa_inputs.paths(config.msa.alignments, Path(config.data))),
-        supplied=digest(supplied_paths(config.curate.sequences, Path(config.data))),
-        predict=_new_sequences(config),
+        alignments=ledger.digest(msa_inputs.paths(config.msa.alignments, Path(config.data))),
+        supplied=ledger.digest(supplied_paths(config.curate.sequences, Path(config.data))),
+        predict=_new_sequences(config, ledger),
     )
 
 
@@ -205,20 +206,39 @@ def _holding_rows(table: LabelsSettings) -> list[str]:
     return [table.table, *([table.test_table] if table.test_table else [])]
 
 
-def _new_sequences(config: Config) -> dict[str, str]:
+def _new_sequences(config: Config, ledger: Ledger) -> dict[str, str]:
     """Digests of the files to predict for; one that the run itself makes is known to Snakemake as such."""
     paths = {name: Path(config.data) / fasta for name, fasta in config.predict.sequences.items()}
     made = config.results / "synth" if config.synth else None
-    return {name: digest([] if path.parent == made else [path]) for name, path in paths.items()}
+    return {name: ledger.digest([] if path.parent == made else [path]) for name, path in paths.items()}
 
 
-def digest(paths: Iterable[Path]) -> str:
-    """A digest of the names, sizes and times of files: cheap, and different when one of them was changed."""
-    lines = []
-    for path in sorted(paths):
-        status = path.stat()
-        lines.append(f"{path}\t{status.st_size}\t{status.st_mtime_ns}")
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _shard_digest(config: Config, shard: str, items: list[inputs.Item], ledger: Ledger) -> str:
+    """The digest of a shard of structures, without reading its files until their times change.
+
+    Then those that the shard's piece of the lock tells are still the same leave it as it was.
+    """
+    seen = inputs.shard_digest(items)
+    name = f"{config.results} {shard}"
+
+    def anew() -> str:
+        before = ledger.known(name)
+        return before if before and _as_locked(config, shard, items) else seen
+
+    return ledger.kept(name, seen, anew) if shard.startswith("files-") else seen
+
+
+def _as_locked(config: Config, shard: str, items: list[inputs.Item]) -> bool:
+    """Whether the files of a shard are, byte for byte, those that its piece of the lock names."""
+    from foldgraft.records import lock, tables  # they import pyarrow, which planning does without otherwise
+
+    piece = config.results / f"fetch/structures/{shard}.parquet"
+    try:
+        rows = tables.read_frame(piece, lock.SCHEMA, ["id", "sha256"])
+    except FoldgraftError:
+        return False
+    locked = dict(zip(rows["id"], rows["sha256"], strict=True))
+    return all(locked.get(item.id) == file_sha256(Path(item.place)) for item in items)
 
 
 def section(config: Config, name: str, **parts: Any) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -113,3 +114,27 @@ def test_the_umask_is_never_changed_not_even_for_a_moment(tmp_path, monkeypatch)
     monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was set"))
     with atomic(tmp_path / "x.txt") as temporary:
         temporary.touch()
+
+
+def full_disk(path):
+    with Path("/dev/full").open("w") as handle:
+        handle.write("x" * 100_000)
+
+
+def library_on_a_full_disk(path):
+    raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("write", [full_disk, library_on_a_full_disk])
+def test_a_full_disk_is_told_with_the_file(write, tmp_path):
+    path = tmp_path / "chains.parquet"
+    with pytest.raises(OSError, match=r"No space left on device: '.*chains\.parquet'"), atomic(path) as temporary:
+        write(temporary)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_troubles_stay_what_they_are(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic(tmp_path / "x") as temporary:
+        temporary.touch()
+        1 / 0  # noqa: B018

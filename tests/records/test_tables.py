@@ -174,3 +174,23 @@ def test_bytes_that_recur_are_written_once_and_coordinates_as_they_are(tmp_path)
         table.write({"bins": [1, 2, 1], "places": [0.5, 1.5], "name": "a"})
     group = pq.ParquetFile(tmp_path / "t.parquet").metadata.row_group(0)
     assert [group.column(k).has_dictionary_page for k in range(3)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pa.ArrowException("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
+        pa.ArrowMemoryError("malloc of size 64 failed: Cannot allocate memory"),
+        OSError(24, "Too many open files"),
+        MemoryError(),
+    ],
+)
+def test_want_of_memory_or_threads_is_not_a_bad_file(error, tmp_path, monkeypatch):
+    path = written(tmp_path / "x.parquet", 3)
+
+    def starved(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(pq.ParquetFile, "read", starved)
+    with pytest.raises(FoldgraftError, match=r"x\.parquet: could not be read for want of memory or threads"):
+        read_frame(path, SCHEMA)

@@ -44,7 +44,7 @@ rule cluster_group:
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
         """
-        python -m foldgraft cluster group \
+        python -m foldgraft --made-from {params.made_from} cluster group \
             {params.index:q} \
             {params.labels:q} \
             --clusters {output.clusters:q} \
@@ -78,7 +78,7 @@ rule cluster_split:
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
         """
-        python -m foldgraft cluster split \
+        python -m foldgraft --made-from {params.made_from} cluster split \
             {params.index:q} \
             {params.labels:q} \
             --clusters {input.clusters:q} \
@@ -114,7 +114,7 @@ rule cluster_audit:
         crossed=flags("--cross-validated", CROSS_VALIDATED),
     shell:
         """
-        python -m foldgraft cluster audit \
+        python -m foldgraft --made-from {params.made_from} cluster audit \
             {params.index:q} \
             {params.labels:q} \
             {params.crossed:q} \

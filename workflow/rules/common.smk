@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from foldgraft import plan
 from foldgraft.config_files import check_config_files
 from foldgraft.errors import FoldgraftError
+from foldgraft.ledger import Ledger
 from foldgraft.sources import stage_sources
 
 if not workflow.overwrite_configfiles:
@@ -25,7 +26,8 @@ try:
     if workflow.is_main_process:
         check_config_files(Path(path) for path in workflow.overwrite_configfiles)
     CONFIG = plan.configure(config, check=workflow.is_main_process)
-    PLAN = plan.make(CONFIG)
+    LEDGER = Ledger(Path(".snakemake/foldgraft") / f"{CONFIG.run}.json", keep=workflow.is_main_process)
+    PLAN = plan.make(CONFIG, LEDGER)
 except FoldgraftError as error:
     sys.exit(f"error: {error}")
 
@@ -38,7 +40,7 @@ pathvars:
 
 STORE = CONFIG.store
 DATA = CONFIG.data
-REPLAY = [CONFIG.replay] if CONFIG.replay else []
+REPLAY = [ancient(CONFIG.replay)] if CONFIG.replay else []
 STRUCTURE_SHARDS = list(PLAN.structures)
 LABEL_SHARDS = [shard for shards in PLAN.labels.values() for shard in shards]
 LABELS = {

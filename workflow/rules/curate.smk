@@ -43,7 +43,7 @@ rule curate_shard:
         sifts=lambda wildcards, input: flags("--sifts", input.sifts),
     shell:
         """
-        python -m foldgraft curate shard \
+        python -m foldgraft --made-from {params.made_from} curate shard \
             --lock {input.lock:q} \
             --store {params.store:q} \
             --chains {output.chains:q} \
@@ -82,7 +82,7 @@ rule curate_summary:
         atoms=lambda wildcards, input: flags("--atoms", input.atoms),
     shell:
         """
-        python -m foldgraft curate summary \
+        python -m foldgraft --made-from {params.made_from} curate summary \
             {params.chains:q} \
             {params.rejects:q} \
             {params.atoms:q} \

@@ -99,7 +99,7 @@ checkpoint embed_repeats:
         index=lambda wildcards, input: flags("--index", input.index),
     shell:
         """
-        python -m foldgraft embed repeats \
+        python -m foldgraft --made-from {params.made_from} embed repeats \
             {params.labels:q} \
             {params.index:q} \
             --repeats {output.repeats:q} \
@@ -136,7 +136,7 @@ rule embed_shard:
         digest=digest_of,
     shell:
         """
-        python -m foldgraft embed shard \
+        python -m foldgraft --made-from {params.made_from} embed shard \
             --trunk {input.trunk:q} \
             --description {input.description:q} \
             --sequences {input.sequences:q} \

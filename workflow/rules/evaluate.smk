@@ -44,7 +44,7 @@ rule evaluate_baseline_solubility:
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
         """
-        python -m foldgraft evaluate baseline-solubility \
+        python -m foldgraft --made-from {params.made_from} evaluate baseline-solubility \
             {params.labels:q} \
             --split {input.split:q} \
             --composition-out {output.composition:q} \
@@ -76,7 +76,7 @@ rule evaluate_baseline_coevolution:
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
     shell:
         """
-        python -m foldgraft evaluate baseline-coevolution \
+        python -m foldgraft --made-from {params.made_from} evaluate baseline-coevolution \
             {params.predictions:q} \
             {params.coevolution:q} \
             --out {output:q} \
@@ -107,7 +107,7 @@ rule evaluate_baseline_separation:
         targets=lambda wildcards, input: flags("--targets", input.targets),
     shell:
         """
-        python -m foldgraft evaluate baseline-separation \
+        python -m foldgraft --made-from {params.made_from} evaluate baseline-separation \
             {params.predictions:q} \
             {params.targets:q} \
             --split {input.split:q} \
@@ -157,7 +157,7 @@ rule evaluate_metrics:
         targets=lambda wildcards, input: flags("--targets", input.targets),
     shell:
         """
-        python -m foldgraft evaluate metrics \
+        python -m foldgraft --made-from {params.made_from} evaluate metrics \
             {params.solubility:q} \
             {params.contact:q} \
             {params.targets:q} \
@@ -195,7 +195,7 @@ rule evaluate_diagnose:
         history=lambda wildcards, input: flags("--history", input.history),
     shell:
         """
-        python -m foldgraft evaluate diagnose \
+        python -m foldgraft --made-from {params.made_from} evaluate diagnose \
             {params.history:q} \
             --diagnosis {output:q} \
             2>{log:q}

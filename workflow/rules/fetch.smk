@@ -63,7 +63,7 @@ rule fetch_search:
         known=[DIGESTS[shard] for shard in STRUCTURE_SHARDS if shard.startswith("files-")],
     shell:
         """
-        python -m foldgraft fetch search \
+        python -m foldgraft --made-from {params.made_from} fetch search \
             --structures @/dev/stdin \
             --data {params.data:q} \
             --store {params.store:q} \
@@ -105,7 +105,7 @@ rule fetch_structures:
         digest=lambda wildcards: DIGESTS[wildcards.shard],
     shell:
         """
-        python -m foldgraft fetch structures \
+        python -m foldgraft --made-from {params.made_from} fetch structures \
             --shard {wildcards.shard} \
             --places @/dev/stdin \
             --data {params.data:q} \
@@ -147,7 +147,7 @@ rule fetch_sequences:
         digest=SEQUENCES_DIGEST,
     shell:
         """
-        python -m foldgraft fetch sequences \
+        python -m foldgraft --made-from {params.made_from} fetch sequences \
             --sequences @/dev/stdin \
             --data {params.data:q} \
             {params.replay:q} \
@@ -186,7 +186,7 @@ rule fetch_sifts:
         digest=SIFTS_DIGEST,
     shell:
         """
-        python -m foldgraft fetch sifts \
+        python -m foldgraft --made-from {params.made_from} fetch sifts \
             --source {params.sifts:q} \
             --data {params.data:q} \
             {params.replay:q} \
@@ -225,7 +225,7 @@ rule fetch_labels:
         digest=lambda wildcards: PLAN.tables[table_of(wildcards.shard)],
     shell:
         """
-        python -m foldgraft fetch labels \
+        python -m foldgraft --made-from {params.made_from} fetch labels \
             --shard {wildcards.shard} \
             --table {params.table:q} \
             --data {params.data:q} \
@@ -270,7 +270,7 @@ rule fetch_lock:
         digest=list(PLAN.tables.values()),
     shell:
         """
-        python -m foldgraft fetch lock \
+        python -m foldgraft --made-from {params.made_from} fetch lock \
             {params.pieces:q} \
             {params.table:q} \
             {params.replay:q} \

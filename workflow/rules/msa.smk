@@ -52,7 +52,7 @@ checkpoint msa_given:
         digest=ALIGNMENT_DIGEST,
     shell:
         """
-        python -m foldgraft msa given \
+        python -m foldgraft --made-from {params.made_from} msa given \
             --index {input.index:q} \
             --given {output.given:q} \
             --digests {output.digests:q} \
@@ -83,7 +83,7 @@ rule msa_database:
         sequences=lambda wildcards, input: flags("--sequences", input.sequences),
     shell:
         """
-        python -m foldgraft msa database \
+        python -m foldgraft --made-from {params.made_from} msa database \
             {params.sequences:q} \
             --database {output.database:q} \
             --done {output.done:q} \
@@ -119,7 +119,7 @@ rule msa_search:
         memory=lambda wildcards, resources: resources.mem_mb // 2,
     shell:
         """
-        python -m foldgraft msa search \
+        python -m foldgraft --made-from {params.made_from} msa search \
             --chains {input.chains:q} \
             --database {input.database:q} \
             {params.given:q} \
@@ -152,7 +152,7 @@ rule msa_coevolution:
         settings=settings("msa", include={"coevolution"}),
     shell:
         """
-        python -m foldgraft msa coevolution \
+        python -m foldgraft --made-from {params.made_from} msa coevolution \
             --alignments {input.alignments:q} \
             --coevolution {output.coevolution:q} \
             --settings {params.settings:q} \

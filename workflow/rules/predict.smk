@@ -65,7 +65,7 @@ rule predict_sequences:
         digest=lambda wildcards: PREDICT_DIGEST[wildcards.name],
     shell:
         """
-        python -m foldgraft predict sequences \
+        python -m foldgraft --made-from {params.made_from} predict sequences \
             --fasta {input.fasta:q} \
             --trunk {input.trunk:q} \
             --description {input.description:q} \

@@ -31,7 +31,7 @@ rule report_provenance:
         config=CONFIG.model_dump_json(exclude={"replay"}),
     shell:
         """
-        python -m foldgraft report provenance \
+        python -m foldgraft --made-from {params.made_from} report provenance \
             --lock {input.lock:q} \
             --config - \
             --out {output:q} \
@@ -81,7 +81,7 @@ rule report_render:
         viewer=lambda wildcards, input: flags("--viewer", input.viewer),
     shell:
         """
-        python -m foldgraft report render \
+        python -m foldgraft --made-from {params.made_from} report render \
             --results {params.results:q} \
             {params.viewer:q} \
             --out {output:q} \

@@ -34,7 +34,7 @@ rule synth_proteome:
         settings=settings("synth"),
     shell:
         """
-        python -m foldgraft synth proteome \
+        python -m foldgraft --made-from {params.made_from} synth proteome \
             --structures {output.structures:q} \
             --sequences {output.sequences:q} \
             --labels {output.labels:q} \

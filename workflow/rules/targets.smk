@@ -29,7 +29,7 @@ rule targets_shard:
         settings=settings("targets"),
     shell:
         """
-        python -m foldgraft targets shard \
+        python -m foldgraft --made-from {params.made_from} targets shard \
             --chains {input.chains:q} \
             --targets {output.targets:q} \
             --audit {output.audit:q} \

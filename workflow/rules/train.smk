@@ -83,7 +83,7 @@ rule train_experiment:
         embeddings=lambda wildcards, input: flags("--embeddings", input.embeddings),
     shell:
         """
-        python -m foldgraft train experiment \
+        python -m foldgraft --made-from {params.made_from} train experiment \
             --experiment {wildcards.experiment:q} \
             --tasks {params.tasks:q} \
             --split {input.split:q} \

@@ -28,7 +28,7 @@ if CONFIG.trunk.published:
 
     rule trunk_download:
         input:
-            adapter=ADAPTER_FILES,
+            adapter=ancient(ADAPTER_FILES),
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -50,7 +50,7 @@ if CONFIG.trunk.published:
             downloads=Path(STORE) / "trunks",
         shell:
             """
-            python -m foldgraft trunk download \
+            python -m foldgraft --made-from {params.made_from} trunk download \
                 --downloads {params.downloads:q} \
                 --weights {output.weights:q} \
                 --description {output.description:q} \
@@ -64,8 +64,8 @@ if LOCAL:
 
     rule trunk_convert:
         input:
-            checkpoint=list(locate(LOCAL).files),
-            adapter=ADAPTER_FILES,
+            checkpoint=ancient(list(locate(LOCAL).files)),
+            adapter=ancient(ADAPTER_FILES),
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -86,7 +86,7 @@ if LOCAL:
             adapter=flags("--adapter", [ADAPTER] if ADAPTER else []),
         shell:
             """
-            python -m foldgraft trunk convert \
+            python -m foldgraft --made-from {params.made_from} trunk convert \
                 --checkpoint {params.checkpoint:q} \
                 --weights {output.weights:q} \
                 --description {output.description:q} \
@@ -100,8 +100,8 @@ if PRETRAIN:
     rule trunk_pretrain:
         input:
             sequences=[] if TEXTS else ["<results>/fetch/sequences.fasta.gz"],
-            text=[Path(DATA) / path for path in TEXTS],
-            valid=[Path(DATA) / PRETRAIN.valid] if PRETRAIN.valid else [],
+            text=ancient([Path(DATA) / path for path in TEXTS]),
+            valid=ancient([Path(DATA) / PRETRAIN.valid] if PRETRAIN.valid else []),
             start=[f"{GIVEN}/model.safetensors"] if PRETRAIN.start else [],
             about_start=[f"{GIVEN}/trunk.json"] if PRETRAIN.start else [],
             split="<results>/cluster/split.parquet",
@@ -133,7 +133,7 @@ if PRETRAIN:
             labels=lambda wildcards, input: flags("--labels", input.labels),
         shell:
             """
-            python -m foldgraft trunk pretrain \
+            python -m foldgraft --made-from {params.made_from} trunk pretrain \
                 {params.text:q} \
                 {params.valid:q} \
                 {params.start:q} \

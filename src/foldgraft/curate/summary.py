@@ -50,7 +50,9 @@ def summarise(chains: list[Path], rejects: list[Path], atoms: list[Path], output
         for row in _first_ones(chains, twice):
             table.write(row)
         if not table.count:
-            raise FoldgraftError(f"no protein chain is left: {_commonest(reasons)}; see {outputs.rejects} for each")
+            # the workflow removes what this job writes, but not the tables that it read
+            where = rejects[0] if len(rejects) == 1 else f"the tables of {rejects[0].parent}"
+            raise FoldgraftError(f"no protein chain is left: {_commonest(reasons)}; see {where} for each")
 
 
 def _named_twice(chains: list[Path]) -> set[str]:

@@ -18,7 +18,7 @@ import numpy as np
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import origin
 from foldgraft.records.embeddings import ITEM_BYTES, KINDS, Contents, Embedded, checksum
-from foldgraft.records.files import atomic
+from foldgraft.records.files import atomic, naming
 
 KEY_BYTES = 32
 
@@ -35,7 +35,7 @@ def write_embeddings(path: Path, entries: Iterable[tuple[str, Embedded]], conten
     """
     names, lengths = [], []
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=path.parent) as spool:
+    with naming(path), TemporaryFile(dir=path.parent) as spool:
         for name, embedded in entries:
             names.append(name)
             lengths.append(len(embedded.residues))
@@ -88,7 +88,7 @@ def unfinished(path: Path, key: str, sizes: Sequence[int]) -> Iterator[tuple[IO[
     part.parent.mkdir(parents=True, exist_ok=True)
     part.touch()
     digest = hashlib.sha256(key.encode()).digest()
-    with part.open("r+b") as handle:
+    with naming(part), part.open("r+b") as handle:
         if handle.read(KEY_BYTES) != digest:
             handle.truncate(0)
             handle.seek(0)

@@ -1,5 +1,6 @@
 """Files that are either whole or absent, and the digests by which they are known."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,31 @@ from foldgraft.errors import FoldgraftError
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|~:+-]{0,127}")
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""Troubles of a full disk."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A full disk, which libraries report in their own ways and often without a file, names this one.
+
+    Raises
+    ------
+    OSError
+        with the file's name, its number one of `FULL`.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
+    except Exception as error:
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
@@ -28,7 +54,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.touch()  # the umask belongs to all threads and cannot be read without being set, so it is tried out
         mode = temporary.stat().st_mode & 0o777
         temporary.unlink()
-        yield temporary
+        with naming(path):
+            yield temporary
         temporary.chmod(mode)
         temporary.replace(path)
     finally:
@@ -46,7 +73,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FoldgraftError(f"{path}: cannot be read as JSON ({error})") from None
+        raise FoldgraftError(
+            f"{path}: cannot be read as JSON ({error}); if a stage made it, delete it and run the same command again"
+        ) from None
 
 
 def file_sha256(path: Path) -> str:

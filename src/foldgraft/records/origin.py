@@ -45,10 +45,18 @@ _job = Job()
 
 
 def begin(stage: str, told: str = "") -> None:
-    """Note which job runs in this process; `told` is its digest and, after a colon, the short ones of its inputs."""
+    """Note which job runs in this process, and what the workflow told of it.
+
+    `told` is its digest, `@` and the threads that its rule asks for, a colon, and the short digests of its inputs.
+    """
     global _job
-    made_from, _, inputs = told.partition(":")
-    _job = Job(stage, made_from, frozenset(filter(None, inputs.split(","))))
+    own, _, inputs = told.partition(":")
+    _job = Job(stage, own.partition("@")[0], frozenset(filter(None, inputs.split(","))))
+
+
+def threads(told: str) -> str:
+    """The threads that a job's rule asks for; empty if they are not known."""
+    return told.partition(":")[0].partition("@")[2]
 
 
 Columns = Iterable[tuple[str, Any]]

@@ -1,0 +1,118 @@
+"""What every file of a run is made from, followed through the rules before any job runs.
+
+The lineage of a job is a digest of its command, its threads, its parameters, its code, the bytes of the inputs that no
+rule makes, and the lineages of those that one makes. It is a parameter of the job, so Snakemake remembers it: a changed
+key, module or input changes the lineage of all that stands on it, whatever the times of files say, and whatever became
+of the jobs in between. Tables bear it (foldgraft.records.origin), so a job refuses those that are not what it was to
+read.
+
+An input marked `ancient` that a rule makes is left out: a parameter says what of it matters.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from snakemake.io import IOFile, is_flagged
+from snakemake.iocontainers import Wildcards
+from snakemake.rules import Rule
+
+from foldgraft.records.origin import SHORT
+
+PARAMETER = "made_from"
+Digest = Callable[[Path], str]
+
+
+class Lineage:
+    """The lineages of a workflow's jobs.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        whose rules lie below `folder`, or are used as a module.
+    folder : Path
+        of the rules that take part.
+    digest : Path -> str
+        the digest of a file that no rule makes.
+    checkpoints : snakemake.checkpoints.Checkpoints
+        parameters may change when one of them is done.
+    """
+
+    def __init__(self, workflow: Any, folder: Path, digest: Digest, checkpoints: Any):
+        self._rules = [rule for rule in workflow.rules if Path(str(rule.snakefile)).is_relative_to(folder)]
+        self._digest, self._checkpoints, self._done = digest, checkpoints, -1
+        self._told: dict[tuple, tuple[str, list[str]]] = {}
+        self._makers: dict[str, tuple[Rule, Wildcards] | None] = {}
+
+    def attach(self) -> None:
+        """Give each job its lineage, and let each target name every file that it stands on.
+
+        Snakemake removes the outputs of a job that fails, and would not miss them otherwise.
+        """
+        for rule in self._rules:
+            if rule.shellcmd:
+                rule.set_params(**{PARAMETER: lambda wildcards, rule=rule: self.told(rule, wildcards)})
+            else:
+                asked = list(rule.input)
+                rule.set_input(lambda wildcards, rule=rule, asked=asked: self.files(rule, asked))
+
+    def told(self, rule: Rule, wildcards: Wildcards) -> str:
+        """The lineage of a job, its threads and the short lineages of what it reads, as `origin.begin` takes them."""
+        own, read = self._of(rule, wildcards)
+        return f"{own}@{_threads(rule)}:{','.join(sorted({lineage[:SHORT] for lineage in read}))}"
+
+    def files(self, rule: Rule, asked: Iterable[Any]) -> list[str]:
+        """Every file that the rules make for what a target asks."""
+        found: dict[str, None] = {}
+        queue = [str(IOFile(path, rule=rule).apply_wildcards({})) for path in asked if not callable(path)]
+        while queue:
+            maker = self._maker(queue.pop())
+            if maker and (made := [str(path) for path in maker[0].expand_output(maker[1])[0]])[0] not in found:
+                found |= dict.fromkeys(made)
+                queue += map(str, self._inputs(*maker))
+        return list(found)
+
+    def _of(self, rule: Rule, wildcards: Wildcards) -> tuple[str, list[str]]:
+        if self._done != (done := len(self._checkpoints.created_output)):
+            self._told, self._done = {}, done
+        key = (rule.name, *sorted(wildcards.items()))
+        if key not in self._told:
+            self._told[key] = self._follow(rule, wildcards)
+        return self._told[key]
+
+    def _follow(self, rule: Rule, wildcards: Wildcards) -> tuple[str, list[str]]:
+        text = hashlib.sha256(f"{rule.shellcmd}\nthreads {_threads(rule)}\n{sorted(wildcards.items())}\n".encode())
+        for name, value in sorted(self._parameters(rule, wildcards)):
+            text.update(f"{name}\t{value}\n".encode())
+        read = []
+        for path in self._inputs(rule, wildcards):
+            maker = self._maker(str(path))
+            if maker:
+                read.append(self._of(*maker)[0])
+            if not (maker and is_flagged(path, "ancient")):
+                text.update(f"{read[-1] if maker else self._digest(Path(path))}\n".encode())
+        return text.hexdigest()[:16], read
+
+    def _parameters(self, rule: Rule, wildcards: Wildcards) -> Iterable[tuple[str, str]]:
+        """Those that follow from the configuration; what is said of inputs and outputs is in their lineages."""
+        for name, value in rule.params._allitems():
+            if name == PARAMETER or Rule._is_deriving_function(value):
+                continue
+            yield str(name), repr(value(wildcards) if callable(value) else value)
+
+    def _inputs(self, rule: Rule, wildcards: Wildcards) -> list[Any]:
+        found = rule.expand_input(wildcards)[0]
+        return [path for path in found if not is_flagged(path, "checkpoint_target")]
+
+    def _maker(self, path: str) -> tuple[Rule, Wildcards] | None:
+        """The rule that makes a file, and its wildcards; None for what comes from outside."""
+        if path not in self._makers:
+            rule = next((rule for rule in self._rules if rule.shellcmd and rule.is_producer(path)), None)
+            self._makers[path] = (rule, Wildcards(fromdict=rule.get_wildcards(path))) if rule else None
+        return self._makers[path]
+
+
+def _threads(rule: Rule) -> int:
+    """The threads that a rule asks for, whatever the cores at hand."""
+    return int(rule.resources["_cores"].value)
