@@ -49,7 +49,7 @@ KEYS = {
     "targets": ("targets", "orientations", True),
     "trunk": ("trunk", "pretrain", {"steps": 5}),
     "embed": ("embed", "batch_tokens", 999),
-    "train": ("experiments", "solubility", {"task": "solubility", "epochs": 3}),
+    "train": ("experiments", "solubility", {"task": "solubility", "head": "mlp"}),
     "evaluate": ("evaluate", "resamples", 111),
     "report": ("report", "examples", 2),
     "predict": ("predict", "min_length", 12),
