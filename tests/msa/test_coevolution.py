@@ -1,90 +1,73 @@
-"""Mean-field couplings against the textbook's dense way, and on pairs that were planted."""
+"""Scores by each method, on pairs that were planted, and the correction by hand."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from sklearn.metrics import mutual_info_score
 
+from foldgraft.msa import mutual_information
 from foldgraft.msa.a3m import GAP
-from foldgraft.msa.coevolution import corrected, scores, strengths
+from foldgraft.msa.coevolution import corrected, scores
+from foldgraft.msa.settings import CoevolutionSettings, MeanField, MutualInformation, Pseudolikelihood
 from foldgraft.msa.weights import weights
 
-
-def textbook(codes, weight, pseudocount):
-    """Morcos et al. 2011 as published: frequencies, covariance without the last state, inverse, zero-sum gauge."""
-    length = codes.shape[1]
-    q = 21
-    onehot = (codes[:, :, None] == np.arange(q)).astype(float)  # (M, L, q)
-    weight = weight / weight.sum()
-    single = (1 - pseudocount) * np.einsum("m,mia->ia", weight, onehot) + pseudocount / q
-    pair = (1 - pseudocount) * np.einsum("m,mia,mjb->iajb", weight, onehot, onehot) + pseudocount / q**2
-    for i in range(length):
-        pair[i, :, i, :] = np.diag(single[i])
-    covariance = pair - single[:, :, None, None] * single[None, None]
-    reduced = covariance[:, : q - 1, :, : q - 1].reshape(length * (q - 1), -1)
-    couplings = np.zeros((length, q, length, q))
-    couplings[:, : q - 1, :, : q - 1] = -np.linalg.inv(reduced).reshape(length, q - 1, length, q - 1)
-    couplings = couplings - couplings.mean(axis=1, keepdims=True)
-    couplings = couplings - couplings.mean(axis=3, keepdims=True)
-    norm = np.sqrt((couplings[:, :20, :, :20] ** 2).sum(axis=(1, 3)))
-    np.fill_diagonal(norm, 0)
-    return norm
+METHODS = [Pseudolikelihood(), MeanField(name="mean_field"), MutualInformation(name="mutual_information")]
 
 
-@pytest.mark.parametrize("rows", [2, 5, 40, 400])
-@pytest.mark.parametrize("pseudocount", [0.2, 0.7])
-@pytest.mark.parametrize("woodbury", [True, False])
-def test_both_ways_agree_with_the_textbook(random_codes, rows, pseudocount, woodbury):
-    codes = random_codes(rows, 12, seed=rows)
-    codes[:, 3] = 7  # a conserved column
-    codes[:, 4] = np.where(codes[:, 4] == GAP, 0, codes[:, 4])  # one without gaps
-    weight = weights(codes)
-    expected = textbook(codes, weight, pseudocount)
-    found = strengths(codes, weight, pseudocount, woodbury)
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * expected.max())
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(2, 60), st.integers(2, 9), st.integers(0, 1000), st.floats(0.05, 0.95))
-def test_the_two_ways_agree_for_any_alignment(rows, columns, seed, pseudocount):
-    codes = np.random.default_rng(seed).integers(0, 21, (rows, columns)).astype(np.uint8)
-    weight = np.random.default_rng(seed + 1).uniform(0.1, 1, rows)
-    one, other = (strengths(codes, weight, pseudocount, way) for way in (True, False))
-    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
-    assert (one == one.T).all() and (np.diag(one) == 0).all()
-
-
-def test_blocks_change_nothing(random_codes, monkeypatch):
-    codes = random_codes(30, 20)
-    whole = strengths(codes, np.ones(30), 0.5)
-    monkeypatch.setattr("foldgraft.msa.coevolution.PAIRS_IN_MEMORY", 1)
-    np.testing.assert_allclose(strengths(codes, np.ones(30), 0.5), whole, rtol=1e-9)
-
-
-def test_planted_pairs_come_first():
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_planted_pairs_come_first(method):
     rng = np.random.default_rng(4)
     codes = rng.integers(0, 20, (400, 15)).astype(np.uint8)
     pairs = [(0, 9), (2, 13), (4, 7)]
     for i, j in pairs:
         codes[:, j] = (codes[:, i] + 5) % 20
-    found = scores(codes, weights(codes), 0.7)
+    found = scores(codes, weights(codes), method)
     i, j = np.triu_indices(15, 1)
     top = np.argsort(-found[i, j])[:3]
     assert sorted(zip(i[top].tolist(), j[top].tolist(), strict=True)) == pairs
 
 
-def test_columns_that_only_the_query_fills_score_zero(random_codes):
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_columns_that_only_the_query_fills_score_zero(random_codes, method):
     codes = random_codes(50, 10)
     codes[0] = np.arange(10)
     codes[1:, 6:] = GAP
-    found = scores(codes, weights(codes), 0.7)
+    found = scores(codes, weights(codes), method)
     assert (found[6:] == 0).all() and (found[:, 6:] == 0).all()
-    np.testing.assert_allclose(found[:6, :6], scores(codes[:, :6], weights(codes), 0.7))
+    np.testing.assert_allclose(found[:6, :6], scores(codes[:, :6], weights(codes), method))
 
 
-def test_an_alignment_of_one_says_nothing():
-    assert (scores(np.zeros((1, 8), np.uint8), np.ones(1), 0.7) == 0).all()
-    assert (scores(np.full((3, 8), GAP, np.uint8), np.ones(3), 0.7) == 0).all()
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_an_alignment_of_one_says_nothing(method):
+    assert (scores(np.zeros((1, 8), np.uint8), np.ones(1), method) == 0).all()
+    assert (scores(np.full((3, 8), GAP, np.uint8), np.ones(3), method) == 0).all()
+
+
+def test_indirect_pairs_fall_behind_direct_ones_by_couplings_alone():
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 4, (1500, 6)).astype(np.uint8)
+    for j in (1, 2):  # a chain 0 - 1 - 2: 0 and 2 change together only through 1
+        copied = rng.random(1500) < 0.8
+        codes[copied, j] = codes[copied, j - 1]
+    found = scores(codes, np.ones(1500), Pseudolikelihood())
+    assert found[0, 2] < 0.2 * min(found[0, 1], found[1, 2])
+    mutual = mutual_information.strengths(codes, np.ones(1500))
+    assert mutual[0, 2] > 0.3 * mutual[0, 1]
+
+
+def test_mutual_information_agrees_with_scikit_learn(random_codes, monkeypatch):
+    monkeypatch.setattr(mutual_information, "BLOCK", 3)
+    codes = random_codes(80, 7)
+    found = mutual_information.strengths(codes, np.full(80, 0.5))
+    for i in range(7):
+        for j in range(i):
+            both = (codes[:, i] != GAP) & (codes[:, j] != GAP)
+            assert found[i, j] == pytest.approx(mutual_info_score(codes[both, i], codes[both, j]), abs=1e-6)
+
+
+def test_settings_of_another_method_are_no_settings():
+    with pytest.raises(ValueError, match="pseudocount"):
+        CoevolutionSettings.model_validate({"method": {"name": "pseudolikelihood", "pseudocount": 0.5}})
+    assert CoevolutionSettings.model_validate({"method": {"name": "mean_field"}}).method.pseudocount == 0.7
 
 
 def test_the_correction_by_hand():

@@ -11,7 +11,7 @@ from foldgraft.msa.a3m import encode, onto_chain
 from foldgraft.msa.coevolution import scores
 from foldgraft.msa.filters import build
 from foldgraft.msa.inputs import find
-from foldgraft.msa.settings import AlignmentFiles, MsaSettings
+from foldgraft.msa.settings import AlignmentFiles, MeanField, MsaSettings, Pseudolikelihood
 from foldgraft.msa.weights import weights
 
 SEPARATION = 6
@@ -33,29 +33,44 @@ def precision(score, points, count):
     return (distances(points)[i[top], j[top]] < CONTACT_CUTOFF).mean()
 
 
+def family(item, sequences):
+    """Codes of a family's rows over the domain alone (L is the residues that have a column), and their distances."""
+    query = item.guide.replace("-", "")
+    ((_, given),) = item.read()
+    rows = onto_chain(given.rows, np.flatnonzero([letter != "-" for letter in item.guide]))
+    alignment, _ = build(query, rows, np.ones(len(query), bool), MsaSettings())
+    (structure,) = item.path.parent.glob("*.pdb.gz")
+    start = sequences[item.path.parent.name].index(query)
+    return encode(alignment), beta_carbons(structure)[start : start + len(query)]
+
+
 @pytest.mark.real
 def test_contacts_of_the_pfam_domains_are_found(real_data):
+    """Mean field on all, against the figures of data/README; pseudolikelihood on the quick ones, against mean field.
+
+    The whole comparison, with plmc's figures, is `benchmarks/benchmark_coevolution.py`.
+    """
     folder = real_data / "msa" / "pfam40"
     with folder.with_suffix(".csv").open() as handle:
         sequences = {row["pfam"]: row["sequence"] for row in csv.DictReader(handle)}
     given = find(AlignmentFiles(files=["*/*.align.80.fasta.gz"], queries=["*/*.aligned_native.fasta"]), folder)
     assert len(given) == len(sequences) == 32
-    settings = MsaSettings()
-    figures = []
+    fields, quick = [], []
     for item in given:
-        query = item.guide.replace("-", "")
-        start = sequences[item.path.parent.name].index(query)
-        ((_, given_rows),) = item.read()
-        # The domain alone: L is the number of residues that the alignment has a column for.
-        columns = np.flatnonzero([letter != "-" for letter in item.guide])
-        rows = onto_chain(given_rows.rows, columns)
-        alignment, _ = build(query, rows, np.ones(len(query), bool), settings)
-        codes = encode(alignment)
-        score = scores(codes, weights(codes, settings.coevolution.identity), settings.coevolution.pseudocount)
-        (structure,) = item.path.parent.glob("*.pdb.gz")
-        points = beta_carbons(structure)[start : start + len(query)]
-        figures.append([precision(score, points, len(score) // share) for share in (5, 2, 1)])
-    fifth, half, whole = np.mean(figures, axis=0)
-    print(f"\npfam40: P@L/5 {fifth:.3f}, P@L/2 {half:.3f}, P@L {whole:.3f}")
+        codes, points = family(item, sequences)
+        weight = weights(codes)
+
+        def figures(method, codes=codes, weight=weight, points=points):
+            score = scores(codes, weight, method)
+            return [precision(score, points, len(score) // share) for share in (5, 2, 1)]
+
+        fields.append(figures(MeanField(name="mean_field")))
+        if codes.size < 80_000:
+            quick.append((fields[-1], figures(Pseudolikelihood())))
+    fifth, half, whole = np.mean(fields, axis=0)
+    print(f"\npfam40, mean field: P@L/5 {fifth:.3f}, P@L/2 {half:.3f}, P@L {whole:.3f}")
     assert fifth >= 0.73
     assert whole >= 0.49
+    field, pseudo = np.mean(quick, axis=0)
+    print(f"{len(quick)} quick families: mean field {field.round(3)}, pseudolikelihood {pseudo.round(3)}")
+    assert len(quick) >= 8 and (pseudo > field + 0.01).all()

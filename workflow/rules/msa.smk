@@ -112,7 +112,7 @@ rule msa_search:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
     params:
-        settings=settings("msa", exclude={"coevolution": {"method", "pseudocount", "max_length"}}),
+        settings=settings("msa", exclude={"coevolution": {"method", "max_length"}}),
         data=DATA,
         digest=given_digest,
         given=lambda wildcards, input: flags("--given", [input.given] if ACCOUNT else []),
@@ -147,7 +147,7 @@ rule msa_coevolution:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=240,
+        runtime=720,
     params:
         settings=settings("msa", include={"coevolution"}),
     shell:
@@ -155,6 +155,7 @@ rule msa_coevolution:
         python -m foldgraft --made-from {params.made_from} msa coevolution \
             --alignments {input.alignments:q} \
             --coevolution {output.coevolution:q} \
+            --threads {threads} \
             --settings {params.settings:q} \
             2>{log:q}
         """

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from foldgraft import mmseqs
+from foldgraft.models.device import pick
 from foldgraft.msa.couple import couple
 from foldgraft.msa.given import Services, write_given
 from foldgraft.msa.search import align, make_database
@@ -19,7 +21,7 @@ from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
 
-Threads = Annotated[int, typer.Option(min=1, help="Threads of mmseqs.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of mmseqs, or of matrix products.")]
 Data = Annotated[Path, typer.Option(help="Folder from which the patterns of given alignments start.")]
 Settings = Annotated[MsaSettings, option(MsaSettings)]
 
@@ -80,9 +82,11 @@ def search(
 def coevolution(
     alignments: Annotated[Path, typer.Option(help="Shard of msa/alignments.")],
     coevolution: Annotated[Path, typer.Option(help="Table to write: a score per pair of residues.")],
+    threads: Threads = 1,
     settings: Settings = MsaSettings(),
 ) -> None:
     """Score the coevolution of the pairs of one shard."""
+    torch.set_num_threads(threads)
     with row_writer(coevolution, COEVOLUTION) as writer:
-        for row in couple(read_rows(alignments, ALIGNMENTS), settings.coevolution):
+        for row in couple(read_rows(alignments, ALIGNMENTS), settings.coevolution, pick()):
             writer.write(row)

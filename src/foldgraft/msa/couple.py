@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from foldgraft.msa.a3m import GAP, encode, parse_a3m
 from foldgraft.msa.coevolution import scores
@@ -14,7 +15,9 @@ from foldgraft.progress import progress
 from foldgraft.records.pairs import pack
 
 
-def couple(rows: Iterable[Mapping[str, Any]], settings: CoevolutionSettings) -> Iterator[dict[str, Any]]:
+def couple(
+    rows: Iterable[Mapping[str, Any]], settings: CoevolutionSettings, device: torch.device | str = "cpu"
+) -> Iterator[dict[str, Any]]:
     """Score the alignments of `records.alignments.ALIGNMENTS`; yields the rows of `COEVOLUTION`, in the same order.
 
     Chains of one sequence follow one another, so the last result is kept for the next.
@@ -22,11 +25,11 @@ def couple(rows: Iterable[Mapping[str, Any]], settings: CoevolutionSettings) -> 
     last, packed = None, np.zeros(0, dtype=np.float32)
     for row in progress(rows, "coevolution"):
         if row["sequence_sha256"] != last:
-            last, packed = row["sequence_sha256"], _packed(row, settings)
+            last, packed = row["sequence_sha256"], _packed(row, settings, device)
         yield {"id": row["id"], "length": row["length"], "neff": row["neff"], "scores": packed}
 
 
-def _packed(row: Mapping[str, Any], settings: CoevolutionSettings) -> np.ndarray:
+def _packed(row: Mapping[str, Any], settings: CoevolutionSettings, device: torch.device | str) -> np.ndarray:
     silent = np.zeros(row["length"] * (row["length"] - 1) // 2, dtype=np.float32)
     if row["depth"] < 2:
         return silent
@@ -39,4 +42,4 @@ def _packed(row: Mapping[str, Any], settings: CoevolutionSettings) -> np.ndarray
             file=sys.stderr,
         )
         return silent
-    return pack(scores(codes, weights(codes, settings.identity), settings.pseudocount)).astype(np.float32)
+    return pack(scores(codes, weights(codes, settings.identity), settings.method, device)).astype(np.float32)

@@ -1,6 +1,6 @@
 """Settings of the msa stage."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,15 +28,42 @@ class AlignmentFiles(Settings):
     only as a whole first row."""
 
 
-class CoevolutionSettings(Settings):
-    """How pairs of columns that change together are scored."""
+class Pseudolikelihood(Settings):
+    """Pseudolikelihood maximisation: the best couplings; uses a GPU where there is one."""
 
-    method: Literal["mean_field"] = "mean_field"
-    """Mean-field direct-coupling analysis."""
+    name: Literal["pseudolikelihood"] = "pseudolikelihood"
+    """Its name."""
+
+    regularization: float = Field(0.01, gt=0.0, le=10.0)
+    """Penalty on squared couplings, for each other letter and other position."""
+
+
+class MeanField(Settings):
+    """Mean-field direct-coupling analysis: for very deep alignments or long proteins, ten times faster."""
+
+    name: Literal["mean_field"]
+    """Its name."""
 
     pseudocount: float = Field(0.7, gt=0.0, lt=1.0)
     """Weight of the uniform distribution mixed into the frequencies, a fraction. Lower values trust the alignment
     more."""
+
+
+class MutualInformation(Settings):
+    """Mutual information: what couplings are measured against."""
+
+    name: Literal["mutual_information"]
+    """Its name."""
+
+
+Method = Annotated[Pseudolikelihood | MeanField | MutualInformation, Field(discriminator="name")]
+
+
+class CoevolutionSettings(Settings):
+    """How pairs of columns that change together are scored."""
+
+    method: Method = Pseudolikelihood()
+    """What measures the strength of a pair, before the average-product correction."""
 
     identity: float = Field(0.8, gt=0.0, le=1.0)
     """Fraction of identical residues from which two sequences share their weight."""
