@@ -21,28 +21,27 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
 from foldgraft.geometry import CONTACT_CUTOFF, distances
-from foldgraft.msa import mean_field, mutual_information, pseudolikelihood
 from foldgraft.msa.a3m import encode, onto_chain
-from foldgraft.msa.coevolution import corrected
+from foldgraft.msa.coevolution import scores
 from foldgraft.msa.filters import build
 from foldgraft.msa.formats import Row
 from foldgraft.msa.inputs import find
-from foldgraft.msa.settings import AlignmentFiles, MsaSettings
+from foldgraft.msa.settings import AlignmentFiles, MeanField, MsaSettings, MutualInformation, Pseudolikelihood
 from foldgraft.msa.weights import weights
 
 CUTS = [(separation, share) for separation in (6, 24) for share in (1, 2, 5)]
 TUNED = slice(0, None, 4)
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "mutual information": mutual_information.strengths,
-    "mean field 0.7": lambda codes, weight: mean_field.strengths(codes, weight, 0.7),
-    "pseudolikelihood": lambda codes, weight: pseudolikelihood.strengths(codes, weight, 0.01),
+METHODS = {
+    "mutual information": MutualInformation(name="mutual_information"),
+    "mean field 0.7": MeanField(name="mean_field"),
+    "pseudolikelihood": Pseudolikelihood(),
 }
 
 
@@ -116,7 +115,7 @@ def compare(folder: Path, plmc: str | None, count: int | None) -> None:
         weight = weights(codes)
         for name, method in METHODS.items():
             start = time.process_time()
-            score = corrected(method(codes, weight))
+            score = scores(codes, weight, method)
             spent[name] = spent.get(name, 0) + time.process_time() - start
             found.setdefault(name, []).append(precisions(score, distance))
         if plmc:
@@ -148,7 +147,7 @@ def memory() -> None:
     weight = weights(codes)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.process_time()
-    corrected(pseudolikelihood.strengths(codes, weight, 0.01))
+    scores(codes, weight, Pseudolikelihood())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"5,000 x 500: {time.process_time() - start:.0f} s, peak {peak:.0f} MB ({before:.0f} MB after the weights)")
 
