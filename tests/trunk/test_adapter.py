@@ -80,12 +80,15 @@ def test_ranks_and_alphas_by_module(fair_files, tmp_path):
 
 
 def test_the_description_names_the_adapter_and_what_was_not_used_of_it(fair_files, tmp_path):
-    folder = adapter(tmp_path / "tuned", more={"base_model.model.classifier.dense.weight": torch.ones(3, 3)})
+    # PEFT saves a head that was trained whole, and tunes any `dense`, that of a head or a pooler as well
+    heads = ("classifier.out_proj.weight", "classifier.dense.lora_A.weight", "esm.pooler.dense.lora_B.weight")
+    folder = adapter(tmp_path / "tuned", more={f"base_model.model.{name}": torch.ones(3, 3) for name in heads})
     weights, description = tmp_path / "model.safetensors", tmp_path / "trunk.json"
     convert(fair_files[0], weights, description, folder)
     about = read_json(description)
     assert about["name"] == "esm2_t6_8M_UR50D+tuned" and about["adapter"]["rank"] == 2
-    assert about["adapter"]["left_out"] == {"base_model.model.classifier.dense.weight": "a head for something else"}
+    why = "a head for something else"
+    assert about["adapter"]["left_out"] == {f"base_model.model.{name}": why for name in heads}
     assert about["proof"]["representations"] < 1e-4
     again = open_checkpoint(weights)
     assert again.about["adapter"] == about["adapter"] and again.name == about["name"]

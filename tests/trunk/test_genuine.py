@@ -101,6 +101,11 @@ def test_equal_to_independent_implementations(request, trunk, other, batch):
     worst = {"representations": 0.0, "attention": 0.0, "contacts": 0.0}
     for ours, theirs in zip(trunk.network.states(tokens), states[1:], strict=True):
         worst["representations"] = max(worst["representations"], float((ours - theirs)[real].abs().max()))
+    every = list(range(1, LAYERS + 1))
+    for row, embedded in enumerate(trunk.embed_layers(sequences, every)):
+        for number in every:
+            ours, theirs = embedded.residues[:, number - 1], states[number][row, 1 : 1 + len(sequences[row])].numpy()
+            worst["representations"] = max(worst["representations"], float(np.abs(ours - theirs).max()))
     for row, sequence in enumerate(sequences):
         length = len(sequence)
         if length < 2:

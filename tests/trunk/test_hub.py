@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,10 @@ def unhurried(monkeypatch):
     monkeypatch.setattr(module, "wait_exponential", lambda **_: wait_none())
 
 
-@pytest.fixture
-def folder(transformers, tmp_path) -> Path:
-    """A model as the hub has it."""
+@pytest.fixture(scope="module")
+def published(transformers, tmp_path_factory) -> Path:
+    """A model as the hub has it: whole, in parts, and as it had models before."""
+    tmp_path = tmp_path_factory.mktemp("hub")
     torch.manual_seed(0)
     config = transformers.EsmConfig(
         vocab_size=33, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96,
@@ -43,6 +45,12 @@ def folder(transformers, tmp_path) -> Path:
     for name in ("whole", "parts", "older"):
         (tmp_path / name / "vocab.txt").write_text("\n".join(alphabet.TOKENS))
     return tmp_path
+
+
+@pytest.fixture
+def folder(published, tmp_path) -> Path:
+    """A copy of one's own."""
+    return shutil.copytree(published, tmp_path / "hub")
 
 
 def serve(httpserver, folder: Path) -> None:

@@ -115,7 +115,11 @@ def test_the_rule_hands_on_what_is_learnt_from_and_kept_away_from(tmp_path):
     jobs = planned(done.stdout)
     assert jobs["trunk_convert"] == jobs["trunk_pretrain"] == 1 and "fetch_sequences" not in jobs
     words = " ".join(done.stdout.partition("foldgraft trunk pretrain")[2].split())
-    assert "--text a.txt --text b.txt" in words and "--valid valid.txt" in words and "--cross-validated labels" in words
+    assert (
+        "--text a.txt --text b.txt" in words
+        and "--valid valid.txt" in words
+        and "--cross-validated solubility" in words
+    )
     assert "--start results/x/trunk/start/model.safetensors" in words
     assert "--checkpoint start.pt" in done.stdout and "start.pt, start-contact-regression.pt" in done.stdout
 
@@ -131,3 +135,35 @@ def test_conversion_reads_the_files_of_a_folder_and_takes_memory_by_their_size(t
     assert done.returncode == 0, done.stdout + done.stderr
     assert "input: mine/model.safetensors, mine/trunk.json" in done.stdout
     assert 4 * 5_700 < int(re.search(r"mem_mb=(\d+)", done.stdout)[1]) < 4 * 6_100
+
+
+def test_every_file_of_a_folder_and_of_an_adapter_is_an_input(tmp_path):
+    (tmp_path / "esm").mkdir()
+    (tmp_path / "lora").mkdir()
+    shards = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    index = {"weight_map": dict(zip("ab", shards, strict=True))}
+    for name, content in (
+        ("esm/config.json", {"model_type": "esm"}),
+        ("esm/model.safetensors.index.json", index),
+        ("lora/adapter_config.json", {}),
+    ):
+        (tmp_path / name).write_text(json.dumps(content))
+    for name in (*(f"esm/{shard}" for shard in shards), "lora/adapter_model.safetensors"):
+        (tmp_path / name).write_bytes(b"tensors")
+    trunk = {"checkpoint": "esm", "adapter": "lora"}
+    (tmp_path / "config.json").write_text(
+        json.dumps({"run": "x", "synth": {"families": 8, "labels": 80}, "trunk": trunk})
+    )
+    done = snakemake(tmp_path, "trunk", "-n", "-p", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wanted = [*(f"esm/{shard}" for shard in shards), "esm/config.json", "esm/model.safetensors.index.json"]
+    wanted += ["lora/adapter_model.safetensors", "lora/adapter_config.json"]
+    assert f"input: {', '.join(wanted)}, " in done.stdout
+    words = " ".join(done.stdout.partition("foldgraft trunk convert")[2].split())
+    assert "--checkpoint esm" in words and "--adapter lora" in words
+    (tmp_path / "esm" / shards[1]).unlink()
+    done = snakemake(tmp_path, "trunk", "-n", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
+    said = done.stdout + done.stderr
+    assert (
+        done.returncode and f"error: trunk.checkpoint: esm/{shards[1]}: this part of the checkpoint is missing" in said
+    )

@@ -15,6 +15,8 @@ from foldgraft.trunk.tensor_files import read_all
 PREFIX = "base_model.model."
 BASE = re.compile(r"^esmc?\.")
 """Of the names in a model with a head; a bare one lacks it."""
+HEADS = ("classifier.", "pooler.", "score.")
+"""Modules that are no part of a trunk, tuned along or saved whole."""
 PART = re.compile(r"(?P<module>.+)\.lora_(?P<part>[AB])\.weight")
 KNOWN_STARTS = {True, False, None, "gaussian", "eva", "orthogonal"}
 """Values of `init_lora_weights` that leave the base as it is; others change it, and the adapter does not say how."""
@@ -106,10 +108,10 @@ def _pairs(tensors: dict[str, Tensor], where: str) -> tuple[dict[str, tuple[Tens
     left_out = {}
     for name, tensor in tensors.items():
         short = name.removeprefix(PREFIX)
-        if match := PART.fullmatch(short):
-            parts.setdefault(match["module"], {})[match["part"]] = tensor
-        elif short.startswith(("classifier.", "score.")):
+        if BASE.sub("", short).startswith(HEADS):
             left_out[name] = "a head for something else"
+        elif match := PART.fullmatch(short):
+            parts.setdefault(match["module"], {})[match["part"]] = tensor
         else:
             raise FoldgraftError(f"{where}: its tensor {name} is no part of a LoRA")
     pairs = {}

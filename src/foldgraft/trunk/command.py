@@ -90,7 +90,8 @@ def pretrain(
     index: Annotated[list[Path] | None, typer.Option(help="index.parquet of the chains; may be repeated.")] = None,
     labels: Annotated[list[Path] | None, typer.Option(help="A shard of labels; may be repeated.")] = None,
     cross_validated: Annotated[
-        list[str] | None, typer.Option(help="Set (structures, labels) that is tested on fold by fold; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Set (structures, or a labelled table) tested fold by fold; may be repeated."),
     ] = None,
     settings: Configuration = TrunkSettings(),
 ) -> None:

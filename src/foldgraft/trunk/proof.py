@@ -58,8 +58,10 @@ def prove(network: Network, name: str) -> dict[str, Any] | None:
         found["representations"] = max(found["representations"], _apart(ours, theirs["representations"][last], real))
         if network.lm_head is not None:
             found["logits"] = max(found["logits"] or 0.0, _apart(network.logits(ours), theirs["logits"], real))
+    trunk = Trunk(network, name, "", torch.device("cpu"))
+    found["representations"] = max(found["representations"], _embeddings_apart(trunk, fair, sequences, tokens))
     if network.contact_head is not None:
-        found["contacts"] = _contacts_apart(network, fair, sequences, tokens)
+        found["contacts"] = _contacts_apart(trunk, fair, sequences, tokens)
     for what, apart in found.items():
         if apart is not None and not apart <= TOLERANCE:
             raise FoldgraftError(
@@ -106,8 +108,15 @@ def _apart(ours: Tensor, theirs: Tensor, real: Tensor) -> float:
     return float((ours[real] - theirs[real]).abs().max())
 
 
-def _contacts_apart(network: Network, fair: nn.Module, sequences: list[str], tokens: Tensor) -> float:
-    trunk, theirs = Trunk(network, "", "", torch.device("cpu")), fair.predict_contacts(tokens).numpy()
+def _embeddings_apart(trunk: Trunk, fair: nn.Module, sequences: list[str], tokens: Tensor) -> float:
+    """As the embed stage computes them, which may be another way to the same numbers."""
+    theirs = fair(tokens, repr_layers=[trunk.layers])["representations"][trunk.layers].numpy()
+    pairs = zip(trunk.embed(sequences), theirs, strict=True)
+    return max(float(np.abs(ours - others[1 : 1 + len(ours)]).max()) for ours, others in pairs)
+
+
+def _contacts_apart(trunk: Trunk, fair: nn.Module, sequences: list[str], tokens: Tensor) -> float:
+    theirs = fair.predict_contacts(tokens).numpy()
     return max(
         float(np.abs(trunk.contacts(sequence) - contacts[np.triu_indices(len(sequence), k=1)]).max())
         for sequence, contacts in zip(sequences, theirs, strict=True)

@@ -77,7 +77,8 @@ def test_sequences(
     chains, label_tables
         the indices of chains and the shards of labels that hold the sequences.
     cross_validated
-        sets (structures, labels) of which each fold is once the test fold; of the others the test split is.
+        sets (structures, or the name of a labelled table) of which each fold is once the test fold; of the others the
+        test split is.
 
     Raises
     ------
