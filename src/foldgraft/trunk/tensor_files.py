@@ -44,7 +44,7 @@ def by_name(content: Any, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not content:
         raise FoldgraftError(f"{path}: holds no tensors by name, so it is no checkpoint")
     for name, tensor in content.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        if not isinstance(name, str) or not name.isprintable() or not isinstance(tensor, Tensor):
             raise FoldgraftError(f"{path}: holds other than tensors by name ({name!r}), so it is no checkpoint")
         _check_exact(path, name, tensor)
     return content

