@@ -114,7 +114,7 @@ def test_the_rule_hands_on_what_is_learnt_from_and_kept_away_from(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = planned(done.stdout)
     assert jobs["trunk_convert"] == jobs["trunk_pretrain"] == 1 and "fetch_sequences" not in jobs
-    words = " ".join(done.stdout.partition("foldgraft trunk pretrain")[2].split())
+    words = " ".join(done.stdout.partition(" trunk pretrain ")[2].split())
     assert (
         "--text a.txt --text b.txt" in words
         and "--valid valid.txt" in words
@@ -159,7 +159,7 @@ def test_every_file_of_a_folder_and_of_an_adapter_is_an_input(tmp_path):
     wanted = [*(f"esm/{shard}" for shard in shards), "esm/config.json", "esm/model.safetensors.index.json"]
     wanted += ["lora/adapter_model.safetensors", "lora/adapter_config.json"]
     assert f"input: {', '.join(wanted)}, " in done.stdout
-    words = " ".join(done.stdout.partition("foldgraft trunk convert")[2].split())
+    words = " ".join(done.stdout.partition(" trunk convert ")[2].split())
     assert "--checkpoint esm" in words and "--adapter lora" in words
     (tmp_path / "esm" / shards[1]).unlink()
     done = snakemake(tmp_path, "trunk", "-n", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
