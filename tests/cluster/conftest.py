@@ -13,12 +13,17 @@ from label_tables import write_labels
 LETTERS = np.array(list(AMINO_ACIDS))
 
 
-def mutate(sequence: str, fraction: float, rng: np.random.Generator) -> str:
+def mutated(sequence: str, fraction: float, rng: np.random.Generator) -> str:
     """The sequence with about this fraction of its residues replaced at random."""
     letters = np.array(list(sequence))
     hit = rng.random(len(letters)) < fraction
     letters[hit] = rng.choice(LETTERS, hit.sum())
     return "".join(letters)
+
+
+@pytest.fixture(scope="session")
+def mutate():
+    return mutated
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +33,7 @@ def families():
     rows = []
     for family in range(8):
         ancestor = "".join(rng.choice(LETTERS, 120 + 10 * family))
-        rows += [(f"f{family}m{k}", mutate(ancestor, 0.3, rng), family) for k in range(3 + family)]
+        rows += [(f"f{family}m{k}", mutated(ancestor, 0.3, rng), family) for k in range(3 + family)]
     return pd.DataFrame(rows, columns=["id", "sequence", "family"])
 
 
@@ -50,6 +55,8 @@ def write_inputs(tmp_path):
             sequence_sha256=structures.sequence.map(sequence_sha256),
             length=structures.sequence.str.len(),
             resolved_fraction=1.0,
+            released=None,
+            organism=None,
             shard="files-00000",
         )
         write_frame(tmp_path / "index.parquet", chains, index.SCHEMA)

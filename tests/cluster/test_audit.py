@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldgraft.cluster.audit import audit, enforce, verdict
+from foldgraft.cluster.audit import audit
+from foldgraft.cluster.proteins import COLUMNS
 from foldgraft.cluster.settings import ClusterSettings
+from foldgraft.cluster.verdict import enforce, verdict
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.split import LEAKAGE
@@ -33,15 +35,19 @@ ROWS = [
 ]
 
 
+APART = ClusterSettings(together=False)
+
+
 @pytest.fixture(scope="module")
 def leakage(tmp_path_factory):
-    return audit(proteins(), ClusterSettings(), tmp_path_factory.mktemp("audit"))
+    return audit(proteins(ROWS), APART, tmp_path_factory.mktemp("audit"))
 
 
-def proteins():
-    table = pd.DataFrame(ROWS, columns=["set", "id", "sequence", "split"])
+def proteins(rows):
+    table = pd.DataFrame(rows, columns=["set", "id", "sequence", "split"])
     table["sequence_sha256"] = table.sequence.map(sequence_sha256)
-    return table.assign(fold=table.split.map({"test": 0, "valid": 1, "train": 2}))
+    fold = table.split.map({"test": 0, "valid": 1, "train": 2})
+    return table.drop(columns="split").reindex(columns=list(COLUMNS)).astype(COLUMNS).assign(fold=fold)
 
 
 def test_every_test_protein_has_one_row(leakage):
@@ -75,8 +81,8 @@ def test_a_fragment_shows_in_one_coverage_only(leakage):
 
 
 def test_every_fold_of_a_cross_validated_set_is_tested(leakage, tmp_path):
-    crossed = audit(proteins(), ClusterSettings(), tmp_path, cross_validated=["labels"]).set_index("id")
-    table = proteins().set_index("id")
+    crossed = audit(proteins(ROWS), APART, tmp_path, cross_validated=["labels"]).set_index("id")
+    table = proteins(ROWS).set_index("id")
     assert crossed.fold.to_dict() == table.fold.drop("other-set").to_dict()  # of the structures the test split alone
     assert crossed.loc["train-a", "nearest"] == "fragment-of-train" and crossed.loc["train-a", "leak"]
     assert crossed.loc["valid-b", "nearest"] == "whole-of-valid"
@@ -85,22 +91,95 @@ def test_every_fold_of_a_cross_validated_set_is_tested(leakage, tmp_path):
     pd.testing.assert_frame_equal(
         of_test.sort_values("id", ignore_index=True)[["id", "nearest", "leak", *values]],
         leakage.sort_values("id", ignore_index=True)[["id", "nearest", "leak", *values]],
+        check_dtype=False,
     )
+
+
+def test_sets_that_are_split_together_are_audited_together(tmp_path):
+    row = audit(proteins(ROWS), ClusterSettings(), tmp_path).set_index("id").loc["only-in-other-set"]
+    assert (row.nearest, row.nearest_set, bool(row.leak)) == ("other-set", "structures", True)
+
+
+def mask(sequence):
+    """Every third residue stays, so that no two neighbours are known; then five in a row, for a seed."""
+    return "".join(c if k % 3 == 0 or 60 <= k < 65 else "X" for k, c in enumerate(sequence))
+
+
+BLIND = [
+    ("labels", "train-13", "WKLFKKIGAVLKV", "train"),
+    ("labels", "test-13", "WKLFKRIGAVLKV", "test"),
+    ("labels", "train-10", "MDNWCPYHTR", "train"),
+    ("labels", "test-10", "MDNWCPYHTK", "test"),
+    ("labels", "train-whole", A, "train"),
+    ("labels", "test-piece", A[60:72], "test"),
+    ("labels", "train-repeat", "Q" * 80, "train"),
+    ("labels", "test-repeat", "Q" * 40 + "P" + "Q" * 40, "test"),
+    ("labels", "train-half", mask(B), "train"),
+    ("labels", "test-half", mask(B[:120] + "W" + B[121:]), "test"),
+    ("labels", "test-other-half", mask(C), "test"),
+    ("labels", "test-unknown", "X" * 60, "test"),
+    ("labels", "test-tiny", "WYC", "test"),
+    ("labels", "valid-stranger", D, "valid"),
+]
+
+
+def test_what_the_search_is_blind_for_is_compared_residue_by_residue_or_said_not_to_be(tmp_path):
+    found = audit(proteins(BLIND), APART, tmp_path).set_index("id")
+    for name in ("13", "10", "repeat", "half"):
+        assert (found.nearest[f"test-{name}"], found.method[f"test-{name}"]) == (f"train-{name}", "residues")
+    assert found.nearest["test-piece"] == "train-whole" and found.coverage_query["test-piece"] == 1
+    assert found.leak.drop(["test-other-half", "test-unknown", "test-tiny"]).all()
+    assert found.identity["test-10"] == pytest.approx(0.9)
+    assert found.method["test-unknown"] == found.method["test-tiny"] == "none"
+    assert found.method["test-other-half"] == "residues" and pd.isna(found.nearest["test-other-half"])
+    entry = verdict(found.reset_index(), APART)["labels"]
+    assert entry["not_auditable"] == 2 and "2 more could not be audited" in entry["text"]
+
+
+def test_a_dense_family_does_not_hide_the_one_relative_in_training(tmp_path, mutate):
+    rng = np.random.default_rng(9)
+    founder = "".join(rng.choice(list(AMINO_ACIDS), 70))
+    relative = mutate(founder, 0.4, rng)
+    rows = [("labels", f"t{k}", mutate(founder, 0.04, rng), "test") for k in range(1100)]
+    rows += [("labels", "relative", relative, "train"), ("labels", "stranger", A, "valid")]
+    found = audit(proteins(rows), ClusterSettings(sensitivity=4), tmp_path)
+    assert len(found) == 1100 and (found.nearest == "relative").all() and found.leak.mean() > 0.99
 
 
 def test_the_verdict_counts_and_names_the_worst(leakage):
     found = verdict(leakage, ClusterSettings(max_leak=0.1))
-    assert found["labels"] | {"text": ""} == {
-        "test": 7, "leaking": 4, "fraction": 4 / 7, "threshold": 0.1, "verdict": "leaks", "text": "",
+    assert {name: found["labels"][name] for name in ("test", "leaking", "fraction", "threshold", "verdict")} == {
+        "test": 7, "leaking": 4, "fraction": 4 / 7, "threshold": 0.1, "verdict": "leaks",
     }  # fmt: skip
     assert "4 of 7" in found["labels"]["text"] and "100% identical" in found["labels"]["text"]
     assert found["structures"]["verdict"] == "clean"
     assert verdict(leakage, ClusterSettings(max_leak=0.6))["labels"]["verdict"] == "clean"
 
 
-def test_a_leak_stops_the_run_only_if_asked(leakage):
-    settings = ClusterSettings(on_leak="fail")
-    enforce(verdict(leakage, settings), ClusterSettings())
-    with pytest.raises(FoldgraftError, match=r"4 of 7 .* The worst: "):
-        enforce(verdict(leakage, settings), settings)
-    enforce(verdict(leakage.assign(leak=False), settings), settings)
+def test_the_worst_pairs_are_listed_once_each_and_test_proteins_counted_by_identity(leakage):
+    entry = verdict(leakage, ClusterSettings())["labels"]
+    assert [(pair["id"], pair["nearest"]) for pair in entry["worst"]][-1:] != []
+    assert {pair["id"] for pair in entry["worst"]} == set(leakage.id[leakage.leak])
+    identity = [pair["identity"] for pair in entry["worst"]]
+    assert identity == sorted(identity, reverse=True)
+    assert sum(part["test"] for part in entry["identities"]) == 7
+    assert entry["identities"][0]["test"] == 2  # without any neighbour
+    many = pd.concat([leakage[leakage.leak].assign(id=lambda rows, k=k: rows.id + str(k)) for k in range(4)])
+    assert len(verdict(many, ClusterSettings())["labels"]["worst"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("on_leak", "published", "stops"),
+    [(None, False, True), (None, True, False), ("fail", True, True), ("report", False, False)],
+)
+def test_a_leak_stops_a_split_of_ours_and_is_reported_of_a_published_one(leakage, on_leak, published, stops):
+    chosen = ClusterSettings(on_leak=on_leak)
+    found = verdict(leakage, chosen, ["labels"] if published else [])
+    if stops:
+        with pytest.raises(FoldgraftError, match=r"4 of 7 .* The worst: .*on_leak"):
+            enforce(found, chosen)
+    else:
+        enforce(found, chosen)
+    if published:
+        assert "columns.fold" in found["labels"]["text"] and "use_published_folds" in found["labels"]["text"]
+    enforce(verdict(leakage.assign(leak=False), chosen), chosen)

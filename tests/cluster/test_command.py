@@ -19,7 +19,11 @@ def call(*arguments):
 def run(folder, index, labels, settings):
     given = ("--index", index, "--labels", labels, "--settings", settings.model_dump_json())
     call("group", *given, "--clusters", folder / "clusters.parquet")
-    call("split", *given, "--clusters", folder / "clusters.parquet", "--split", folder / "split.parquet")
+    clusters, rest = (
+        folder / "clusters.parquet",
+        ("--rejects", folder / "rejects.csv", "--summary", folder / "split.json"),
+    )
+    call("split", *given, "--clusters", clusters, "--split", folder / "split.parquet", *rest)
     tables = ("--leakage", folder / "leakage.parquet", "--verdict", folder / "verdict.json")
     call("audit", *given, "--split", folder / "split.parquet", *tables)
 

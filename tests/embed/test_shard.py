@@ -258,9 +258,8 @@ def test_a_sequence_belongs_to_the_first_shard_that_holds_it_labels_first(tmp_pa
     chains = pd.DataFrame(rows, columns=["id", "letter", "shard"])
     chains["sequence"] = chains["letter"].map(sequences)
     chains["sequence_sha256"] = chains["sequence"].map(sequence_sha256)
-    write_frame(
-        tmp_path / "index.parquet", chains.assign(entry=chains["id"], length=3, resolved_fraction=1.0), index.SCHEMA
-    )
+    light = {"length": 3, "resolved_fraction": 1.0, "released": None, "organism": None}
+    write_frame(tmp_path / "index.parquet", chains.assign(entry=chains["id"], **light), index.SCHEMA)
     letters = {sequence_sha256(text): name for name, text in sequences.items()}
 
     def found(kind, chains):

@@ -157,6 +157,8 @@ def write_structures(run: Path, rng: np.random.Generator) -> pd.DataFrame:
                 c.sequence_sha256,
                 len(c),
                 float(c.resolved.mean()),
+                c.released,
+                c.organism,
                 shard,
                 (number * 20 + n) // 2,
             )
@@ -193,7 +195,7 @@ def write_split(run: Path, structures: pd.DataFrame, labelled: pd.DataFrame, lea
     write_frame(run / "cluster/split.parquet", table, split_records.SPLIT)
     tested = table[table["split"] == "test"]
     rng = np.random.default_rng(4)
-    near = tested[["id", "set", "fold"]].assign(nearest="lab0002")
+    near = tested[["id", "set", "fold"]].assign(nearest="lab0002", nearest_set=tested["set"], method="search")
     hit = rng.random(len(near)) < 0.7
     near["identity"] = np.where(hit, rng.uniform(0.2, 0.34, len(near)), np.nan)
     for column in ("coverage_query", "coverage_target"):

@@ -51,6 +51,7 @@ def test_test_split_is_found_in_both_tables(tmp_path):
     ]
     write_frame(tmp_path / "split.parquet", pd.DataFrame(rows), split.SPLIT)
     row = {"id": "a", "entry": "a", "length": 30, "resolved_fraction": 1.0, "shard": "files-00000"}
+    row |= {"released": None, "organism": None}
     chains = [{**row, "sequence": s, "sequence_sha256": sequence_sha256(s)} for s in (chain, other)]
     write_frame(tmp_path / "index.parquet", pd.DataFrame(chains), index.SCHEMA)
     labelled = [{"id": "b", "sequence": label, "sequence_sha256": sequence_sha256(label), "label": 1.0, "fold": 0}]

@@ -62,6 +62,7 @@ class Run:
         self.write(f"curate/chains/files-{number:05d}", sequences)
         rows = [(text, f"files-{k:05d}") for k, held in enumerate(self.shards) for text in held]
         frame = pd.DataFrame(rows, columns=["sequence", "shard"]).assign(entry="e", length=5, resolved_fraction=1.0)
+        frame["released"] = frame["organism"] = None
         frame["id"], frame["sequence_sha256"] = "c", frame["sequence"].map(sequence_sha256)
         write_frame(self.results / "curate/index.parquet", frame, index.SCHEMA)
 

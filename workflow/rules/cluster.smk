@@ -5,6 +5,8 @@ in   curate/index.parquet             the sequence of each chain (schema: foldgr
      fetch/labels/<shard>.parquet     labelled sequences (schema: foldgraft.records.labels)
 out  cluster/clusters.parquet         the group of related sequences that each sequence belongs to
      cluster/split.parquet            train, valid or test, and the fold (schema: foldgraft.records.split.SPLIT)
+     cluster/split.json               how each set was split and what that cost
+     cluster/rejects.csv              proteins that serve for nothing, and why
      cluster/leakage.parquet          each test protein's nearest training protein, in every fold that is tested
                                       (schema: foldgraft.records.split.LEAKAGE)
      cluster/verdict.json             clean or leaking, per set
@@ -18,7 +20,10 @@ CROSS_VALIDATED = sorted(
         if CONFIG.experiments[name].cross_validate
     }
 )
-AUDIT_KEYS = {"sensitivity", "evalue", "leak_identity", "leak_coverage", "max_leak", "on_leak"}
+GROUP_KEYS = {"min_identity", "coverage", "link", "sensitivity", "evalue"}
+PARTIES = {"use_published_folds", "together"}
+SPLIT_KEYS = {"split_by", "released", "related_groups", "folds", "seed", *PARTIES}
+AUDIT_KEYS = {"sensitivity", "evalue", "leak_identity", "leak_coverage", "max_leak", "on_leak", *PARTIES}
 
 
 rule cluster_group:
@@ -39,7 +44,7 @@ rule cluster_group:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
     params:
-        settings=settings("cluster", include={"min_identity", "coverage", "link", "sensitivity", "evalue"}),
+        settings=settings("cluster", include=GROUP_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
@@ -62,6 +67,8 @@ rule cluster_split:
         code=code("cluster"),
     output:
         split="<results>/cluster/split.parquet",
+        rejects="<results>/cluster/rejects.csv",
+        summary="<results>/cluster/split.json",
     log:
         "<logs>/cluster/split.log",
     benchmark:
@@ -73,7 +80,7 @@ rule cluster_split:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        settings=settings("cluster", include={"folds", "use_published_folds", "seed"}),
+        settings=settings("cluster", include=SPLIT_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
     shell:
@@ -83,6 +90,8 @@ rule cluster_split:
             {params.labels:q} \
             --clusters {input.clusters:q} \
             --split {output.split:q} \
+            --rejects {output.rejects:q} \
+            --summary {output.summary:q} \
             --settings {params.settings:q} \
             2>{log:q}
         """

@@ -1,22 +1,24 @@
-"""The audit of a split: every test protein is searched among the training and validation proteins of its set.
+"""The audit of a split: every test protein is searched, once, and its hits in training and validation are looked at.
 
-Where an experiment is cross-validated each fold is the test set once, and is audited as such.
+Where an experiment is cross-validated each fold is the test set once, and is audited as such. Sets that are split
+together are audited together: the nearest protein may be of another set.
 
 Clusters say what was intended; a search says what happened. Both coverages are looked at, because a fragment of a
 training protein passes any clustering that asks for coverage of both.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from foldgraft import mmseqs
-from foldgraft.cluster.proteins import sets, unique_sequences
+from foldgraft.cluster.folds import parties
+from foldgraft.cluster.nearcopies import auditable, near_copies, unsearchable
+from foldgraft.cluster.proteins import unique_sequences
+from foldgraft.cluster.search import Searches
 from foldgraft.cluster.settings import ClusterSettings
-from foldgraft.errors import FoldgraftError
-from foldgraft.records.split import LEAKAGE
+from foldgraft.records.split import LEAKAGE, TEST_FOLD
 
 VALUES = ["identity", "coverage_query", "coverage_target", "evalue"]
 
@@ -32,110 +34,72 @@ def audit(
 
     Parameters
     ----------
-    proteins
-        `set, id, sequence, sequence_sha256, split, fold`.
-    folder
+    proteins : frame
+        columns `proteins.COLUMNS` and the split's `fold`.
+    settings : ClusterSettings
+    folder : Path
         scratch folder for the search.
-    cross_validated
-        sets of which every fold is tested, not that of the split alone.
+    threads : int
+    cross_validated : collection of str
+        sets of which every fold is tested, not the test fold alone.
     """
-    parts = []
-    for name, tested in _tested(proteins, cross_validated):
-        of_set = proteins["set"] == name
-        part = folder / f"{name}-{len(parts)}"
-        part.mkdir()
-        parts.append(_nearest(proteins[of_set & tested], proteins[of_set & ~tested], settings, part, threads))
-    return pd.concat(parts, ignore_index=True) if parts else LEAKAGE.empty_table().to_pandas()
+    parts = [LEAKAGE.empty_table().to_pandas()]
+    for number, party in enumerate(parties(proteins, settings)):
+        rows = proteins[proteins["set"].isin(party)]
+        tested = rows["set"].isin(cross_validated) | (rows.fold == TEST_FOLD)
+        if tested.any():
+            searches = Searches(unique_sequences(rows), settings, folder / str(number), threads)
+            parts.append(_nearest(rows, tested, searches))
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
-def _tested(proteins: pd.DataFrame, cross_validated: Collection[str]) -> Iterator[tuple[str, pd.Series]]:
-    """Each set with a mask of proteins that serve as its test set at one time."""
-    for name in sets(proteins):
-        folds = proteins.fold[proteins["set"] == name].unique()
-        if name in cross_validated:
-            yield from ((name, proteins.fold == fold) for fold in sorted(folds))
-        elif len(folds):
-            yield name, proteins.split == "test"
+def _nearest(rows: pd.DataFrame, tested: pd.Series, searches: Searches) -> pd.DataFrame:
+    """The nearest protein of another fold, of each tested row."""
+    settings, sequences = searches.settings, searches.sequences
+    queries = sorted(set(rows.sequence_sha256[tested]))
+    hits = searches.among_all(queries)
+    crowded = mmseqs.crowded(hits)
+    if crowded:
+        place = rows.groupby("sequence_sha256").fold.agg("first").to_dict()
+        hits = pd.concat([hits, searches.elsewhere(crowded, place)], ignore_index=True)
+    short = [name for name, sequence in sequences.items() if len(sequence) < mmseqs.SHORTEST]
+    blind = unsearchable(sequences, queries, hits)
+    copies = near_copies([*blind, *short], sequences, settings.leak_coverage, settings.evalue)
+    identical = pd.DataFrame({"query": queries, "target": queries, "bits": float("inf"), "evalue": 0.0})
+    identical = identical.assign(identity=1.0, coverage_query=1.0, coverage_target=1.0)
+    hits = pd.concat([identical, hits[hits["query"] != hits.target], copies], ignore_index=True)
+    found = rows[tested].merge(_best(rows, tested, hits, settings), on=["sequence_sha256", "fold"], how="left")
+    residues = sum(map(len, sequences.values()))
+    dark = {name for name in blind if not auditable(sequences[name], residues, settings.evalue)}
+    found["method"] = "search"
+    found.loc[found.sequence_sha256.isin(blind), "method"] = "residues"
+    found.loc[found.sequence_sha256.isin(dark) & found.nearest.isna(), "method"] = "none"
+    found["nearest"] = found.nearest.astype(object).where(found.nearest.notna(), None)
+    found["nearest_set"] = found.nearest_set.astype(object).where(found.nearest.notna(), None)
+    found["leak"] = found.leak.eq(True)
+    return found[LEAKAGE.names]
 
 
-def _nearest(
-    test: pd.DataFrame, rest: pd.DataFrame, settings: ClusterSettings, folder: Path, threads: int
-) -> pd.DataFrame:
-    hits = mmseqs.search(
-        unique_sequences(test),
-        unique_sequences(rest),
-        folder,
-        sensitivity=settings.sensitivity,
-        evalue=settings.evalue,
-        threads=threads,
-    )
-    hits["leak"] = leaks(hits, settings)
-    # A leaking hit counts before a longer one that does not leak.
-    hits = hits.sort_values(["leak", "bits", "target"], ascending=[False, False, True]).drop_duplicates("query")
-    # Identical sequences are known by their hash: the search can miss short ones and those of low complexity.
-    same = sorted(set(test.sequence_sha256) & set(rest.sequence_sha256))
-    identical = pd.DataFrame({"query": same, "target": same, "leak": True}).assign(
-        identity=1.0, coverage_query=1.0, coverage_target=1.0, evalue=0.0
-    )
-    best = (
-        pd.concat([identical, hits[~hits["query"].isin(same)]]).set_index("query") if same else hits.set_index("query")
-    )
-    ids = rest.sort_values("id").drop_duplicates("sequence_sha256").set_index("sequence_sha256").id
-    rows = test[["id", "set", "fold", "sequence_sha256"]].join(best[["target", *VALUES, "leak"]], on="sequence_sha256")
-    rows["nearest"] = rows.target.map(ids).astype(object).where(rows.target.notna(), None)
-    rows["leak"] = rows.leak.eq(True)
-    return rows[LEAKAGE.names]
+def _best(rows: pd.DataFrame, tested: pd.Series, hits: pd.DataFrame, settings: ClusterSettings) -> pd.DataFrame:
+    """The nearest protein of another fold for each tested sequence and fold.
+
+    A leaking hit counts before a longer one that does not leak, a protein of the same set before one of another.
+    """
+    asked = rows.loc[tested, ["sequence_sha256", "fold"]].drop_duplicates()
+    others = rows.sort_values(["set", "id"]).drop_duplicates(["sequence_sha256", "fold"])
+    others = others[["sequence_sha256", "fold", "set", "id"]]
+    others.columns = ["target", "fold_target", "nearest_set", "nearest"]
+    pairs = hits.assign(leak=leaks(hits, settings)).merge(asked, left_on="query", right_on="sequence_sha256")
+    pairs = pairs.merge(others, on="target")
+    pairs = pairs[pairs.fold != pairs.fold_target]
+    order = ["leak", "bits", "nearest", "fold_target"]
+    pairs = pairs.sort_values(order, ascending=[False, False, True, True])
+    return pairs.drop_duplicates(["sequence_sha256", "fold"])[
+        ["sequence_sha256", "fold", "nearest", "nearest_set", *VALUES, "leak"]
+    ]
 
 
 def leaks(hits: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
     """Which hits are so near that the test protein's answer may be known from the training protein."""
     shorter = hits[["coverage_query", "coverage_target"]].max(axis=1)
     return (hits.identity >= settings.leak_identity) & (shorter >= settings.leak_coverage)
-
-
-def verdict(leakage: pd.DataFrame, settings: ClusterSettings) -> dict[str, dict[str, Any]]:
-    """What the audit found, set by set: `test`, `leaking`, `fraction`, `threshold`, `verdict` and a sentence."""
-    found = {}
-    for name in sets(leakage):
-        rows = leakage[leakage["set"] == name]
-        if rows.empty:
-            continue
-        leaking = int(rows.leak.sum())
-        fraction = leaking / len(rows)
-        clean = fraction <= settings.max_leak
-        text = (
-            f"{leaking} of {len(rows)} test proteins ({fraction:.1%}) have a training or validation protein at "
-            f"{settings.leak_identity:.0%} identity or more over {settings.leak_coverage:.0%} of the shorter; "
-            f"{settings.max_leak:.1%} {'are' if clean else 'were'} allowed."
-        )
-        if leaking:
-            text += f" The worst: {_worst(rows)}."
-        found[name] = {
-            "test": len(rows),
-            "leaking": leaking,
-            "fraction": fraction,
-            "threshold": settings.max_leak,
-            "verdict": "clean" if clean else "leaks",
-            "text": text,
-        }
-    return found
-
-
-def _worst(rows: pd.DataFrame) -> str:
-    leaking = rows[rows.leak].copy()
-    leaking["shorter"] = leaking[["coverage_query", "coverage_target"]].max(axis=1)
-    row = leaking.sort_values(["identity", "shorter", "evalue", "id"], ascending=[False, False, True, True]).iloc[0]
-    return f"{row.id} and {row.nearest}, {row.identity:.0%} identical over {row.shorter:.0%} of the shorter"
-
-
-def enforce(verdicts: Mapping[str, Mapping[str, Any]], settings: ClusterSettings) -> None:
-    """Stop the run if the split leaks and the settings say so.
-
-    Raises
-    ------
-    FoldgraftError
-        with the count and the worst example of each leaking set.
-    """
-    bad = [f"{name}: {entry['text']}" for name, entry in verdicts.items() if entry["verdict"] == "leaks"]
-    if bad and settings.on_leak == "fail":
-        raise FoldgraftError("the split leaks. " + " ".join(bad) + " Set cluster.on_leak to report to go on anyway.")

@@ -8,12 +8,13 @@ import typer
 
 from foldgraft import mmseqs
 from foldgraft.cluster import audit as auditing
-from foldgraft.cluster import folds
+from foldgraft.cluster import folds, verdict
 from foldgraft.cluster.group import CLUSTERS
 from foldgraft.cluster.group import group as group_sequences
 from foldgraft.cluster.proteins import read_proteins, unique_sequences
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.records.files import write_json
+from foldgraft.records.rejects import write_rejects
 from foldgraft.records.split import LEAKAGE, SPLIT
 from foldgraft.records.tables import read_frame, write_frame
 from foldgraft.settings import option
@@ -49,20 +50,27 @@ def group(
 def split(
     clusters: Annotated[Path, typer.Option(help="Table of components that `group` wrote.")],
     split: Annotated[Path, typer.Option(help="Table to write: set, fold and role of each protein.")],
+    rejects: Annotated[Path, typer.Option(help="Table to write: proteins that serve for nothing, and why.")],
+    summary: Annotated[Path, typer.Option(help="JSON to write: of each set, how it was split and what that cost.")],
     index: Index = None,
     labels: Labels = None,
     settings: Given = ClusterSettings(),
 ) -> None:
-    """Split the proteins by whole components into folds."""
+    """Split the proteins by whole components, groups, or the day of release."""
     proteins = read_proteins(index, labels or [])
-    write_frame(split, folds.split(proteins, read_frame(clusters, CLUSTERS), settings), SPLIT)
+    found = folds.split(proteins, read_frame(clusters, CLUSTERS), settings)
+    write_frame(split, found.rows, SPLIT)
+    write_rejects(rejects, found.rejects)
+    write_json(summary, found.summary)
+    for sentence in folds.sentences(found.summary):
+        print(sentence, file=sys.stderr)
 
 
 @app.command()
 def audit(
     split: Annotated[Path, typer.Option(help="Table of the split that `split` wrote.")],
     leakage: Annotated[Path, typer.Option(help="Table to write: each test protein's nearest training protein.")],
-    verdict: Annotated[Path, typer.Option(help="JSON to write: clean or leaking, per set, with a sentence.")],
+    verdict_out: Annotated[Path, typer.Option("--verdict", help="JSON to write: clean or leaking, per set, in words.")],
     index: Index = None,
     labels: Labels = None,
     cross_validated: Annotated[
@@ -73,12 +81,12 @@ def audit(
 ) -> None:
     """Search every test protein among the training proteins."""
     roles = read_frame(split, SPLIT, ["set", "id", "split", "fold"])
-    proteins = read_proteins(index, labels or []).drop(columns="fold").merge(roles, how="inner")
+    proteins = read_proteins(index, labels or []).merge(roles, how="inner")
     with mmseqs.scratch(leakage) as folder:
         rows = auditing.audit(proteins, settings, folder, threads, cross_validated or [])
-    verdicts = auditing.verdict(rows, settings)
+    verdicts = verdict.verdict(rows, settings, folds.published(proteins, settings))
     write_frame(leakage, rows, LEAKAGE)
-    write_json(verdict, verdicts)
+    write_json(verdict_out, verdicts)
     for name, entry in verdicts.items():
         print(f"{name}: {entry['verdict']}. {entry['text']}", file=sys.stderr)
-    auditing.enforce(verdicts, settings)
+    verdict.enforce(verdicts, settings)

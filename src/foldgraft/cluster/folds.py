@@ -1,99 +1,246 @@
-"""Folds made of whole components, balanced within each set of proteins."""
+"""The split: whole units of proteins dealt to folds, within each party of sets that are split together."""
 
-import hashlib
-from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from foldgraft.cluster.proteins import sets
+from foldgraft.cluster import balance
+from foldgraft.cluster.components import components
+from foldgraft.cluster.proteins import STRUCTURES, sets
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.split import TEST_FOLD, VALID_FOLD
 
 ROLES = {TEST_FOLD: "test", VALID_FOLD: "valid"}
+PUBLISHED_ROLES = {"test": TEST_FOLD, "valid": VALID_FOLD, "train": 2}
+
+Reject = tuple[str, str, str, str]
 
 
-def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSettings) -> pd.DataFrame:
-    """Give every protein a fold and a role; the rows of `records.split.SPLIT`.
+@dataclass(frozen=True)
+class Split:
+    """A split and what it cost.
 
-    The sets are split one by one: a component lies in one fold of each set, not always the same in both.
+    Attributes
+    ----------
+    rows : frame
+        the columns of `records.split.SPLIT`.
+    rejects : list of Reject
+        proteins that serve for nothing, with the reason.
+    summary : dict
+        of each set: how it was split, what that cost, proteins and mean label of each fold.
+    """
+
+    rows: pd.DataFrame
+    rejects: list[Reject]
+    summary: dict[str, Any]
+
+
+def published(proteins: pd.DataFrame, settings: ClusterSettings) -> list[str]:
+    """The sets whose published folds or roles are kept."""
+    given = proteins.published_fold.notna() | proteins.published_role.notna()
+    return sets(proteins[given]) if settings.use_published_folds else []
+
+
+def parties(proteins: pd.DataFrame, settings: ClusterSettings) -> list[list[str]]:
+    """The sets that are split together and audited as one; a set with published folds stands alone."""
+    alone = published(proteins, settings)
+    ours = [name for name in sets(proteins) if name not in alone]
+    made = [ours] if settings.together else [[name] for name in ours]
+    return [party for party in [*made, *([name] for name in alone)] if party]
+
+
+def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSettings) -> Split:
+    """Give every protein a fold and a role.
+
+    Parameters
+    ----------
+    proteins : frame
+        columns `proteins.COLUMNS`.
+    clusters : frame
+        the component of each sequence, columns `group.CLUSTERS`.
+    settings : ClusterSettings
 
     Raises
     ------
     FoldgraftError
-        if a set has fewer than three components, or its published folds leave nothing to train on.
+        if a set has fewer than three unrelated units, or its published folds leave nothing to train on.
     """
     proteins = proteins.merge(clusters, on="sequence_sha256", how="left", validate="many_to_one")
     if proteins.cluster.isna().any():
         lost = proteins.id[proteins.cluster.isna()].iloc[0]
         raise FoldgraftError(f"clusters.parquet lacks the sequence of {lost!r}; rerun the cluster stage")
-    parts = [_split_set(proteins[proteins["set"] == name], name, settings) for name in sets(proteins)]
-    return pd.concat(parts, ignore_index=True) if parts else _split_set(proteins, "", settings)
-
-
-def _split_set(proteins: pd.DataFrame, name: str, settings: ClusterSettings) -> pd.DataFrame:
     proteins = proteins.astype({"cluster": "int64"})
-    if proteins.empty:
-        return proteins.assign(fold=pd.Series(dtype="int64"), split=pd.Series(dtype=object))
-    published = proteins.fold if settings.use_published_folds else pd.Series(pd.NA, proteins.index, dtype="Int64")
-    folds, fixed = settings.folds, {}
-    if published.notna().any():
-        values = sorted(published.dropna().unique())
-        folds = len(values)
-        published = published.map({value: rank for rank, value in enumerate(values)}).astype("Int64")
-        fixed = published.groupby(proteins.cluster).agg(_commonest).dropna().to_dict()
-        if folds < 3:
+    alone = published(proteins, settings)
+    parts, rejects, summary = [proteins.iloc[:0].assign(fold=0, split="", unit="")], [], {}
+    for party in parties(proteins, settings):
+        rows = proteins[proteins["set"].isin(party)]
+        late = _late(rows, settings)
+        rejects += [(row.id, "released", row.released, _LATE) for row in rows[late].itertuples()]
+        rows = _split_party(rows[~late], settings, party[0] in alone)
+        parts.append(rows)
+        for name in party:
+            summary[name] = _summary(rows[rows["set"] == name], name, party, int(late.sum()), settings)
+    order = {name: rank for rank, name in enumerate(sets(proteins))}
+    found = pd.concat(parts, ignore_index=True)
+    found = found.sort_values(["set", "id"], key=lambda c: c.map(order) if c.name == "set" else c, ignore_index=True)
+    return Split(found, sorted(rejects), summary)
+
+
+_LATE = "released on or after the day of the split, but related to a chain released before it"
+
+
+def _late(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
+    """Chains of the test period with a relative of the training period: they can serve for neither."""
+    if settings.split_by != "released":
+        return pd.Series(False, rows.index)
+    new, old = _new(rows, settings), _old(rows, settings)
+    return new & rows.cluster.isin(rows.cluster[old])
+
+
+def _new(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
+    return (rows["set"] == STRUCTURES) & (rows.released.fillna("") >= settings.released.isoformat())
+
+
+def _old(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
+    """Chains released before the day, and those without a date, which may have been."""
+    return (rows["set"] == STRUCTURES) & ~_new(rows, settings)
+
+
+def _split_party(rows: pd.DataFrame, settings: ClusterSettings, keep_published: bool) -> pd.DataFrame:
+    rows = rows.assign(unit=_units(rows, settings))
+    given, folds = _published(rows, settings) if keep_published else (pd.Series(pd.NA, rows.index, dtype="Int64"), 0)
+    folds = folds or settings.folds
+    groups = rows.assign(name=_name(rows, settings)).groupby("unit", sort=True)
+    names = groups.name.min()
+    allowed = _allowed(rows, given, folds, settings)
+    stratum = _strata(rows)
+    free = given.isna()
+    unit = groups.ngroup()
+    counts, fixed = np.zeros((len(names), stratum.max() + 1)), np.zeros((folds, stratum.max() + 1))
+    np.add.at(counts, (unit[free], stratum[free]), 1)
+    np.add.at(fixed, (given[~free].astype("int64"), stratum[~free]), 1)
+    assigned = balance.assign(names.tolist(), counts, allowed, fixed, settings.seed)
+    fold = given.fillna(pd.Series(assigned[unit], rows.index)).astype("int64")
+    rows = rows.assign(fold=fold, split=fold.map(ROLES).fillna("train"))
+    _check(rows)
+    return rows
+
+
+def _units(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
+    """What is not parted: the number of a component, or of groups; as text."""
+    cluster = "cluster " + rows.cluster.astype(str)
+    if settings.split_by != "group":
+        return cluster
+    group = (rows["set"] + " " + rows.group.astype(object)).where(rows.group.notna())
+    if settings.related_groups == "part":
+        return group.fillna(cluster)
+    names = sorted({*cluster, *group.dropna()})
+    tied = group.notna()
+    joined = dict(zip(names, components(names, zip(cluster[tied], group[tied], strict=True)), strict=True))
+    return cluster.map(joined).astype(str)
+
+
+def _name(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
+    """What a unit is known by to the hash: the least sha256 of its sequences, or the group. Numbers would change."""
+    if settings.split_by == "group" and settings.related_groups == "part":
+        return rows.group.fillna(rows.sequence_sha256)
+    return rows.sequence_sha256
+
+
+def _published(rows: pd.DataFrame, settings: ClusterSettings) -> tuple[pd.Series, int]:
+    """The published fold of each protein, numbered from 0, and how many there are (0: as the settings say)."""
+    name = rows["set"].iloc[0]
+    if rows.published_fold.notna().any():
+        values = sorted(rows.published_fold.dropna().unique())
+        if len(values) < 3:
             raise FoldgraftError(
-                f"{name}: the published folds are {folds} only, but testing, validating and training take 3; "
+                f"{name}: the published folds are {len(values)} only, but testing, validating and training take 3; "
                 "set cluster.use_published_folds to false"
             )
-    assigned = assign(proteins.cluster, folds, settings.seed, fixed)
-    fold = published.fillna(proteins.cluster.map(assigned)).astype("int64")
-    role = fold.map(ROLES).fillna("train")
-    missing = sorted({"train", "valid", "test"} - set(role))
-    if missing:
-        count = proteins.cluster.nunique()
-        raise FoldgraftError(
-            f"{name}: {len(proteins)} proteins form {count} unrelated group{'s' * (count != 1)}, which leaves "
-            f"{' and '.join(missing)} empty; a split needs at least 3: add proteins of other families, or raise "
-            "cluster.min_identity"
-        )
-    return proteins.assign(fold=fold, split=role)
+        return rows.published_fold.map({value: rank for rank, value in enumerate(values)}).astype("Int64"), len(values)
+    role = rows.published_role
+    fold = role.map(PUBLISHED_ROLES).astype("Int64")
+    if (role == "valid").any():
+        return fold, 3
+    return fold.where(role == "test"), 0
 
 
-def _commonest(folds: pd.Series) -> int | None:
-    counts = Counter(folds.dropna())
-    return min(counts, key=lambda fold: (-counts[fold], fold)) if counts else None
+def _allowed(rows: pd.DataFrame, given: pd.Series, folds: int, settings: ClusterSettings) -> np.ndarray:
+    """The folds that each unit may be in, in the order of the units; shape (U, folds)."""
+    units = np.sort(rows.unit.unique())
+    allowed = np.ones((len(units), folds), dtype=bool)
+    chosen = _commonest(rows.unit, given).reindex(units)
+    known = chosen.notna().to_numpy()
+    allowed[known] = np.arange(folds) == chosen[known].astype("int64").to_numpy()[:, None]
+    trains = _any(rows.unit, (rows.published_role == "train") & settings.use_published_folds & given.isna())
+    allowed[trains] = np.arange(folds) != TEST_FOLD
+    if settings.split_by == "released":
+        allowed[_any(rows.unit, _new(rows, settings))] = np.arange(folds) == TEST_FOLD
+        allowed[_any(rows.unit, _old(rows, settings)), TEST_FOLD] = False
+    return allowed
 
 
-def assign(clusters: pd.Series, folds: int, seed: int, fixed: dict[int, int]) -> dict[int, int]:
-    """The fold of each component: largest first, always into the emptiest fold.
-
-    Parameters
-    ----------
-    clusters
-        component of each protein.
-    fixed
-        components whose fold is given.
-
-    Notes
-    -----
-    Among equally empty folds a training fold comes first and test and validation next. So the largest component is
-    trained on, and three components already fill all three roles.
-    """
-    sizes = clusters.value_counts().to_dict()
-    load = np.zeros(folds, dtype=np.int64)
-    for component, fold in fixed.items():
-        load[fold] += sizes[component]
-    preference = np.argsort([folds - 1, *range(folds - 1)])
-    assigned = dict(fixed)
-    for component in sorted(sizes.keys() - fixed.keys(), key=lambda c: (-sizes[c], _shuffled(c, seed))):
-        fold = min(range(folds), key=lambda f: (load[f], preference[f]))
-        assigned[component] = fold
-        load[fold] += sizes[component]
-    return assigned
+def _commonest(unit: pd.Series, fold: pd.Series) -> pd.Series:
+    """The commonest fold of each unit that has any, the first of those equally common."""
+    counts = pd.DataFrame({"unit": unit, "fold": fold}).dropna().value_counts(sort=False).reset_index(name="count")
+    counts = counts.sort_values(["unit", "count", "fold"], ascending=[True, False, True])
+    return counts.drop_duplicates("unit").set_index("unit").fold
 
 
-def _shuffled(component: int, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{component}".encode()).hexdigest()
+def _any(unit: pd.Series, mask: pd.Series) -> np.ndarray:
+    """Whether the mask holds anywhere in a unit, in the order of the units."""
+    return mask.groupby(unit, sort=True).any().to_numpy(dtype=bool)
+
+
+def _strata(rows: pd.DataFrame) -> pd.Series:
+    """A number for each set and stratum of its labels."""
+    stratum = pd.concat([balance.strata(part.label) for _, part in rows.groupby("set", sort=True)]).reindex(rows.index)
+    return rows.assign(stratum=stratum).groupby(["set", "stratum"], sort=True).ngroup()
+
+
+def _check(rows: pd.DataFrame) -> None:
+    """Stop if a set of the party has an empty role."""
+    for name in sets(rows):
+        here = rows[rows["set"] == name]
+        missing = sorted({"train", "valid", "test"} - set(here.split))
+        if missing:
+            count = here.unit.nunique()
+            raise FoldgraftError(
+                f"{name}: {len(here)} proteins form {count} unrelated group{'s' * (count != 1)}, which leaves "
+                f"{' and '.join(missing)} empty; a split needs at least 3 that are free to go there: add proteins of "
+                "other families, raise cluster.min_identity, or split otherwise (cluster.split_by, together)"
+            )
+
+
+def _summary(rows: pd.DataFrame, name: str, party: Iterable[str], late: int, settings: ClusterSettings) -> dict:
+    sizes = rows.unit.value_counts()
+    folds = rows.groupby("fold").agg(proteins=("id", "size"), mean_label=("label", "mean")).reset_index()
+    return {
+        "split_by": "published" if list(party) == [name] and _is_published(rows, settings) else settings.split_by,
+        "together_with": [other for other in party if other != name],
+        "proteins": len(rows),
+        "left_out": late if name == STRUCTURES else 0,
+        "units": len(sizes),
+        "largest_unit": int(sizes.max()),
+        "folds": [{k: v for k, v in row.items() if v == v} for row in folds.to_dict("records")],
+    }
+
+
+def _is_published(rows: pd.DataFrame, settings: ClusterSettings) -> bool:
+    return bool(published(rows, settings))
+
+
+def sentences(summary: dict[str, Any]) -> Iterator[str]:
+    """What the split cost, a sentence for each set."""
+    for name, found in summary.items():
+        way = {"cluster": "components of relatives", "group": "groups", "released": "release date"}
+        text = f"{name}: {found['proteins']} proteins split by {way.get(found['split_by'], 'its published column')}"
+        text += f", {found['left_out']} left out" if found["left_out"] else ", none left out"
+        text += f"; {found['units']} units, the largest of {found['largest_unit']} proteins"
+        if found["together_with"]:
+            text += f"; together with {', '.join(found['together_with'])}"
+        yield text

@@ -2,19 +2,20 @@
 
 A fast clustering first folds near-identical sequences together. It leaves relatives in different clusters, so every
 representative is then searched among all sequences with full sensitivity, and clusters joined by a hit become one
-component.
+component. A representative whose hits are its own family's copies is searched once more without them, and what no
+search can find is compared residue by residue (`nearcopies`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from foldgraft import mmseqs
+from foldgraft.cluster.components import components
+from foldgraft.cluster.nearcopies import near_copies, unsearchable
+from foldgraft.cluster.search import Searches
 from foldgraft.cluster.settings import ClusterSettings
 
 CLUSTERS = pa.schema(
@@ -27,15 +28,24 @@ CLUSTERS = pa.schema(
 
 
 def group(sequences: Mapping[str, str], settings: ClusterSettings, folder: Path, threads: int = 1) -> pd.DataFrame:
-    """Group sequences (name to sequence) into components; the rows of `CLUSTERS`, sorted by name.
-
-    Sequences shorter than `mmseqs.SHORTEST` residues form a component each.
-    """
+    """Group sequences (name to sequence) into components; the rows of `CLUSTERS`, sorted by name."""
     names = sorted(sequences)
+    searches = Searches(sequences, settings, folder, threads)
     members = cluster(mmseqs.searchable(sequences), settings, folder, threads)
-    links = related(sequences, sorted(set(members.representative)), settings, folder, threads)
-    pairs = [*zip(members.representative, members.member, strict=True), *zip(links["query"], links.target, strict=True)]
-    return pd.DataFrame({"sequence_sha256": names, "cluster": components(names, pairs)})
+    representatives = sorted(set(members.representative))
+    hits = searches.among_all(representatives)
+    blind = unsearchable(sequences, [*representatives, *(sequences.keys() - set(members.member))], hits)
+    copies = near_copies(blind, sequences, settings.coverage, settings.evalue)
+    pairs = [*zip(members.representative, members.member, strict=True), *_links(hits, settings)]
+    pairs += _links(copies, settings)
+    numbers = components(names, pairs)
+    crowded = mmseqs.crowded(hits)
+    while crowded:
+        hits = searches.elsewhere(crowded, dict(zip(names, numbers, strict=True)))
+        pairs += _links(hits, settings)
+        before, numbers = numbers, components(names, pairs)
+        crowded = mmseqs.crowded(hits) if numbers.max() < before.max() else []
+    return pd.DataFrame({"sequence_sha256": names, "cluster": numbers})
 
 
 def cluster(sequences: Mapping[str, str], settings: ClusterSettings, folder: Path, threads: int) -> pd.DataFrame:
@@ -50,28 +60,9 @@ def cluster(sequences: Mapping[str, str], settings: ClusterSettings, folder: Pat
     return pd.read_csv(table, sep="\t", names=columns, dtype=str, keep_default_na=False)
 
 
-def related(
-    sequences: Mapping[str, str], representatives: Iterable[str], settings: ClusterSettings, folder: Path, threads: int
-) -> pd.DataFrame:
-    """Hits of the representatives among all sequences that are close enough to link their clusters."""
-    hits = mmseqs.search(
-        {name: sequences[name] for name in representatives},
-        sequences,
-        folder,
-        sensitivity=settings.sensitivity,
-        evalue=settings.evalue,
-        threads=threads,
-    )
+def _links(hits: pd.DataFrame, settings: ClusterSettings) -> list[tuple[str, str]]:
+    """Pairs that are close enough to be one component."""
     coverage = hits[["coverage_query", "coverage_target"]]
     covered = coverage.min(axis=1) if settings.link == "both" else coverage.max(axis=1)
-    return hits[(hits.identity >= settings.min_identity) & (covered >= settings.coverage)]
-
-
-def components(names: list[str], pairs: Iterable[tuple[str, str]]) -> np.ndarray:
-    """Number of each name's connected component under the pairs; numbered in the order of their first names."""
-    position = {name: row for row, name in enumerate(names)}
-    edges = np.array([(position[a], position[b]) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(len(names), len(names)))
-    _, labels = connected_components(graph, directed=False)
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+    close = hits[(hits.identity >= settings.min_identity) & (covered >= settings.coverage)]
+    return list(zip(close["query"], close.target, strict=True))

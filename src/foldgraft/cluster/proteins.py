@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import index, labels
@@ -12,29 +13,54 @@ from foldgraft.records.tables import read_frame
 STRUCTURES = "structures"
 """The set of the chains; every other set is a labelled table, under its name."""
 
+COLUMNS = {
+    "set": "object",
+    "id": "object",
+    "sequence": "object",
+    "sequence_sha256": "object",
+    "label": "float64",
+    "published_fold": "Int64",
+    "published_role": "object",
+    "group": "object",
+    "released": "object",
+}
+"""Columns of the proteins; what a set does not have is missing."""
+
+RENAMED = {"fold": "published_fold", "split": "published_role", "organism": "group"}
+
 
 def read_proteins(index_path: Path | None, label_paths: Iterable[Path]) -> pd.DataFrame:
-    """All proteins: `set, id, sequence, sequence_sha256, fold` (the published fold, missing where there is none).
+    """All proteins, with the columns `COLUMNS`.
 
-    Sorted by set and id, so that nothing downstream depends on the order of shards or rows.
+    Sorted by set and id, so that nothing downstream depends on the order of shards or rows. The group of a chain is its
+    organism, that of a labelled protein what the table's group column says.
 
     Raises
     ------
     FoldgraftError
         if an id occurs twice in a set.
     """
-    columns = ["id", "sequence", "sequence_sha256"]
-    structures = read_frame(index_path, index.SCHEMA, columns) if index_path else pd.DataFrame(columns=columns)
-    parts = [structures.assign(set=STRUCTURES, fold=pd.NA)]
-    for path in label_paths:
-        parts.append(read_frame(path, labels.SCHEMA, [*columns, "fold"]).assign(set=labels.table_of(path)))
-    proteins = pd.concat([part.astype({"fold": "Int64"}) for part in parts], ignore_index=True)
+    parts = [_empty()]
+    if index_path:
+        parts.append(_read(index_path, index.SCHEMA, STRUCTURES))
+    parts += [_read(path, labels.SCHEMA, labels.table_of(path)) for path in label_paths]
+    proteins = pd.concat([part.astype(COLUMNS) for part in parts], ignore_index=True)
     twice = proteins[proteins.duplicated(["set", "id"])]
     if len(twice):
         row = twice.iloc[0]
         raise FoldgraftError(f"{row['set']}: the id {row.id!r} occurs more than once; ids must be unique in a set")
     order = {name: rank for rank, name in enumerate(sets(proteins))}
     return proteins.sort_values(["set", "id"], key=lambda c: c.map(order) if c.name == "set" else c, ignore_index=True)
+
+
+def _empty() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+
+
+def _read(path: Path, schema: pa.Schema, name: str) -> pd.DataFrame:
+    wanted = {old: RENAMED.get(old, old) for old in schema.names if RENAMED.get(old, old) in COLUMNS}
+    frame = read_frame(path, schema, list(wanted)).rename(columns=wanted).assign(set=name)
+    return frame.reindex(columns=list(COLUMNS))
 
 
 def sets(proteins: pd.DataFrame) -> list[str]:

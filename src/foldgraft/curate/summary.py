@@ -16,7 +16,7 @@ from foldgraft.records import index as index_records
 from foldgraft.records.rejects import Reject, read_rejects, write_rejects
 from foldgraft.records.tables import read_arrays, read_rows, row_writer
 
-LIGHT = ["id", "entry", "sequence", "sequence_sha256", "resolved"]
+LIGHT = ["id", "entry", "sequence", "sequence_sha256", "resolved", "released", "organism"]
 
 
 class SummaryOutputs(NamedTuple):

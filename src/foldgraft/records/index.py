@@ -10,7 +10,14 @@ SCHEMA = pa.schema(
         pa.field("sequence_sha256", pa.string(), nullable=False),
         pa.field("length", pa.int64(), nullable=False),
         pa.field("resolved_fraction", pa.float64(), nullable=False),
+        pa.field("released", pa.string()),
+        pa.field("organism", pa.string()),
         pa.field("shard", pa.string(), nullable=False),
     ],
-    metadata={"length": "residues of the SEQRES sequence", "resolved_fraction": "of them, with a CA"},
+    metadata={
+        "length": "residues of the SEQRES sequence",
+        "resolved_fraction": "of them, with a CA",
+        "released": "ISO date of the first release",
+        "organism": "scientific name of the source",
+    },
 )
