@@ -1,33 +1,45 @@
-"""Embedding with `foldgraft.models.trunk` beside the public ways, on the same random weights and real lengths.
+"""Embedding with `foldgraft.models.trunk` beside the public ways, on the same weights and real lengths.
 
     python benchmarks/benchmark_embed.py --data DATA [--sizes 8M 35M 150M] [--rounds 3] [--threads 1]
+        [--genuine FOLDER] [--esm-cpp PYTHON]
     python benchmarks/benchmark_embed.py --data DATA --cuda [--sizes 650M] [--peak TFLOPS]
+
+Weights are random, but those of `--genuine`, the Hugging Face folder of an ESM-2, in place of the size that it has.
 
 fair-esm's way is that of its extraction script: batches of at most 4,096 tokens, sorted by length, the whole model
 run on them, and the representations of the last layer kept. The way of `transformers` is its model with fused
-attention (`attn_implementation="sdpa"`), given the sorted batches of Foldgraft, without a pooler, its mask left out
-where nothing is padded; it is left out if the package is missing (`pip install transformers`; nothing else needs it).
-The sides take turns; a figure is the median of the rounds, of CPU time since machines are busy. With a GPU it is of
-wall time, Foldgraft computes in bfloat16, and how much of the chip's peak it reaches is told beside the ratio.
+attention (`attn_implementation="sdpa"`), given sorted batches of as many tokens, without a pooler, its mask left out
+where nothing is padded; it is left out if the package is missing. That of esm-cpp is its scheduler, in float32 and in
+int8, by the interpreter of an environment of its own (`pip install esm-cpp "numpy<2"`); it computes logits as well.
+The sides take turns; a figure is the median of the rounds, of CPU time since machines are busy. Among them is a product
+of two matrices of 2,048 x 2,048, whose rate is what the core can do at best; the share of it that a side reaches counts
+the operations of its products. With a GPU the figure is of wall time, Foldgraft computes in bfloat16, and the share is
+of the chip's peak.
 
 Sequences are a random sample of DATA/solubility/esol_graphsol_train.csv.gz, those of at most 1,022 residues.
 """
 
 import argparse
+import os
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import esm
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import save_file
 
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.models.trunk.windows import Window, batches
+from foldgraft.trunk.checkpoint import open_checkpoint
+from foldgraft.trunk.proof import fair_network
 
 SIZES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20), "650M": (33, 1280, 20)}
 SAMPLE = {"8M": 128, "35M": 48, "150M": 16, "650M": 4}
@@ -38,6 +50,9 @@ CUDA_TOKENS = 32_768
 LONGEST = 1022
 PEAKS = {"H100": 989.0, "H200": 989.0, "A100": 312.0, "L40": 181.0, "V100": 125.0}
 """Dense bfloat16 (V100: float16) TFLOP/s by the makers' data sheets."""
+
+MATRIX, PRODUCTS = 2048, 4
+"""Size of the matrices whose product says what a core can do, and how many products are timed together."""
 
 Embed = Callable[[list[str]], list[np.ndarray]]
 
@@ -64,10 +79,10 @@ def by_fair_esm(model: esm.ESM2) -> Embed:
     return embed
 
 
-def by_transformers(model: esm.ESM2) -> Embed | None:
+def as_transformers(model: esm.ESM2) -> torch.nn.Module | None:
     """The model of `transformers` with the same weights, or none if it is not installed."""
     try:
-        from transformers import EsmConfig, EsmModel
+        from transformers import EsmConfig, EsmForMaskedLM
     except ImportError:
         return None
     config = EsmConfig(
@@ -84,11 +99,11 @@ def by_transformers(model: esm.ESM2) -> Embed | None:
         layer_norm_eps=1e-5,
         attn_implementation="sdpa",
     )
-    other = EsmModel(config, add_pooling_layer=False).eval()
+    other = EsmForMaskedLM(config).eval()
     names = {
-        "embed_tokens.": "embeddings.word_embeddings.",
-        "emb_layer_norm_after.": "encoder.emb_layer_norm_after.",
-        "layers.": "encoder.layer.",
+        "embed_tokens.": "esm.embeddings.word_embeddings.",
+        "emb_layer_norm_after.": "esm.encoder.emb_layer_norm_after.",
+        "layers.": "esm.encoder.layer.",
         ".self_attn.q_proj.": ".attention.self.query.",
         ".self_attn.k_proj.": ".attention.self.key.",
         ".self_attn.v_proj.": ".attention.self.value.",
@@ -100,13 +115,20 @@ def by_transformers(model: esm.ESM2) -> Embed | None:
     }
     state = {}
     for name, tensor in model.state_dict().items():
-        if not name.startswith(("lm_head", "contact_head")) and not name.endswith(DERIVED):
-            for ours, theirs in names.items():
+        if not name.startswith("contact_head") and not name.endswith(DERIVED):
+            for ours, theirs in () if name.startswith("lm_head") else names.items():
                 name = name.replace(ours, theirs)
             state[name] = tensor
+    state["lm_head.decoder.weight"] = model.embed_tokens.weight
+    state["esm.rotary_embeddings.inv_freq"] = model.layers[0].self_attn.rot_emb.inv_freq
     missing, unexpected = other.load_state_dict(state, strict=False)
-    if unexpected or any(not name.startswith(("rotary", "contact_head")) for name in missing):
+    if unexpected or any(not name.startswith("esm.contact_head") for name in missing):
         raise SystemExit(f"transformers has other tensors: {missing}, {unexpected}")
+    return other
+
+
+def by_transformers(other: torch.nn.Module) -> Embed:
+    """The way of `transformers`."""
 
     @torch.inference_mode()
     def embed(sequences: list[str]) -> list[np.ndarray]:
@@ -117,7 +139,7 @@ def by_transformers(model: esm.ESM2) -> Embed | None:
                 text = torch.from_numpy(alphabet.encode(sequences[piece.sequence]).astype(np.int64))
                 row[0], row[1 : 1 + len(text)], row[1 + len(text)] = alphabet.CLS, text, alphabet.EOS
             mask = (tokens != alphabet.PAD).long()
-            values = other(tokens, attention_mask=None if mask.all() else mask).last_hidden_state
+            values = other.esm(tokens, attention_mask=None if mask.all() else mask).last_hidden_state
             for row, piece in zip(values, batch, strict=True):
                 found[piece.sequence] = row[1 : 1 + piece.length].numpy().copy()
         return found
@@ -125,25 +147,61 @@ def by_transformers(model: esm.ESM2) -> Embed | None:
     return embed
 
 
-def compare(
-    sides: dict[str, Embed], sequences: list[str], rounds: int, clock: Callable[[], float]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds of each side, and its largest difference from the first, over all representations."""
+def write_for_esm_cpp(other: torch.nn.Module, folder: Path) -> None:
+    """The checkpoint in Hugging Face layout, with the rotary frequencies once a layer, as published files have them."""
+    state = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    rotary = state.pop("esm.rotary_embeddings.inv_freq")
+    for number in range(other.config.num_hidden_layers):
+        state[f"esm.encoder.layer.{number}.attention.self.rotary_embeddings.inv_freq"] = rotary.clone()
+    other.config.save_pretrained(folder)
+    save_file(state, folder / "model.safetensors")
+
+
+def by_esm_cpp(python: str, weights: Path, kind: str, threads: int, texts: Path) -> Callable[[], float]:
+    """CPU seconds of esm-cpp, in a process of its own."""
+    script = Path(__file__).with_name("embed_by_esm_cpp.py")
+
+    def seconds() -> float:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        command = [python, script, weights, texts, kind]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+
+    return seconds
+
+
+def timed(embed: Embed, sequences: list[str], clock: Callable[[], float], found: dict, name: str) -> float:
+    """Seconds that a side takes; what it finds is kept."""
+    start = clock()
+    found[name] = embed(sequences)
+    return clock() - start
+
+
+def product_seconds(clock: Callable[[], float]) -> float:
+    """Seconds of the products that say what the core can do."""
+    a, b = torch.rand(MATRIX, MATRIX), torch.rand(MATRIX, MATRIX)
+    start = clock()
+    for _ in range(PRODUCTS):
+        a @ b
+    return clock() - start
+
+
+def median_seconds(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The median of the seconds of each side; they take turns, and a first round warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    found: dict[str, list[np.ndarray]] = {}
-    for embed in sides.values():
-        embed(sequences[:2])
-    for _ in range(rounds):
-        for name, embed in sides.items():
-            start = clock()
-            found[name] = embed(sequences)
-            seconds[name].append(clock() - start)
-    first = next(iter(found.values()))
-    apart = {
-        name: max(float(np.abs(a - b).max()) for a, b in zip(first, values, strict=True))
+    for number in range(rounds + 1):
+        for name, side in sides.items():
+            value = side()
+            if number:
+                seconds[name].append(value)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def differences(found: dict[str, list[np.ndarray]]) -> dict[str, float]:
+    """The largest difference of each side from fair-esm, over all representations."""
+    return {
+        name: max(float(np.abs(a - b).max()) for a, b in zip(found["fair-esm"], values, strict=True))
         for name, values in found.items()
     }
-    return {name: statistics.median(values) for name, values in seconds.items()}, apart
 
 
 def operations(layers: int, width: int, lengths: list[int]) -> float:
@@ -152,59 +210,107 @@ def operations(layers: int, width: int, lengths: list[int]) -> float:
     return float(layers * (24 * width**2 * tokens + 4 * width * tokens**2).sum())
 
 
+def networks(size: str, genuine: Path | None) -> tuple[esm.ESM2, Trunk]:
+    """fair-esm's network and ours of the same weights, random ones or those of a checkpoint of this size."""
+    layers, width, heads = SIZES[size]
+    if genuine:
+        network = open_checkpoint(genuine).network
+        shape = network.architecture
+        if (shape.layers, shape.width, shape.heads) == SIZES[size]:
+            print(f"{size}: weights of {genuine.name}")
+            return fair_network(network).eval(), Trunk(network, size, "", torch.device("cpu"))
+    print(f"{size}: random weights")
+    torch.manual_seed(0)
+    fair = esm.ESM2(layers, width, heads).eval()
+    state = {name: tensor.clone() for name, tensor in fair.state_dict().items() if not name.endswith(DERIVED)}
+    state["inv_freq"] = fair.layers[0].self_attn.rot_emb.inv_freq
+    return fair, Trunk(fill_network(state, Architecture(layers, width, heads), "fair-esm"), size, "")
+
+
+def on_cpu(size: str, sequences: list[str], options: argparse.Namespace, folder: Path) -> None:
+    """Print a line for each side."""
+    fair, trunk = networks(size, options.genuine)
+    clock, found = time.process_time, {}
+    ways: dict[str, Embed] = {"fair-esm": by_fair_esm(fair)}
+    other = as_transformers(fair)
+    if other:
+        ways["transformers"] = by_transformers(other)
+    else:
+        print("transformers is not installed: pip install transformers")
+    ways["foldgraft"] = lambda sequences: list(trunk.embed(sequences))
+    sides = {name: lambda name=name: timed(ways[name], sequences, clock, found, name) for name in ways}
+    sides["product"] = lambda: product_seconds(clock)
+    if options.esm_cpp and other:
+        write_for_esm_cpp(other, folder / size)
+        (folder / "texts").write_text("\n".join(sequences))
+        for kind in ("float32", "int8"):
+            given = (options.esm_cpp, folder / size, kind, options.threads, folder / "texts")
+            sides[f"esm-cpp {kind}"] = by_esm_cpp(*given)
+    seconds = median_seconds(sides, options.rounds)
+    peak = PRODUCTS * 2 * MATRIX**3 / seconds.pop("product")
+    layers, width, _ = SIZES[size]
+    lengths = list(map(len, sequences))
+    print(f"  {len(sequences)} sequences, {sum(lengths)} residues; the core's products: {peak / 1e9:.0f} GFLOP/s")
+    apart = differences(found)
+    for name, value in seconds.items():
+        share = operations(layers, width, lengths) / value / peak
+        difference = f"   largest difference from fair-esm {apart[name]:.1e}" if name in apart else ""
+        print(
+            f"  {name:16}{sum(lengths) / value:8.0f} residues/CPU s   {share:4.0%} of the products' rate"
+            f"   foldgraft is {value / seconds['foldgraft']:5.2f} x{difference}",
+            flush=True,
+        )
+
+
+def on_cuda(size: str, sequences: list[str], options: argparse.Namespace) -> None:
+    """Print a line for each side."""
+    fair, trunk = networks(size, None)
+    device, found = torch.device("cuda"), {}
+    trunk = Trunk(trunk.network, size, "", device, batch_tokens=CUDA_TOKENS, precision=torch.bfloat16)
+    ways = {"fair-esm": by_fair_esm(fair.to(device)), "foldgraft": lambda sequences: list(trunk.embed(sequences))}
+    sides = {name: lambda name=name: timed(ways[name], sequences, time.perf_counter, found, name) for name in ways}
+    seconds = median_seconds(sides, options.rounds)
+    chip = torch.cuda.get_device_name()
+    peak = options.peak or next((value for name, value in PEAKS.items() if name in chip), None)
+    layers, width, _ = SIZES[size]
+    lengths = list(map(len, sequences))
+    print(f"  {chip}: {len(sequences)} sequences, {sum(lengths)} residues")
+    apart = differences(found)
+    for name, value in seconds.items():
+        rate = operations(layers, width, lengths) / value / 1e12
+        share = f", {rate / peak:.0%} of the peak" if peak else ""
+        print(
+            f"  {name:12}{sum(lengths) / value:10.0f} residues/s, {rate:.0f} TFLOP/s{share}; foldgraft is "
+            f"{value / seconds['foldgraft']:.2f} x; largest difference {apart[name]:.1e}"
+        )
+
+
 def main() -> None:
-    """Print a line for each size and side."""
+    """Print what each side does, size by size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the real data")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["8M", "35M", "150M"])
     parser.add_argument("--sequences", type=int, help="how many, instead of fewer the larger the trunk")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--genuine", type=Path, help="Hugging Face folder of an ESM-2, in place of random weights")
+    parser.add_argument("--esm-cpp", help="Python of an environment that has esm-cpp")
     parser.add_argument("--cuda", action="store_true", help="bfloat16 on the GPU against fair-esm in float32 there")
     parser.add_argument("--peak", type=float, help="dense bfloat16 TFLOP/s of the GPU, if its name does not tell")
     options = parser.parse_args()
     if options.cuda and not torch.cuda.is_available():
         parser.error("there is no GPU for --cuda")
     torch.set_num_threads(options.threads)
-    device = torch.device("cuda" if options.cuda else "cpu")
-    clock, unit = (time.perf_counter, "s") if options.cuda else (time.process_time, "CPU s")
-    chip = torch.cuda.get_device_name() if options.cuda else f"{options.threads} CPU threads"
-    peak = options.peak or next((value for name, value in PEAKS.items() if name in chip), None)
-    print(f"torch {torch.__version__}, {chip}")
-
+    print(f"torch {torch.__version__}, {options.threads} CPU threads")
     texts = pd.read_csv(options.data / "solubility" / "esol_graphsol_train.csv.gz")["sequence"]
     texts = texts[texts.str.len() <= LONGEST].sample(frac=1, random_state=0)
     for size in options.sizes:
-        layers, width, heads = SIZES[size]
-        count = options.sequences or (ON_CUDA if options.cuda else SAMPLE[size])
-        sequences = texts.iloc[:count].tolist()
-        torch.manual_seed(0)
-        fair = esm.ESM2(layers, width, heads).eval()
-        state = {name: tensor.clone() for name, tensor in fair.state_dict().items() if not name.endswith(DERIVED)}
-        state["inv_freq"] = fair.layers[0].self_attn.rot_emb.inv_freq
-        network = fill_network(state, Architecture(layers, width, heads), "fair-esm")
-        precision = torch.bfloat16 if options.cuda else torch.float32
-        tokens = CUDA_TOKENS if options.cuda else TOKENS
-        trunk = Trunk(network, size, "", device, batch_tokens=tokens, precision=precision)
-        other = None if options.cuda else by_transformers(fair)
-        sides: dict[str, Embed] = {"fair-esm": by_fair_esm(fair.to(device))}
-        if other:
-            sides["transformers"] = other
-        elif not options.cuda:
-            print("transformers is not installed: pip install transformers")
-        sides["foldgraft"] = lambda sequences, trunk=trunk: list(trunk.embed(sequences))
-        seconds, apart = compare(sides, sequences, options.rounds, clock)
-        residues = sum(map(len, sequences))
-        print(f"{size}: {len(sequences)} sequences, {residues} residues")
-        for name, value in seconds.items():
-            ratio = value / seconds["foldgraft"]
-            print(
-                f"  {name:14}{residues / value:10.0f} residues/{unit}   foldgraft is {ratio:5.2f} x"
-                f"   largest difference from fair-esm {apart[name]:.1e}"
-            )
-        if options.cuda and peak:
-            rate = operations(layers, width, list(map(len, sequences))) / seconds["foldgraft"] / 1e12
-            print(f"  foldgraft: {rate:.0f} TFLOP/s, {rate / peak:.0%} of the peak of {peak:.0f}")
+        sequences = texts.iloc[: options.sequences or (ON_CUDA if options.cuda else SAMPLE[size])].tolist()
+        if options.cuda:
+            on_cuda(size, sequences, options)
+        else:
+            with TemporaryDirectory() as folder:
+                on_cpu(size, sequences, options, Path(folder))
 
 
 if __name__ == "__main__":

@@ -210,6 +210,22 @@ def test_a_text_and_its_own_validation_are_learnt_from(run_files):
     assert (learnt["train_sequences"], learnt["valid_sequences"], learnt["left_out_near_test"]) == (20, 5, 0)
 
 
+@pytest.mark.parametrize(
+    "architecture", [Architecture(2, 32, 2), Architecture(2, 32, 2, family="ESM C", hidden=32)], ids=lambda a: a.family
+)
+def test_a_trunk_without_a_language_head_gets_one_that_begins_with_the_letters(architecture):
+    torch.manual_seed(0)
+    trunk = Trunk(build_network(architecture, language=False), "bare", "", CPU)
+    before = trunk.network.embed_tokens.weight.clone()
+    settings = PretrainSettings.model_validate(
+        {"from": "x", "steps": 150, "batch_tokens": 1024, "crop_length": 48, "learning_rate": 3e-3}
+    )
+    network, history, summary = pretrain(repeats(200, 0), repeats(20, 1), settings, CPU, start=trunk)
+    assert history[0]["valid_perplexity"] == pytest.approx(summary["unigram_perplexity"], rel=1e-3)
+    assert summary["valid_perplexity"] < 0.6 * summary["unigram_perplexity"]
+    assert not torch.equal(network.embed_tokens.weight, before)
+
+
 def test_crops_longer_than_learned_positions_are_refused():
     architecture = Architecture(1, 16, 2, family="ESM-1b", max_tokens=50)
     trunk = Trunk(build_network(architecture), "old", "", CPU)

@@ -8,12 +8,13 @@ CONFIGURATION = ("config/real_files.yaml", "config/reduced.yaml")
 
 
 @pytest.fixture(scope="module")
-def real_run(tmp_path_factory, real_data):
-    """The results of the reduced run on the folder of real proteins."""
+def real_run(tmp_path_factory, real_data, genuine):
+    """The results of the reduced run on the folder of real proteins, with a trunk that learnt from real proteins."""
     folder = tmp_path_factory.mktemp("real")
     files = [str(ROOT / name) for name in CONFIGURATION]
-    arguments = ("--cores", "2", "--configfile", *files, "--config", f"data={real_data}", "--show-failed-logs")
-    done = snakemake(folder, *arguments, snakefile=ROOT / "Snakefile")
+    given = (f"data={real_data}", f"trunk={{checkpoint: {genuine}}}")
+    arguments = ("--cores", "2", "--configfile", *files, "--config", *given)
+    done = snakemake(folder, *arguments, "--show-failed-logs", snakefile=ROOT / "Snakefile")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return folder / "results/reduced"
 

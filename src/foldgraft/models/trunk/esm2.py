@@ -153,5 +153,12 @@ class ESM2(Network):
     def normalise(self, x: Tensor) -> Tensor:
         return self.emb_layer_norm_after(x)
 
+    def new_language_head(self, frequencies: Tensor) -> LanguageHead:
+        head = LanguageHead(self.architecture.width)
+        nn.init.zeros_(head.layer_norm.weight)
+        with torch.no_grad():
+            head.bias.copy_(frequencies.log())
+        return head
+
     def score(self, representations: Tensor) -> Tensor:
         return self.lm_head(representations, self.embed_tokens.weight)

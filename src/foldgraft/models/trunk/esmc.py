@@ -18,6 +18,10 @@ SCALED_TO = 36
 """The depth at which the residual branches are not scaled."""
 
 
+NEVER = -20.0
+"""Logit of the tokens that no sequence has, in a language head about to be trained."""
+
+
 class Attention(nn.Module):
     """Multi-head self-attention whose queries and keys are normalised over all heads, then turned by their places."""
 
@@ -120,6 +124,14 @@ class ESMC(Network):
 
     def normalise(self, x: Tensor) -> Tensor:
         return self.norm(x)
+
+    def new_language_head(self, frequencies: Tensor) -> LanguageHead:
+        head = LanguageHead(self.architecture.width)
+        nn.init.zeros_(head.layer_norm.weight)
+        with torch.no_grad():
+            head.decoder.bias.fill_(NEVER)
+            head.decoder.bias[: len(frequencies)] = frequencies.log()
+        return head
 
     def score(self, representations: Tensor) -> Tensor:
         return self.lm_head(representations)

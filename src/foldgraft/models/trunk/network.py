@@ -62,6 +62,10 @@ class Network(nn.Module):
         """Scores of the tokens by the language head, where there is one."""
         raise NotImplementedError
 
+    def new_language_head(self, frequencies: Tensor) -> nn.Module:
+        """A head that guesses by the frequencies of the tokens, (33,), whatever it reads, for want of any training."""
+        raise NotImplementedError
+
     def forward(self, tokens: Tensor, padded: bool | None = None) -> Tensor:
         """Representations of the last layer after its norm; tokens (B, T) to (B, T, D)."""
         *_, last = self.states(tokens, padded)

@@ -79,7 +79,8 @@ def pretrain(
     known = digest(train, valid, settings, start.sha256 if start else "")
     state = _resumed(checkpoint, known, settings, device)
     if state is None:
-        network = _thawed(start, settings) if start else new_network(settings, train.frequencies())
+        frequencies = train.frequencies()
+        network = thawed(start, settings, frequencies) if start else new_network(settings, frequencies)
         state = TrainingState.of(network, settings, device)
 
     def keep() -> None:
@@ -132,15 +133,21 @@ def digest(train: Corpus, valid: Corpus, settings: PretrainSettings, start: str 
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _thawed(trunk: Trunk, settings: PretrainSettings) -> Network:
+def thawed(trunk: Trunk, settings: PretrainSettings, frequencies: np.ndarray) -> Network:
+    """A trunk's network, about to learn; a language head that it lacks begins with the letters' frequencies, (33,)."""
     places = trunk.network.architecture.max_tokens
     if places and settings.crop_length > places - AROUND:
         raise FoldgraftError(
             f"trunk.pretrain.crop_length: {settings.crop_length} is more than {trunk.name} reads at once; "
             f"give {places - AROUND} at most"
         )
-    trunk.network.contact_head = None
-    return trunk.network.requires_grad_(True)
+    network = trunk.network
+    network.contact_head = None
+    if network.lm_head is None:
+        print(f"pretrain: {trunk.name} has no language head; a new one begins with the letters", file=sys.stderr)
+        torch.manual_seed(settings.seed)
+        network.lm_head = network.new_language_head(torch.from_numpy(frequencies).float())
+    return network.requires_grad_(True)
 
 
 def _resumed(
