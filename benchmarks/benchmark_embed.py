@@ -9,7 +9,8 @@ Weights are random, but those of `--genuine`, the Hugging Face folder of an ESM-
 fair-esm's way is that of its extraction script: batches of at most 4,096 tokens, sorted by length, the whole model
 run on them, and the representations of the last layer kept. The way of `transformers` is its model with fused
 attention (`attn_implementation="sdpa"`), given sorted batches of as many tokens, without a pooler, its mask left out
-where nothing is padded; it is left out if the package is missing. That of esm-cpp is its scheduler, in float32 and in
+where nothing is padded; and once more with eight sequences a batch in the order given, as a loop over a file has them.
+It is left out if the package is missing. That of esm-cpp is its scheduler, in float32 and in
 int8, by the interpreter of an environment of its own (`pip install esm-cpp "numpy<2"`); it computes logits as well.
 The sides take turns; a figure is the median of the rounds, of CPU time since machines are busy. Among them is a product
 of two matrices of 2,048 x 2,048, whose rate is what the core can do at best; the share of it that a side reaches counts
@@ -46,6 +47,7 @@ SIZES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20), "650M"
 SAMPLE = {"8M": 8, "35M": 4, "150M": 2, "650M": 1}
 """Batches of a size."""
 POOL = 1000
+IN_ORDER = 8
 ON_CUDA = 2048
 DERIVED = ("rot_emb.inv_freq", "lm_head.weight")
 TOKENS = 4096
@@ -130,14 +132,16 @@ def as_transformers(model: esm.ESM2) -> torch.nn.Module | None:
     return other
 
 
-def by_transformers(other: torch.nn.Module) -> Embed:
-    """The way of `transformers`."""
+def by_transformers(other: torch.nn.Module, in_order: bool = False) -> Embed:
+    """The way of `transformers`, with sorted batches, or with the next `IN_ORDER` sequences in each."""
 
     @torch.inference_mode()
     def embed(sequences: list[str]) -> list[np.ndarray]:
         found = [np.empty(0)] * len(sequences)
-        for batch in batches([Window(n, 0, len(text)) for n, text in enumerate(sequences)], TOKENS):
-            tokens = torch.full((len(batch), 2 + batch[0].length), alphabet.PAD)
+        pieces = [Window(number, 0, len(text)) for number, text in enumerate(sequences)]
+        some = (pieces[start : start + IN_ORDER] for start in range(0, len(pieces), IN_ORDER))
+        for batch in some if in_order else batches(pieces, TOKENS):
+            tokens = torch.full((len(batch), 2 + max(piece.length for piece in batch)), alphabet.PAD)
             for row, piece in zip(tokens, batch, strict=True):
                 text = torch.from_numpy(alphabet.encode(sequences[piece.sequence]).astype(np.int64))
                 row[0], row[1 : 1 + len(text)], row[1 + len(text)] = alphabet.CLS, text, alphabet.EOS
@@ -238,6 +242,7 @@ def on_cpu(size: str, sequences: list[str], options: argparse.Namespace, folder:
     other = as_transformers(fair)
     if other:
         ways["transformers"] = by_transformers(other)
+        ways["  in order"] = by_transformers(other, in_order=True)
     else:
         print("transformers is not installed: pip install transformers")
     ways["foldgraft"] = lambda sequences: list(trunk.embed(sequences))
@@ -292,7 +297,8 @@ def sample(texts: list[str], count: int) -> list[str]:
     """The sequences of evenly spaced batches."""
     made = list(batches([Window(number, 0, len(text)) for number, text in enumerate(texts)], TOKENS))
     chosen = np.linspace(0, len(made) - 1, count + 2).round().astype(int)[1:-1]
-    return [texts[piece.sequence] for number in chosen for piece in made[number]]
+    found = [texts[piece.sequence] for number in chosen for piece in made[number]]
+    return [found[number] for number in np.random.default_rng(0).permutation(len(found))]
 
 
 def main() -> None:
