@@ -5,11 +5,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import alphabet
+from foldgraft.records.labels import SCHEMA as LABEL_SCHEMA
 from foldgraft.records.predictions import DISTOGRAM, PAIR, PROTEIN, RESIDUE, read_about
 from foldgraft.records.tables import read_frame, read_rows
+from foldgraft.records.targets import SCHEMA as TARGETS
+from foldgraft.tasks.sequences import trunk_tokens
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
 from foldgraft.tasks.trained import load_head
 from foldgraft.train.experiment import train
@@ -26,6 +31,7 @@ def outputs(folder) -> Outputs:
         folder / "experiment.yaml",
         folder / "checks.json",
         folder / "layers.csv",
+        folder / "adapters",
         folder / "predictions",
     )
 
@@ -122,7 +128,7 @@ def test_every_pair_head_runs(folder, tmp_path, task, head, kinds):
     truth = {
         c["id"]: np.unpackbits(np.frombuffer(c["contacts"], np.uint8))
         for path in folder.targets
-        for c in read_rows(path, __import__("foldgraft.records.targets", fromlist=["SCHEMA"]).SCHEMA)
+        for c in read_rows(path, TARGETS)
     }
     if task == "contact":
         on, off = [], []
@@ -161,6 +167,28 @@ def test_the_best_layer_is_chosen_on_validation(folder, tmp_path):
     name = "solubility.parquet"
     assert (alone.predictions / name).read_bytes() == (written.predictions / name).read_bytes()
     assert pd.read_csv(alone.layers).empty
+
+
+@pytest.mark.parametrize("unfreeze", [{"last": 1}, {"lora": {"rank": 2}}])
+def test_the_trunk_can_be_trained_along(folder, tmp_path, unfreeze, capsys):
+    quick = {**QUICK, "epochs": 2, "optimizer": {"lr": 0.003}}
+    written = run(folder, tmp_path, ("labels",), "solubility", head={"name": "mlp", "hidden": 8}, layers="all",
+                  unfreeze=unfreeze, validation="next", training=quick)  # fmt: skip
+    assert "goes through the trunk with" in capsys.readouterr().err
+    checks = json.loads(written.checks.read_text())
+    assert checks["trunk"]["frozen"]  # the trunk's own tensors: what is trained is a copy
+    trained = {row["name"] for row in checks["parameters"] if row["part"] == "trunk" and row["trainable"]}
+    assert trained == ({"layers.1", "emb_layer_norm_after"} if "last" in unfreeze else {"layers.0", "layers.1"})
+    assert len(list(written.adapters.glob("*/adapter_model.safetensors"))) == ("lora" in unfreeze)
+    table = read_frame(written.predictions / "solubility.parquet", PROTEIN).set_index(["split", "id"])["score"]
+    again = load_head(written.head, folder.trunk())
+    labels = pd.concat([read_frame(path, LABEL_SCHEMA, ["id", "sequence"]) for path in folder.labels])
+    text = labels.set_index("id")["sequence"][table["test"].index[0]]
+    inputs = trunk_tokens([alphabet.encode(text)])
+    score = again.predict(0, torch.stack([member(inputs)[0] for member in again.members])).mean(0).item()
+    assert score == pytest.approx(table["test"].iloc[0][0], abs=1e-4)
+    with pytest.raises(FoldgraftError, match="trained a part of its trunk"):
+        load_head(written.head)
 
 
 def test_the_same_seed_gives_the_same_files(folder, tmp_path):

@@ -13,7 +13,7 @@ from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
 from foldgraft.train.loop import Score, fit
 from foldgraft.train.losses import Loss, build_loss
 from foldgraft.train.optimizers import KINDS, Schedule, build_optimizer
-from foldgraft.train.settings import Experiment, Optimizer, Training
+from foldgraft.train.settings import Experiment, Training
 from foldgraft.train.settings import Schedule as ScheduleSettings
 
 NAN = float("nan")
@@ -198,7 +198,7 @@ def test_an_l1_penalty_takes_useless_weights_to_zero():
 
 
 def rates(schedule, steps, epochs=(), **optimizer):
-    kind = build_optimizer(line(), Optimizer(lr=1.0, **optimizer))
+    kind = build_optimizer(line(), training(optimizer={"lr": 1.0, **optimizer}))
     follow, seen = Schedule(kind, ScheduleSettings.model_validate(schedule), steps), []
     for _ in range(steps):
         seen.append(kind.param_groups[0]["lr"])
@@ -228,7 +228,7 @@ def test_a_plateau_lowers_the_rate():
 
 
 def test_biases_do_not_decay():
-    groups = build_optimizer(line(), Optimizer(weight_decay=0.3)).param_groups
+    groups = build_optimizer(line(), training(optimizer={"weight_decay": 0.3})).param_groups
     assert [(len(g["params"]), g["weight_decay"]) for g in groups] == [(1, 0.3), (1, 0.0)]
 
 

@@ -32,13 +32,13 @@ def plan(folder, values, *arguments):
 def test_structures_alone(folder):
     counts = plan(folder, STRUCTURES)
     assert counts["targets_shard"] == counts["report_render"] == 1
-    assert not {"fetch_labels", "fetch_sequences", "msa_search", "train_contact"} & set(counts)
+    assert not {"fetch_labels", "fetch_sequences", "msa_search", "train_experiment"} & set(counts)
     assert "evaluate_diagnose" not in plan(folder, STRUCTURES, "evaluate")
 
 
 def test_labels_alone(folder):
     counts = plan(folder, LABELS)
-    assert counts["train_solubility"] == counts["report_render"] == 1
+    assert counts["train_experiment"] == counts["report_render"] == 1
     assert not {"fetch_structures", "curate_summary", "targets_shard", "msa_search"} & set(counts)
 
 
@@ -48,7 +48,7 @@ def test_prediction_embeds_with_the_precision_of_the_run(folder):
     (folder / "given.yaml").write_text(yaml.safe_dump({"run": "r", "data": str(folder), **given}))
     words = ("--dry-run", "--printshellcmds", "predict", "--configfile", str(folder / "given.yaml"))
     done = snakemake(folder, *words, snakefile=ROOT / "Snakefile")
-    said = " ".join(done.stdout.partition("foldgraft predict sequences")[2].split())
+    said = " ".join(done.stdout.partition(" predict sequences ")[2].split())
     assert "--precision bfloat16" in said, done.stdout + done.stderr
 
 
@@ -61,16 +61,18 @@ def test_alignments_alone_need_no_sequences(folder):
 
 
 def test_residue_embeddings_are_kept_of_the_kind_whose_residues_an_experiment_reads(folder):
-    contacts = {"task": "contact", "head": "pair", "features": ["separation", "embedding"]}
+    contacts = {"task": "contact", "head": "residual", "features": ["separation", "embedding"]}
     given = {**STRUCTURES, **LABELS, "experiments": {"s": {"task": "solubility", "head": "mlp"}, "c": contacts}}
     (folder / "given.yaml").write_text(yaml.safe_dump({"run": "r", "data": str(folder), **given}))
     words = ("--dry-run", "--printshellcmds", "train", "--configfile", str(folder / "given.yaml"))
     done = snakemake(folder, *words, snakefile=ROOT / "Snakefile")
     assert done.returncode == 0, done.stdout + done.stderr
-    calls = [" ".join(text.split("\n\n")[0].split()) for text in done.stdout.split("foldgraft embed shard")[1:]]
+    calls = [" ".join(text.split("\n\n")[0].split()) for text in done.stdout.split(" embed shard ")[1:]]
     of = {
-        kind: next(call for call in calls if f"/embed/{kind}-00000.safetensors" in call) for kind in ("labels", "files")
+        kind: next(call for call in calls if f"/embed/{kind}-00000.safetensors" in call)
+        for kind in ("solubility", "files")
     }
-    assert "--residues" not in of["labels"] and "--residues last" in of["files"]
-    trained = " ".join(done.stdout.partition("foldgraft train contact")[2].split())
-    assert "--embeddings results/r/embed/files-00000.safetensors" in trained and "embed/labels" not in trained
+    assert "--residues" not in of["solubility"] and "--residues last" in of["files"]
+    commands = " ".join(done.stdout.replace("\\\n", " ").split())
+    trained = commands.partition(" train experiment --experiment c")[2].partition(" 2>")[0]
+    assert "--embeddings results/r/embed/files-00000.safetensors" in trained and "embed/solubility" not in trained

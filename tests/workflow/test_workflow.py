@@ -89,7 +89,7 @@ def test_one_stage_reruns_and_touches_nothing_else(small_run, small_config):
     assert changed <= {"targets", "logs", "benchmarks"} and "targets" in changed
     # The targets came out the same, so that nothing that stands on them is stale.
     after = snakemake(small_run, "--dry-run", "--configfile", str(small_config))
-    assert "train_solubility" not in planned(after.stdout + after.stderr)
+    assert "train_experiment" not in planned(after.stdout + after.stderr)
 
 
 def planned_after_edit(run, config, module):

@@ -11,6 +11,7 @@ out  train/<experiment>/head.safetensors        all members; schema: foldgraft.t
      train/<experiment>/experiment.yaml         the experiment with all keys resolved
      train/<experiment>/checks.json             checks before training; the trunk's hash before and after
      train/<experiment>/layers.csv              layer, metric, value on validation, where layers were compared
+     train/<experiment>/adapters/               LoRA of each member by PEFT's names, where the trunk is trained so
      train/<experiment>/predictions/            <task>.parquet of each task; schema: foldgraft.records.predictions
 """
 
@@ -60,6 +61,7 @@ rule train_experiment:
         config="<results>/train/{experiment}/experiment.yaml",
         checks="<results>/train/{experiment}/checks.json",
         layers="<results>/train/{experiment}/layers.csv",
+        adapters=directory("<results>/train/{experiment}/adapters"),
         predictions=directory("<results>/train/{experiment}/predictions"),
     log:
         "<logs>/train/{experiment}.log",
@@ -98,6 +100,7 @@ rule train_experiment:
             --output-config {output.config:q} \
             --output-checks {output.checks:q} \
             --output-layers {output.layers:q} \
+            --output-adapters {output.adapters:q} \
             --output-predictions {output.predictions:q} \
             --settings {params.settings:q} \
             2>{log:q}

@@ -19,7 +19,7 @@ def load_heads(paths: Sequence[Path], trunk: Trunk) -> list[Trained]:
     """
     heads: list[Trained] = []
     for path in paths:
-        trained = load_head(path, trunk.device)
+        trained = load_head(path, trunk)
         info = trained.info
         if heads and info.level != heads[0].info.level:
             raise FoldgraftError(

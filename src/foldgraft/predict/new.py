@@ -36,7 +36,11 @@ def predict(
 
     Memory does not grow with the number of records.
     """
-    sources = {head.info.name: TrunkVectors(trunk, head.info.layers) for head in heads if head.info.layers}
+    sources = {
+        head.info.name: TrunkVectors(trunk, head.info.layers)
+        for head in heads
+        if head.info.layers and head.info.unfreeze == 0
+    }
     for chunk in chunks(records, CHUNK):
         good = [number for number, record in enumerate(chunk) if not record.reason]
         sequences = [chunk[number].sequence for number in good]
@@ -53,7 +57,7 @@ def predict(
 
 
 def _reads(head: Trained) -> str:
-    return reads(head.info.level, head.info.head)
+    return "trunk" if head.info.unfreeze != 0 else reads(head.info.level, head.info.head)
 
 
 def _examples(head: Trained, sequences: Sequence[str], trunk: Trunk, vectors: TrunkVectors | None) -> Examples:

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.tokens import tokens
+from foldgraft.models.trunk import alphabet
 from foldgraft.tasks.covariates import Covariates
 from foldgraft.tasks.examples import Batch, Scored
 from foldgraft.tasks.task import Task
@@ -18,7 +19,7 @@ from foldgraft.tasks.vectors import Protein, Vectors
 POOL = 32
 """Batches whose proteins are sorted by length together."""
 
-NORMALISING = {"pooled": 20_000, "residues": 512}
+NORMALISING = {"pooled": 20_000, "residues": 512, "trunk": 256}
 """Most training proteins that say what mean and deviation are."""
 
 SCORING = 64
@@ -36,7 +37,7 @@ class SequenceExamples(Dataset[Batch]):
         columns id, sequence, sequence_sha256, fold.
     truth : sequence of lists of arrays
         for each task, of each protein, shape (n, T): n is 1, or the number of residues; empty where nothing is known.
-    reads : one of pooled, residues, tokens
+    reads : one of pooled, residues, tokens, trunk
         what the head's body reads.
     vectors : Vectors or None
         embeddings; None for heads that read the sequence alone.
@@ -69,6 +70,8 @@ class SequenceExamples(Dataset[Batch]):
         protein = self._proteins[row]
         if self.reads == "tokens":
             return tokens(protein.sequence)
+        if self.reads == "trunk":
+            return alphabet.encode(protein.sequence)
         assert self.vectors is not None
         return self.vectors.pooled(protein) if self.reads == "pooled" else self.vectors.residues(protein)
 
@@ -87,7 +90,8 @@ class SequenceExamples(Dataset[Batch]):
         return [torch.cat(columns) for columns in zip(*parts, strict=True)]
 
     def __getitem__(self, rows: list[int]) -> Batch:
-        inputs = collate([self.item(row) for row in rows])
+        items = [self.item(row) for row in rows]
+        inputs = trunk_tokens(items) if self.reads == "trunk" else collate(items)
         covariates = None
         if self.covariates is not None:
             covariates = torch.from_numpy(self.covariates.values[rows])
@@ -99,7 +103,20 @@ class SequenceExamples(Dataset[Batch]):
         if head.body.normalise is None:
             return
         chosen = drawn(rows, NORMALISING[self.reads], seed)
+        if self.reads == "trunk":
+            head.body.normalise.fit(self._embedded(head, chosen))
+            return
         head.body.normalise.fit(torch.from_numpy(np.vstack([self.item(row) for row in chosen])))
+
+    @torch.no_grad()
+    def _embedded(self, head: Head, rows: np.ndarray) -> Tensor:
+        """What the untrained trunk within a head gives its body, an example a row."""
+        device, found = next(head.parameters()).device, []
+        for numbers in LengthBuckets(rows, self.lengths, 8):
+            batch = self[numbers].to(device)
+            values = head.body.embeddings(*batch.inputs).cpu()
+            found.append(values if values.ndim == 2 else values[batch.inputs[1].cpu()])
+        return torch.cat(found)
 
     def batches(
         self, rows: np.ndarray, batch_size: int, generator: torch.Generator | None, workers: int = 0
@@ -133,7 +150,7 @@ class SequenceExamples(Dataset[Batch]):
         device = next(heads[0].parameters()).device
         for head in heads:
             head.eval()
-        for numbers in LengthBuckets(rows, self.lengths, SCORING):
+        for numbers in LengthBuckets(rows, self.lengths, 8 if self.reads == "trunk" else SCORING):
             batch = self[numbers].to(device)
             outputs = [head(batch.inputs, batch.covariates) for head in heads]  # (M, tasks)
             stacked = [torch.stack(values).float().cpu() for values in zip(*outputs, strict=True)]
@@ -198,6 +215,13 @@ def collate(items: Sequence[np.ndarray]) -> tuple[Tensor, ...]:
         row[: len(item)] = item
     mask = np.arange(lengths.max()) < lengths[:, None]
     return torch.from_numpy(padded), torch.from_numpy(mask)
+
+
+def trunk_tokens(items: Sequence[np.ndarray]) -> tuple[Tensor, ...]:
+    """Tokens of several proteins for the trunk, padded, (B, T), and the mask of their residues, (B, T - 2)."""
+    lengths = np.array([len(item) for item in items])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    return torch.from_numpy(alphabet.batch(items)), torch.from_numpy(mask)
 
 
 def drawn(rows: np.ndarray, most: int, seed: int) -> np.ndarray:

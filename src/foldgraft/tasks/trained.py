@@ -14,9 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads.build import build
+from foldgraft.models.heads.build import TrunkPart, build, build_tuned
 from foldgraft.models.heads.layers import Head
-from foldgraft.models.heads.settings import HEADS, HeadChoice
+from foldgraft.models.heads.settings import HEADS, HeadChoice, Unfreeze
+from foldgraft.models.heads.tuned import load_trained, trained_state
+from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.records.files import atomic
 from foldgraft.settings import Settings, explain
@@ -67,6 +69,8 @@ class HeadInfo(Settings):
     """Width of what the head reads; for pairs that of a pair's features, and of the residue embeddings beside them."""
     layers: list[int]
     """Layers of the trunk whose embeddings are read; none for a head that reads no embeddings."""
+    unfreeze: Unfreeze = 0
+    """What of the trunk was trained along."""
     covariates: list[str]
     """Name of every covariate column that is read beside the sequence."""
     features: list[str]
@@ -118,14 +122,14 @@ def save_head(path: Path, members: Sequence[Head], info: HeadInfo) -> None:
     tensors = {
         f"members.{number}.{name}": tensor.detach().cpu().contiguous()
         for number, member in enumerate(members)
-        for name, tensor in member.state_dict().items()
+        for name, tensor in trained_state(member).items()
     }
     with atomic(path) as temporary:
         save_file(tensors, temporary, metadata={"foldgraft": info.model_dump_json()})
 
 
-def load_head(path: Path, device: torch.device | None = None) -> Trained:
-    """Read a trained head.
+def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
+    """Read a trained head; one that trained a part of the trunk needs the trunk.
 
     Raises
     ------
@@ -146,17 +150,21 @@ def load_head(path: Path, device: torch.device | None = None) -> Trained:
     members = []
     for number in range(len(info.members)):
         prefix = f"members.{number}."
-        member = build(
-            info.level,
-            info.head,
-            info.widths,
-            [task.target.outputs for task in info.tasks],
-            len(info.covariates),
-        )
+        member = _empty(path, info, trunk)
         try:
-            member.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+            load_trained(member, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         except RuntimeError as error:
             problem = " ".join(str(error).split())[:300]
             raise FoldgraftError(f"{path}: the tensors do not fit the head {info.head.name!r} ({problem})") from None
-        members.append(member.to(device).eval())
+        members.append(member.to(trunk.device if trunk else None).eval())
     return Trained(info, members)
+
+
+def _empty(path: Path, info: HeadInfo, trunk: Trunk | None) -> Head:
+    outputs = [task.target.outputs for task in info.tasks]
+    if info.unfreeze == 0:
+        return build(info.level, info.head, info.widths, outputs, len(info.covariates))
+    if trunk is None:
+        raise FoldgraftError(f"{path}: the experiment {info.name} trained a part of its trunk, which is needed too")
+    part = TrunkPart(trunk.network, info.layers, info.unfreeze)
+    return build_tuned(info.level, info.head, part, outputs, len(info.covariates))

@@ -108,7 +108,9 @@ def _gradients(head: Head, batch: Batch, loss: Loss) -> Check:
     wrong = [
         parameter
         for parameter, tensor in copy.named_parameters()
-        if tensor.numel() and (tensor.grad is None or not bool(torch.isfinite(tensor.grad).all()))
+        if tensor.numel()
+        and tensor.requires_grad
+        and (tensor.grad is None or not bool(torch.isfinite(tensor.grad).all()))
     ]
     return Check("finite gradients", not wrong, ", ".join(wrong) or "all", "a finite gradient for every parameter")
 
@@ -127,7 +129,7 @@ def _overfit(head: Head, batch: Batch, loss: Loss) -> Check:
 
 def _loss_left(head: nn.Module, batch: Batch, loss: Loss, rate: float) -> float:
     """Share of the distance to the least possible loss that is left after training on one batch."""
-    optimizer = torch.optim.Adam(head.parameters(), lr=rate)
+    optimizer = torch.optim.Adam([p for p in head.parameters() if p.requires_grad], lr=rate)
     plain = loss.plain()
     floor = plain.floor(batch.truth)
     first, left = 0.0, 1.0
@@ -181,20 +183,21 @@ def _frozen(head: nn.Module, trunk: Trunk) -> Check:
 
 
 def parameter_table(head: nn.Module, trunk: Trunk) -> list[dict[str, Any]]:
-    """Every trained tensor of a head, and the trunk's parameters, summed up by their first two names."""
-    rows = [
-        {"part": "head", "name": name, "parameters": p.numel(), "trainable": p.requires_grad}
-        for name, p in head.named_parameters()
-    ]
+    """Every trained tensor of a head, and the trunk's parameters, summed up by their first two names; where a part of
+    the trunk is trained, or added to it, that part is trainable."""
+    rows = []
     groups: dict[tuple[str, bool], int] = {}
-    for name, p in trunk.network.named_parameters():
+    inside = [(name.partition(".network.")[2], p) for name, p in head.named_parameters() if ".network." in name]
+    for name, p in inside or trunk.network.named_parameters():
         key = (".".join(name.split(".")[: 2 if name.startswith("layers.") else 1]), p.requires_grad)
         groups[key] = groups.get(key, 0) + p.numel()
-    rows += [
+    for name, p in head.named_parameters():
+        if ".network." not in name:
+            rows.append({"part": "head", "name": name, "parameters": p.numel(), "trainable": p.requires_grad})
+    return rows + [
         {"part": "trunk", "name": name, "parameters": count, "trainable": trainable}
         for (name, trainable), count in groups.items()
     ]
-    return rows
 
 
 def summary(checks: list[Check], head: nn.Module, trunk: Trunk, before: str, after: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def train_experiment(
     output_config: Annotated[Path, typer.Option(help="The experiment with all keys resolved, YAML.")],
     output_checks: Annotated[Path, typer.Option(help="Checks before training and the frozen trunk, JSON.")],
     output_layers: Annotated[Path, typer.Option(help="What each layer reaches, if layers were compared, CSV.")],
+    output_adapters: Annotated[Path, typer.Option(help="Folder of the members' LoRA, as PEFT keeps them.")],
     output_predictions: Annotated[Path, typer.Option(help="Folder of the predictions, one table per task.")],
     labels: Annotated[list[Path] | None, typer.Option(help="Shard of labelled sequences; repeat for each.")] = None,
     targets: Annotated[list[Path] | None, typer.Option(help="Shard of structure targets; repeat for each.")] = None,
@@ -51,5 +52,13 @@ def train_experiment(
         coevolution=coevolution or [],
         embeddings=embeddings or [],
     )
-    outputs = Outputs(output_head, output_history, output_config, output_checks, output_layers, output_predictions)
+    outputs = Outputs(
+        head=output_head,
+        history=output_history,
+        config=output_config,
+        checks=output_checks,
+        layers=output_layers,
+        adapters=output_adapters,
+        predictions=output_predictions,
+    )
     recipe.train(experiment, settings, tasks.root, inputs, outputs)

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads.build import build
+from foldgraft.models.heads.build import TrunkPart, build, build_tuned
 from foldgraft.models.heads.layers import Head
+from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
 from foldgraft.records.split import VALID_FOLD, Roles, roles
 from foldgraft.tasks.examples import Examples
 from foldgraft.tasks.target import Target
 from foldgraft.tasks.task import Task
+from foldgraft.tasks.vectors import layer_numbers
 from foldgraft.train.convex import PENALTIES, Convex, measured
 from foldgraft.train.loop import Score, fit, seed_everything
 from foldgraft.train.losses import Loss, build_loss
@@ -66,7 +68,7 @@ class Trainer:
     examples : Examples
     widths : (int, int)
         of what the head reads, see `foldgraft.models.heads.build.build`.
-    device : torch.device
+    trunk : Trunk
     learnt : array of bool
         which proteins may train and validate.
     """
@@ -77,11 +79,12 @@ class Trainer:
         experiment: Experiment,
         examples: Examples,
         widths: tuple[int, int],
-        device: torch.device,
+        trunk: Trunk,
         learnt: np.ndarray,
     ):
         self.name, self.experiment, self.examples = name, experiment, examples
-        self.widths, self.device, self.learnt = widths, device, learnt
+        self.widths, self.trunk, self.learnt = widths, trunk, learnt
+        self.device = trunk.device
         self.level = examples.tasks[0].level
 
     def groups(self) -> list[Group]:
@@ -132,13 +135,13 @@ class Trainer:
         seed_everything(seed)
         tasks = self.examples.tasks
         covariates = getattr(self.examples, "covariates", None)
-        head = build(
-            self.level,
-            self.experiment.head,
-            self.widths,
-            [task.target.outputs for task in tasks],
-            0 if covariates is None else len(covariates.names),
-        )
+        outputs, known = [task.target.outputs for task in tasks], 0 if covariates is None else len(covariates.names)
+        if self.experiment.unfreeze != 0:
+            layers = layer_numbers(self.experiment.layers, self.trunk.layers)
+            part = TrunkPart(self.trunk.network, layers, self.experiment.unfreeze)
+            head = build_tuned(self.level, self.experiment.head, part, outputs, known).to(self.device)
+        else:
+            head = build(self.level, self.experiment.head, self.widths, outputs, known)
         self.examples.prepare(head, train, seed)
         truth = self.examples.rates(train)
         loss = build_loss(self.experiment, tasks, truth)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.settings import Lora
 from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.records.files import atomic
 from foldgraft.records.predictions import About
@@ -17,13 +18,13 @@ from foldgraft.records.split import validation_folds
 from foldgraft.tasks.examples import Examples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import HeadInfo
-from foldgraft.tasks.vectors import StoredVectors
+from foldgraft.tasks.vectors import StoredVectors, layer_numbers
 from foldgraft.train.calibration import Calibrated, calibrate
 from foldgraft.train.checks import run_checks, summary
 from foldgraft.train.ensemble import Group, Trainer
 from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
 from foldgraft.train.layers import COLUMNS, best_layer, compare_layers
-from foldgraft.train.outputs import Outputs, versions, write_results
+from foldgraft.train.outputs import Outputs, versions, write_adapters, write_results
 from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
 
@@ -63,7 +64,7 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
         else:
             examples = sequence_examples(name, experiment, tasks, inputs)
             if experiment.layers == "best":
-                compared = compare_layers(name, experiment, examples)
+                compared = compare_layers(name, experiment, examples, inputs.trunk)
                 examples.vectors = StoredVectors(examples.vectors.embeddings, [best_layer(compared)])
             learnt = np.ones(len(examples), dtype=bool)
             widths = (examples.vectors.width if examples.vectors is not None else 0, 0)
@@ -100,11 +101,12 @@ class Recipe:
     ):
         self.name, self.experiment, self.examples, self.learnt = name, experiment, examples, learnt
         self.widths, self.trunk = widths, inputs.trunk
-        self.trainer = Trainer(name, experiment, examples, widths, inputs.trunk.device, learnt)
+        self.trainer = Trainer(name, experiment, examples, widths, inputs.trunk, learnt)
 
     def run(self, outputs: Outputs, before: str) -> None:
         """Check, train, calibrate, predict, write."""
         groups = self.trainer.groups()
+        self._announce(groups)
         checks = self._checks(groups[0])
         calibrated, history = [], []
         for group in groups:
@@ -121,18 +123,39 @@ class Recipe:
         info = self._info([one for done in calibrated for one in done.infos])
         penalties = [row for group in groups for row in group.penalties]
         proof = summary(checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
+        outputs.adapters.mkdir(parents=True, exist_ok=True)
+        if isinstance(self.experiment.unfreeze, Lora):
+            write_adapters(outputs.adapters, heads, self.experiment.unfreeze, self.trunk.name)
         write_results(outputs, heads, info, history, self.experiment, proof)
         print(f"{self.name}: {len(heads)} heads", file=sys.stderr)
+
+    def _announce(self, groups: Sequence[Group]) -> None:
+        """Say what training through the trunk will cost, before it begins."""
+        if self.experiment.unfreeze == 0:
+            return
+        members = sum(len(group.roles) for group in groups) * self.experiment.ensemble
+        residues = int(self.examples.residues[groups[0].roles[0].train].sum())
+        parameters = sum(p.numel() for p in self.trunk.network.layers.parameters())
+        operations = 6 * parameters * residues  # two for each parameter forward, four backward (Kaplan et al. 2020)
+        print(
+            f"{self.name}: each epoch of {members} members goes through the trunk with {residues} residues, about "
+            f"{operations / 1e12:.1f} TFLOP (minutes at 100 GFLOP/s: {operations / 6e12:.0f}); at most "
+            f"{self.experiment.training.epochs} epochs each",
+            file=sys.stderr,
+        )
 
     def _checks(self, group: Group) -> list[Any]:
         rows = group.roles[0].train
         head, loss = self.trainer.new_head(rows, self.experiment.seed)
+        truth = self.examples.rates(rows)
         if self.experiment.convex:
             batch = self.examples.matrix(rows, 512, self.experiment.seed)
         else:
-            size = min(self.experiment.training.batch_size, CHECKED * 8)
+            size = min(self.experiment.training.batch_size, CHECKED * (8 if self.experiment.unfreeze == 0 else 1))
+            if self.experiment.unfreeze != 0:  # each step of the checks goes through the trunk
+                rows = rows[np.argsort(self.examples.lengths[rows], kind="stable")[: 20 * size]]
             batch = next(iter(self.examples.batches(_spread(self.examples, rows, size), size, None)))
-        return run_checks(head, batch.to(self.trunk.device), loss, self.examples.rates(rows), self.trunk)
+        return run_checks(head, batch.to(self.trunk.device), loss, truth, self.trunk)
 
     def _predict(self, done: Calibrated, writers: Writers) -> None:
         """Write the validation proteins, by heads that did not learn from them, then the test proteins."""
@@ -149,6 +172,11 @@ class Recipe:
                     predicted = [done.predict(members, task, values) for task, values in enumerate(scored.outputs)]
                     writers.write(scored.row, split, predicted)
 
+    def _layers(self) -> list[int]:
+        if self.experiment.unfreeze != 0:
+            return layer_numbers(self.experiment.layers, self.trunk.layers)
+        return self.examples.vectors.layers if self.examples.vectors is not None else []
+
     def _about(self, task: Task) -> About:
         return About(task=task.name, experiment=self.name, level=task.level, target=task.about_target)
 
@@ -160,7 +188,8 @@ class Recipe:
             tasks=list(self.examples.tasks),
             head=self.experiment.head,
             widths=self.widths,
-            layers=self.examples.vectors.layers if self.examples.vectors is not None else [],
+            layers=self._layers(),
+            unfreeze=self.experiment.unfreeze,
             covariates=covariates.names if covariates else [],
             features=list(self.experiment.features or ()),
             columns=layout.names if layout else [],

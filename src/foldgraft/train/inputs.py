@@ -10,7 +10,7 @@ import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import reads
-from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.progress import progress
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
@@ -49,14 +49,14 @@ def sequence_examples(name: str, experiment: Experiment, tasks: Sequence[Task], 
     FoldgraftError
         if none is left, the embeddings are another trunk's, or labels are of another length than their sequence.
     """
-    read = reads(tasks[0].level, experiment.head)
+    read = "trunk" if experiment.unfreeze != 0 else reads(tasks[0].level, experiment.head)
     embeddings = None
-    if read != "tokens":
+    if read not in ("tokens", "trunk"):
         embeddings = Embeddings(inputs.embeddings)
         check_trunk(embeddings, inputs.trunk)
     source = _from_labels if tasks[0].truth == "labels" else _from_targets
     table, truth = source(name, tasks, inputs)
-    kept = np.ones(len(table), dtype=bool)
+    kept = _readable(name, table, inputs.trunk) if read == "trunk" else np.ones(len(table), dtype=bool)
     if embeddings is not None:
         kept = table["sequence_sha256"].map(embeddings.__contains__).to_numpy(dtype=bool)
         if not kept.all():
@@ -74,6 +74,16 @@ def sequence_examples(name: str, experiment: Experiment, tasks: Sequence[Task], 
     return SequenceExamples(
         tasks, table, [[values[row] for row in rows] for values in truth], read, vectors, covariates
     )
+
+
+def _readable(name: str, table: pd.DataFrame, trunk: Trunk) -> np.ndarray:
+    """Which proteins the trunk reads at once, as training needs it."""
+    most = trunk.network.architecture.max_tokens
+    lengths, legal = table["sequence"].str.len(), ~table["sequence"].map(alphabet.illegal).astype(bool)
+    kept = legal & (lengths <= (most - 2 if most else lengths.max()))
+    if not kept.all():
+        print(f"{name}: {int((~kept).sum())} proteins left out, too long or illegible for the trunk", file=sys.stderr)
+    return kept.to_numpy(dtype=bool)
 
 
 def _covariates(experiment: Experiment, table: pd.DataFrame, inputs: Inputs) -> Covariates:

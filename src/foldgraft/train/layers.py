@@ -4,9 +4,9 @@ import sys
 from typing import Any
 
 import numpy as np
-import torch
 
 from foldgraft.models.heads.settings import LinearSettings
+from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.vectors import StoredVectors
@@ -17,7 +17,7 @@ COLUMNS = ["layer", "metric", "value"]
 """Of `layers.csv`: the task's first metric on validation proteins, higher being better."""
 
 
-def compare_layers(name: str, experiment: Experiment, examples: SequenceExamples) -> list[dict[str, Any]]:
+def compare_layers(name: str, experiment: Experiment, examples: SequenceExamples, trunk: Trunk) -> list[dict[str, Any]]:
     """Solve a regression on each layer alone, and say what it reaches on the validation proteins.
 
     The proteins of the test fold have no part in it.
@@ -41,7 +41,7 @@ def compare_layers(name: str, experiment: Experiment, examples: SequenceExamples
             StoredVectors(stored.embeddings, [layer]),
         )
         widths = (stored.embeddings.width, 0)
-        trainer = Trainer(name, regression, alone, widths, torch.device("cpu"), np.ones(len(alone), dtype=bool))
+        trainer = Trainer(name, regression, alone, widths, trunk, np.ones(len(alone), dtype=bool))
         (group,) = trainer.groups()
         row = trainer.train(group).history[0]
         found.append({"layer": layer, "metric": examples.tasks[0].headline, "value": row["valid_metric"]})

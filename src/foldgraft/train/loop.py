@@ -1,6 +1,5 @@
 """The training loop: forward, backward, clip, step; early stopping keeps the best weights."""
 
-import copy
 import math
 import os
 import sys
@@ -15,6 +14,7 @@ from torch import nn
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.layers import Head
+from foldgraft.models.heads.tuned import load_trained, trained_state
 from foldgraft.tasks.examples import Batch
 from foldgraft.train.losses import Loss
 from foldgraft.train.optimizers import Schedule, build_optimizer
@@ -68,7 +68,7 @@ def fit(
     FoldgraftError
         if the loss or the monitored score is no number before any epoch was worth keeping.
     """
-    optimizer = build_optimizer(head, training.optimizer)
+    optimizer = build_optimizer(head, training)
     steps = math.ceil(len(batches) / training.accumulate) * training.epochs
     schedule = Schedule(optimizer, training.schedule, steps)
     result, best, weights = Fit(), (-math.inf, -math.inf), None
@@ -89,13 +89,14 @@ def fit(
         )
         goodness = (score.metric if training.monitor == "metric" else -score.loss, -score.loss)  # the loss breaks ties
         if not any(map(math.isnan, goodness)) and goodness > best:
-            best, result.best_epoch, weights = goodness, epoch, copy.deepcopy(head.state_dict())
+            best, result.best_epoch = goodness, epoch
+            weights = {name: tensor.clone() for name, tensor in trained_state(head).items()}
         schedule.epoch(goodness[0])
         if not math.isfinite(train_loss) or epoch - result.best_epoch >= training.patience:
             break
     if weights is None:
         raise FoldgraftError(_nothing_kept(result.history))
-    head.load_state_dict(weights)
+    load_trained(head, weights)
     head.eval()
     print(f"best epoch {result.best_epoch} of {len(result.history)}, score {abs(best[0]):.4f}", file=sys.stderr)
     return result
@@ -124,7 +125,7 @@ def _epoch(
             seen += float(value.detach())
         if training.l1:
             (training.l1 * sum(p.abs().sum() for p in head.parameters() if p.requires_grad and p.ndim > 1)).backward()
-        nn.utils.clip_grad_norm_(head.parameters(), training.gradient_clip)
+        nn.utils.clip_grad_norm_([p for p in head.parameters() if p.requires_grad], training.gradient_clip)
         optimizer.step()
         schedule.step()
         total += seen * float(counts[0])

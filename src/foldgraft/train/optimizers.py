@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from foldgraft.train.settings import Optimizer as OptimizerSettings
+from foldgraft.models.heads.tuned import OUTSIDE, depths
 from foldgraft.train.settings import Schedule as ScheduleSettings
+from foldgraft.train.settings import Training
 
 KINDS: dict[str, tuple[type[Optimizer], dict[str, float | bool]]] = {
     "sgd": (torch.optim.SGD, {}),
@@ -21,15 +22,22 @@ KINDS: dict[str, tuple[type[Optimizer], dict[str, float | bool]]] = {
 }
 
 
-def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer:
-    """An optimizer of the parameters that are trained; matrices decay, biases do not."""
+def build_optimizer(model: nn.Module, training: Training) -> Optimizer:
+    """An optimizer of the parameters that are trained; matrices decay, biases do not; layers of the trunk have learning
+    rates of their own."""
+    settings = training.optimizer
     kind, options = KINDS[settings.name]
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return kind([group for group in groups if group["params"]], lr=settings.lr, **options)
+    found = list(depths(model))
+    top = max((depth for _, _, depth in found if depth not in (None, OUTSIDE)), default=0)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for _, parameter, depth in found:
+        lr = settings.lr
+        if depth is not None:
+            lr = (training.trunk_lr or settings.lr) * training.layer_decay ** max(0, top - depth)
+        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((lr, decay), []).append(parameter)
+    made = [{"params": parameters, "lr": lr, "weight_decay": decay} for (lr, decay), parameters in groups.items()]
+    return kind(made, lr=settings.lr, **options)
 
 
 class Schedule:

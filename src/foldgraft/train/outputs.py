@@ -9,9 +9,12 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from foldgraft import __version__
 from foldgraft.models.heads.layers import Head
+from foldgraft.models.heads.settings import Lora
+from foldgraft.models.heads.tuned import adapter_config
 from foldgraft.records.files import atomic, write_json
 from foldgraft.settings import Settings
 from foldgraft.tasks.trained import HeadInfo, save_head
@@ -29,6 +32,7 @@ class Outputs:
     config: Path
     checks: Path
     layers: Path
+    adapters: Path
     predictions: Path
 
     @property
@@ -40,6 +44,16 @@ class Outputs:
 def versions() -> dict[str, str]:
     """Of the packages that weights depend on."""
     return {"foldgraft": __version__, "torch": torch.__version__, "safetensors": version("safetensors")}
+
+
+def write_adapters(folder: Path, heads: Sequence[Head], lora: Lora, base: str) -> None:
+    """Write each member's LoRA as PEFT keeps it: `member-<n>/adapter_model.safetensors` and its configuration."""
+    for number, head in enumerate(heads):
+        place = folder / f"member-{number}"
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in head.body.adapter().items()}
+        with atomic(place / "adapter_model.safetensors") as temporary:
+            save_file(tensors, temporary)
+        write_json(place / "adapter_config.json", adapter_config(lora, base))
 
 
 def write_results(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from foldgraft.models.heads.settings import CONVEX, FROM_SCRATCH, HEADS, HeadChoice
+from foldgraft.models.heads.settings import CONVEX, FROM_SCRATCH, HEADS, HeadChoice, Unfreeze
 from foldgraft.settings import Settings
 from foldgraft.tasks.task import BUILT_IN, LOSSES, Task, default_head
 
@@ -57,6 +57,10 @@ class Training(Settings):
     """How weights are stepped."""
     schedule: Schedule = Schedule()
     """How the learning rate changes."""
+    trunk_lr: float | None = Field(None, gt=0, le=10)
+    """Learning rate of what is trained of the trunk; that of the optimizer if null."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """The trunk's learning rate is multiplied by this once for each layer below the last."""
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of the gradient; a longer one is shortened to it."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -105,6 +109,8 @@ class Experiment(Settings):
     layers: Literal["last", "all", "best"] | Layer | Annotated[tuple[Layer, ...], Field(min_length=1)] = "last"
     """Layers of the trunk whose embeddings the head reads, counted from 1: `last`, `all` side by side, one, several, or
     the `best` one, which a regression on each chooses on validation."""
+    unfreeze: Unfreeze = 0
+    """What of the trunk is trained along: nothing (0), the `last` n layers, `all`, or low-rank additions (`lora`)."""
     covariates: tuple[str, ...] = ()
     """Columns of the labelled table that the head reads beside the sequence; protein level only."""
     features: Annotated[tuple[Feature, ...], Field(min_length=1)] | None = None
@@ -170,6 +176,7 @@ class Experiment(Settings):
             raise ValueError("training.class_weights: the tasks have no classes")
         if self.training.label_smoothing and not any(t.kind in ("binary", "classes") for t in tasks):
             raise ValueError("training.label_smoothing: the tasks have no classes")
+        self._check_unfreeze(level)
         if self.convex:
             self._check_convex()
         if level != "pair":
@@ -191,6 +198,22 @@ class Experiment(Settings):
                 "layers: with cross_validate every protein is tested, so none could choose the `best`; take all, or one"
             )
 
+    def _check_unfreeze(self, level: str) -> None:
+        training = self.training.model_fields_set & {"trunk_lr", "layer_decay"}
+        if self.unfreeze == 0:
+            if training:
+                raise ValueError(f"training.{min(training)}: the trunk is frozen; set unfreeze, or remove it")
+            return
+        if level == "pair":
+            raise ValueError("unfreeze: pair-level heads read a frozen trunk; remove it")
+        if self.head.name in FROM_SCRATCH:
+            raise ValueError(f"unfreeze: the head {self.head.name} reads no trunk")
+        if self.layers == "best":
+            raise ValueError("layers: `best` compares layers of the frozen trunk; name them where it is trained")
+        ignored = self.head.model_fields_set & {"penalty", "max_examples"}
+        if ignored:
+            raise ValueError(f"head.{min(ignored)}: with unfreeze the head is trained, not solved for; remove it")
+
     def _check_convex(self) -> None:
         ignored = sorted(self.training.model_fields_set - CONVEX_READS)
         if ignored:
@@ -207,7 +230,7 @@ class Experiment(Settings):
         """Which embeddings a resolved experiment of this level reads, if any."""
         if level == "pair":
             return "residues" if self.reads("embedding") else ""
-        if self.head.name in FROM_SCRATCH:
+        if self.head.name in FROM_SCRATCH or self.unfreeze != 0:
             return ""
         return "pooled" if level == "protein" and self.head.name in ("linear", "mlp") else "residues"
 
@@ -221,7 +244,7 @@ class Experiment(Settings):
     @property
     def convex(self) -> bool:
         """Whether the head is solved for rather than trained."""
-        return self.head is not None and self.head.name in CONVEX
+        return self.head is not None and self.head.name in CONVEX and self.unfreeze == 0
 
     def reads(self, feature: str) -> bool:
         """Whether pair features of this kind are read."""

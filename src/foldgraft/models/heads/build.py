@@ -1,11 +1,22 @@
 """A new head by name."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from foldgraft.models.heads import pair, sequence
 from foldgraft.models.heads.layers import Body, Head
-from foldgraft.models.heads.settings import HeadSettings
+from foldgraft.models.heads.settings import HeadSettings, Unfreeze
+from foldgraft.models.heads.tuned import Tuned
+from foldgraft.models.trunk.network import Network
+
+
+class TrunkPart(NamedTuple):
+    """What is trained of a trunk, and what is read of it."""
+
+    network: Network
+    layers: Sequence[int]
+    unfreeze: Unfreeze
+
 
 BODIES: dict[tuple[str, str], type[Any]] = {
     ("protein", "linear"): sequence.Linear,
@@ -27,6 +38,16 @@ def reads(level: str, settings: HeadSettings) -> str:
     """What the head reads, see `foldgraft.models.heads.layers.Reads`."""
     kind = BODIES[level, settings.name].reads
     return "residues" if (level, kind) == ("residue", "pooled") else kind
+
+
+def build_tuned(
+    level: str, settings: HeadSettings, trunk: TrunkPart, outputs: Sequence[int], covariates: int = 0
+) -> Head:
+    """A new head that trains a part of the trunk; parameters as for `build`."""
+    pooled = BODIES[level, settings.name].reads == "pooled" and level == "protein"
+    width = len(trunk.layers) * trunk.network.architecture.width
+    body = BODIES[level, settings.name](width, settings)
+    return Head(Tuned(body, trunk.network, trunk.layers, trunk.unfreeze, pooled), outputs, covariates)
 
 
 def build(

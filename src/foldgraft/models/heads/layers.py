@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-Reads = Literal["pooled", "residues", "tokens", "pairs", "map"]
-"""What a body reads: the protein's mean embedding, residue embeddings, numbers of the amino acids, features of
-single residue pairs, or a rectangle of the map of them."""
+Reads = Literal["pooled", "residues", "tokens", "trunk", "pairs", "map"]
+"""What a body reads: the protein's mean embedding, residue embeddings, numbers of the amino acids, the trunk's
+tokens, features of single residue pairs, or a rectangle of the map of them."""
 
 
 class Standardise(nn.Module):

@@ -150,3 +150,49 @@ HeadChoice = Annotated[
     BeforeValidator(_named, json_schema_input_type=str | HeadSettings),
 ]
 """A head by name with its settings, or the bare name."""
+
+
+class Last(Settings):
+    """The last layers of the trunk are trained."""
+
+    last: int = Field(ge=1)
+    """How many layers, counted from the end; the norm after them too."""
+
+
+class LoraSettings(Settings):
+    """Low-rank additions to the trunk's matrices (Hu et al. 2021)."""
+
+    rank: int = Field(8, ge=1, le=1024)
+    """Rank of each addition."""
+    alpha: float = Field(16.0, gt=0)
+    """Additions are scaled by this over the rank."""
+    targets: tuple[Literal["query", "key", "value", "output", "up", "down"], ...] = Field(
+        ("query", "key", "value", "output", "up", "down"), min_length=1
+    )
+    """Matrices of each layer that get one."""
+
+
+class Lora(Settings):
+    """Low-rank additions to the trunk are trained."""
+
+    lora: LoraSettings = LoraSettings()
+    """Their rank, scale and places."""
+
+    @property
+    def rank(self) -> int:
+        """Rank of each addition."""
+        return self.lora.rank
+
+    @property
+    def alpha(self) -> float:
+        """Its scale times the rank."""
+        return self.lora.alpha
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Matrices of each layer that get one."""
+        return self.lora.targets
+
+
+Unfreeze = Literal[0, "all"] | Last | Lora
+"""What of the trunk is trained along with the head."""
