@@ -1,6 +1,9 @@
 """MMseqs2 itself runs here: real searches of small made-up families."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from foldgraft import mmseqs
@@ -25,6 +28,64 @@ def test_a_missing_binary_is_named(monkeypatch):
     monkeypatch.undo()
     mmseqs.binary.cache_clear()
     assert mmseqs.version()
+
+
+@pytest.fixture
+def wrapped(monkeypatch, tmp_path):
+    """Puts a script in the place of mmseqs; `{mmseqs}` in it is the real one."""
+    real = mmseqs.binary()
+
+    def wrap(script):
+        path = tmp_path / "wrapped"
+        path.write_text("#!/bin/sh\n" + script.replace("{mmseqs}", real))
+        path.chmod(0o755)
+        monkeypatch.setenv("MMSEQS_BIN", str(path))
+        mmseqs.binary.cache_clear()
+        mmseqs.version.cache_clear()
+
+    yield wrap
+    monkeypatch.undo()
+    mmseqs.binary.cache_clear()
+    mmseqs.version.cache_clear()
+
+
+VERSION = '[ "$1" = version ] && exec {mmseqs} version\n'
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 13-45111", "is release 13-45111 of mmseqs, and 14 is the oldest"),
+        ("echo 9.abcde", "is release 9.abcde of mmseqs"),
+        (VERSION + "kill -9 $$", "`.*createdb.*` was killed, as the system does when memory runs out"),
+        (VERSION + "sh -c 'kill -9 $$'; exit $?", "was killed, as the system does when memory runs out"),
+        (VERSION + "kill -15 $$", "was stopped by the signal SIGTERM"),
+        (VERSION + 'ulimit -f 1; exec {mmseqs} "$@"', "createdb.*` was stopped by the signal SIGXFSZ"),
+    ],
+)
+def test_why_mmseqs_failed_is_one_sentence_with_the_command(script, said, wrapped, tmp_path):
+    wrapped(script)
+    with pytest.raises(FoldgraftError, match=said):
+        mmseqs.database({f"s{k}": WHOLE for k in range(500)}, tmp_path / "db")
+
+
+def test_a_search_that_runs_out_of_memory_says_so(wrapped, tmp_path):
+    wrapped(VERSION + '[ "$1" = search ] && ulimit -v 300000\nexec {mmseqs} "$@"')
+    with pytest.raises(FoldgraftError, match=r"search .*` ran out of memory; give the job more"):
+        search({"q": WHOLE}, {"t": WHOLE}, tmp_path / "m")
+
+
+def test_what_is_no_program_is_named(wrapped):
+    wrapped("")
+    mmseqs.binary()
+    Path(mmseqs.binary()).write_bytes(b"\x00not a program")
+    with pytest.raises(FoldgraftError, match=r"does not start .*set MMSEQS_BIN"):
+        mmseqs.run("createdb", "a", "b")
+
+
+def test_a_query_among_many_copies_of_itself_is_crowded():
+    hits = pd.DataFrame({"query": ["a"] * 5 + ["b"] * 4 + ["c"] * 9})
+    assert mmseqs.crowded(hits, max_hits=10) == ["a", "c"]
 
 
 def test_a_failing_command_shows_its_output(tmp_path):
