@@ -168,6 +168,15 @@ def test_an_adapter_of_a_head_that_the_base_lacks(fair_files, tmp_path, transfor
         open_checkpoint(tmp_path / "base", adapter(tmp_path / "x"))
 
 
+def test_an_adapter_that_says_it_is_of_another_published_model(fair_files, tmp_path):
+    other = adapter(tmp_path / "other", base_model_name_or_path="facebook/esm2_t12_35M_UR50D")
+    with pytest.raises(FoldgraftError, match=r"is of esm2_t12_35M_UR50D, and the checkpoint is esm2_t6_8M_UR50D"):
+        open_checkpoint(fair_files[0], other)
+    for number, base in enumerate(("facebook/esm2_t6_8M_UR50D", "/home/me/mine", None, "")):
+        same = adapter(tmp_path / str(number), base_model_name_or_path=base)
+        assert open_checkpoint(fair_files[0], same).about["adapter"]["matrices"] == 3
+
+
 def test_an_adapter_without_weights_or_with_none_in_them(fair_files, tmp_path):
     folder = adapter(tmp_path / "x")
     save_file({"base_model.model.classifier.bias": torch.ones(2)}, folder / "adapter_model.safetensors")

@@ -109,6 +109,18 @@ def test_learned_positions(transformers, tmp_path, kind, head):
     assert (shape.family, shape.max_tokens, shape.norm_before) == ("ESM-1b", 58, kind == "ESM-1b")
 
 
+def test_an_epsilon_that_is_not_said_is_that_of_transformers(transformers, tmp_path):
+    model = model_of(transformers)
+    model.config.layer_norm_eps = 1e-12
+    save(model, tmp_path)
+    config = read_json(tmp_path / "config.json")
+    config.pop("layer_norm_eps", None)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert transformers.EsmConfig.from_pretrained(tmp_path).layer_norm_eps == 1e-12
+    with pytest.raises(FoldgraftError, match="layer_norm_eps 1e-12; only 1e-05 is known"):
+        open_checkpoint(tmp_path)
+
+
 def test_token_dropout_can_be_off(transformers, tmp_path):
     model = model_of(transformers)
     model.config.token_dropout = model.esm.embeddings.token_dropout = False

@@ -1,6 +1,7 @@
 """PEFT adapters of LoRA (Hu et al. 2021), merged into the trunk's own matrices: W + s B A."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.trunk.layouts import esmc, huggingface
 from foldgraft.trunk.layouts.names import Names, split
 from foldgraft.trunk.locate import Located
+from foldgraft.trunk.settings import PUBLISHED
 from foldgraft.trunk.tensor_files import read_all
 
 PREFIX = "base_model.model."
@@ -62,6 +64,21 @@ def merge(
             merged[ours] = (state[ours].double() + part).float()
     about = {"name": adapter.name, "matrices": len(pairs), "rank": config["r"], "left_out": left_out}
     return merged, about
+
+
+def check_base(adapter: Located, names: Collection[str]) -> None:
+    """Refuse an adapter that says that it is of another published model than the checkpoint is.
+
+    Parameters
+    ----------
+    names
+        under which the checkpoint is known.
+    """
+    known = {name.rsplit("/", 1)[-1] for name in PUBLISHED}
+    base = str((adapter.config or {}).get("base_model_name_or_path") or "").rstrip("/").rsplit("/", 1)[-1]
+    ours = known.intersection(names)
+    if base in known and ours and base not in ours:
+        raise FoldgraftError(f"{adapter.beside[0]}: the adapter is of {base}, and the checkpoint is {min(ours)}")
 
 
 def _check(config: dict[str, Any], where: str) -> None:

@@ -13,7 +13,7 @@ from foldgraft.models.trunk.fingerprint import as_lists, fingerprint
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import fill_network
 from foldgraft.records.files import atomic, file_sha256, read_json, write_json
-from foldgraft.trunk.adapter import merge
+from foldgraft.trunk.adapter import check_base, merge
 from foldgraft.trunk.layouts import esmc, fair, huggingface
 from foldgraft.trunk.layouts.names import Translated
 from foldgraft.trunk.locate import Located, locate, locate_adapter
@@ -71,6 +71,7 @@ def open_checkpoint(checkpoint: Path, adapter: Path | None = None) -> Checkpoint
         kept["left_out"] = translated.left_out
     if adapter:
         files = locate_adapter(adapter)
+        check_base(files, {name, located.name, *_origins(located)})
         state, merged = merge(state, translated.architecture, files)
         name = f"{name}+{files.name}"
         kept["adapter"] = merged | {"files": {path.name: file_sha256(path) for path in files.files}}
@@ -94,6 +95,12 @@ def _translate(located: Located, where: str) -> Translated:
     if any(name.endswith("embeddings.word_embeddings.weight") for name in tensors):
         raise FoldgraftError(f"{where}: has no config.json beside it; fetch it from where the checkpoint comes from")
     raise FoldgraftError(f"{where}: is no ESM-2, ESM-1b or ESM-1v checkpoint, nor one of ESM C")
+
+
+def _origins(located: Located) -> set[str]:
+    """Of which published model a Hugging Face checkpoint says that it was tuned, without the owner's name."""
+    said = (located.config or {}).get("_name_or_path")
+    return {said.rstrip("/").rsplit("/", 1)[-1]} if isinstance(said, str) else set()
 
 
 def _check_vocabulary(located: Located) -> None:

@@ -37,6 +37,8 @@ USELESS = {
 }
 FIXED = {"vocab_size": 33, "pad_token_id": alphabet.PAD, "mask_token_id": alphabet.MASK, "layer_norm_eps": 1e-5}
 """What `config.json` must say where it says it, since the network knows nothing else."""
+UNSAID_EPSILON = 1e-12
+"""What transformers takes where `config.json` says no `layer_norm_eps`, as it leaves out what is its default."""
 INITIAL = 0.12
 """Six standard deviations of what transformers initialises a layer with: no trained regression is so small."""
 
@@ -97,6 +99,7 @@ def names(architecture: Architecture, language: bool, contacts: bool) -> Names:
 
 def read_architecture(config: dict[str, Any], where: str) -> Architecture:
     """The architecture that a `config.json` describes."""
+    config = {"layer_norm_eps": UNSAID_EPSILON} | config
     for key, wanted in FIXED.items():
         if config.get(key, wanted) not in (wanted, None):
             raise FoldgraftError(f"{where}: config.json says {key} {config[key]!r}; only {wanted} is known")
@@ -108,7 +111,7 @@ def read_architecture(config: dict[str, Any], where: str) -> Architecture:
         width = config["hidden_size"]
         shape = {"layers": config["num_hidden_layers"], "width": width, "heads": config["num_attention_heads"]}
         hidden = config.get("intermediate_size", 4 * width)
-        places = config["max_position_embeddings"] - FIRST_PLACE if learned else None
+        places = config.get("max_position_embeddings", 1026) - FIRST_PLACE if learned else None
     except (KeyError, TypeError) as error:
         raise FoldgraftError(f"{where}: config.json does not describe an ESM ({error})") from None
     if hidden != 4 * width:
