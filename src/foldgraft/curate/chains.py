@@ -72,6 +72,7 @@ class _Builder:
         self.name, self.entry, self.source = name, entry, source
         self.near, self.occupied = near(entry.atoms), occupied(entry.atoms)
         self.confidence = scale(entry.atoms) if entry.header.method == PREDICTED else None
+        self.known = {one: letter(one, entry.parents) for one in set(entry.residues.name)}
         self.alternate = bool((entry.atoms.altloc != b"").any())
 
     def build(self, polymer: Polymer, segments: Sequence[Segment]) -> Built:
@@ -156,9 +157,8 @@ class _Builder:
 
     def _letters(self, polymer: Polymer, atoms: Atoms, where: np.ndarray) -> list[str]:
         """The letters of the chain: of SEQRES, but where the model holds another amino acid, of that."""
-        parents, names = self.entry.parents, self.entry.residues.name
-        known = {name: letter(name, parents) for name in {*polymer.monomers, *names}}
-        letters = [known[name] for name in polymer.monomers]
+        known, names = self.known, self.entry.residues.name
+        letters = [known[name] if name in known else letter(name, self.entry.parents) for name in polymer.monomers]
         for place, member in zip(polymer.places.tolist()[::-1], polymer.members.tolist()[::-1], strict=True):
             if known[names[member]] != "X":
                 letters[place] = known[names[member]]

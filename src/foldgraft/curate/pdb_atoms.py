@@ -31,22 +31,25 @@ THREE_BYTES, SIX_BYTES = 0xFFFFFF, 0xFFFFFFFFFFFF
 NEGATIVE = 0.1
 """More occupancies below zero than this fraction, and they are charges."""
 
-DIGIT, BLANK, SIGN, POINT, OTHER = 1, 2, 4, 8, 16
-CLASS = np.full(256, OTHER, dtype=np.uint8)
-CLASS[ord("0") : ord("9") + 1] = DIGIT
-CLASS[ord(" ")], CLASS[ord("-")], CLASS[ord(".")] = BLANK, SIGN, POINT
-VALUE = np.zeros(256)
-VALUE[ord("0") : ord("9") + 1] = np.arange(10)
-THOUSANDTHS = np.array([1e6, 1e5, 1e4, 1e3, 0, 100, 10, 1])
-"""What a digit counts at each place of `1234.678`, in thousandths."""
+OTHER, BLANK, SIGN, POINT = 0x10, 0x20, 0x40, 0x80
+READ = bytes(
+    byte - ord("0") if chr(byte) in "0123456789" else {" ": BLANK, "-": SIGN, ".": POINT}.get(chr(byte), OTHER)
+    for byte in range(256)
+)
+"""What each byte of a number is: the digit itself, or one of the flags above."""
+THOUSANDTHS = np.array([1e6, 1e5, 1e4, 1e3, 0, 100, 10, 1], dtype=np.float32)
+"""What a digit counts at each place of `1234.678`, in thousandths; the sum of all is exact in 24 bits."""
 
 
-def _everywhere(classes: list[int]) -> np.uint64:
-    """The classes that are wrong at each of eight places, as one number to be compared with eight bytes at once."""
-    return np.array([0xFF ^ allowed for allowed in classes], dtype=np.uint8).view("<u8")[0]
+def _eight(flags: list[int]) -> np.uint64:
+    """Flags at each of eight places as one number, to be compared with eight bytes at once."""
+    return np.array(flags, dtype=np.uint8).view("<u8")[0]
 
 
-WRONG = _everywhere([DIGIT | BLANK | SIGN] * 3 + [DIGIT, POINT, DIGIT, DIGIT, DIGIT])
+FLAGGED = _eight([OTHER | POINT] * 3 + [0xF0, OTHER | BLANK | SIGN, 0xF0, 0xF0, 0xF0])
+"""What must not be: a point is at the fifth place alone, and only the first three may be blank or a sign."""
+POINTED, DIGITS = _eight([0] * 4 + [POINT] + [0] * 3), _eight([0x0F] * 8)
+BLANKS, SIGNS = _eight([BLANK] * 8), _eight([SIGN] * 8)
 
 
 class PdbResidues(NamedTuple):
@@ -140,15 +143,14 @@ def _coordinates(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndar
     thousandths, so that the quotient is what the text says to the last bit. Others are read one by one.
     """
     fields = _fields(padded, starts[:, None] + np.array([30, 38, 46]), "<u8")  # (A, 3)
-    letters = fields.view(np.uint8).reshape(-1, 8)
-    classes = CLASS[letters].view("<u8").ravel()
-    blank, sign = (classes & np.uint64(0x0101010101010101 * one) for one in (BLANK, SIGN))
-    # a blank or a sign may stand only behind blanks: the byte before it (8 bits lower) must be blank
-    led = ((blank >> 1) | (sign >> 2)) >> 8 & ~(blank >> 1) & np.uint64(0x0000000000FFFF)
-    good = ((classes & WRONG) | led) == 0
+    read = np.frombuffer(fields.tobytes().translate(READ), dtype="<u8")
+    blank, sign = read & BLANKS, read & SIGNS
+    # a blank or a sign may stand behind blanks alone: not where the byte before it, eight bits lower, is none
+    behind = (((blank | (sign >> 1)) >> 8) & ~blank) & (BLANKS >> 40)
+    good = ((read & FLAGGED) | behind | ((read & POINTED) ^ POINTED)) == 0
     good &= np.repeat(ends - starts >= 54, 3)
-    values = VALUE[letters] @ THOUSANDTHS / 1000
-    values[sign != 0] *= -1
+    values = (read & DIGITS).view(np.uint8).reshape(-1, 8).astype(np.float32) @ THOUSANDTHS
+    values = np.where(sign != 0, -values, values).astype(np.float64) / 1000
     for at in np.flatnonzero(~good).tolist():
         line, axis = divmod(at, 3)
         start = int(starts[line]) + 30 + 8 * axis
@@ -159,11 +161,12 @@ def _coordinates(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndar
 
 def _occupancies(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     cells = np.where(ends - starts >= 60, _fields(padded, starts + 54, "<u8") & SIX_BYTES, 0)
-    if (cells == cells[0]).all():
-        values = np.full(len(cells), _occupancy(int(cells[0])))
-    else:
-        different, which = np.unique(cells, return_inverse=True)
-        values = np.array([_occupancy(cell) for cell in different.tolist()])[which]
+    values = np.full(len(cells), _occupancy(int(cells[0])))
+    others = np.flatnonzero(cells != cells[0])
+    if len(others):
+        listed = cells[others].tolist()
+        known = {cell: _occupancy(cell) for cell in set(listed)}
+        values[others] = [known[cell] for cell in listed]
     if np.count_nonzero(values < 0) > NEGATIVE * len(values):
         raise UnreadableError("pqr", "the file is PQR: charges and radii stand where occupancies and B-factors should")
     return values
@@ -190,21 +193,27 @@ def _residues(
     if len(ters):
         first[1:] |= ter[1:] != ter[:-1]
     at = np.flatnonzero(first)
-    cells = [padded[a + 17 : a + 27].decode("latin-1") for a in starts[at].tolist()]
-    wide = _four_letters(cells)
-    names = [cell[: 4 if wide else 3].strip() for cell in cells]
-    numbers = [_number(cell[5:10]) for cell in cells]
+    cells = _texts(padded, starts[at] + 17, 10)
+    width = 4 if _four_letters(cells) else 3
+    heads = {cell[:5]: (cell[:width].strip(), cell[width:5].strip()) for cell in cells}
+    author, number = _numbers([cell[5:] for cell in cells])
     residues = PdbResidues(
         start=np.append(at, len(starts)),
-        name=names,
-        chain=[cell[4 if wide else 3 : 5].strip() for cell in cells],
-        author=[author for author, _ in numbers],
-        number=np.array([number for _, number in numbers], dtype=np.int64),
+        name=[heads[cell[:5]][0] for cell in cells],
+        chain=[heads[cell[:5]][1] for cell in cells],
+        author=author,
+        number=np.array(number, dtype=np.int64),
         hetero=hetero[at],
         segment=[segments[k] for k in which[at].tolist()] if len(segments) > 1 else [*segments] * len(at),
         ters=ter[at],
     )
     return first, residues
+
+
+def _texts(padded: bytes, at: np.ndarray, width: int) -> list[str]:
+    """The text of this width from each offset on."""
+    text = _fields(padded, at, f"S{width}").tobytes().decode("latin-1")
+    return [text[k : k + width] for k in range(0, len(text), width)]
 
 
 def _four_letters(cells: list[str]) -> bool:
@@ -213,8 +222,18 @@ def _four_letters(cells: list[str]) -> bool:
     return bool(names) and all(force_field(name) or name[:3].strip() not in THREE_TO_ONE for name in names)
 
 
+def _numbers(cells: list[str]) -> tuple[list[str], list[int]]:
+    """Author numbers with insertion codes, and the numbers alone, of columns 23 to 27."""
+    author = [cell.strip() for cell in cells]
+    try:
+        return author, list(map(int, author))
+    except ValueError:
+        both = [_number(cell) for cell in cells]
+        return [one for one, _ in both], [number for _, number in both]
+
+
 def _number(cell: str) -> tuple[str, int]:
-    """Author number with insertion code, and the number alone, of columns 23 to 27; hybrid-36 numbers as numbers."""
+    """The same of one residue; hybrid-36 numbers as numbers."""
     author = cell.strip()
     for digits in (author, author[:-1]):  # five digits, or four and an insertion code
         try:

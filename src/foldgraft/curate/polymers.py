@@ -308,10 +308,12 @@ def positions(model: Model, members: np.ndarray) -> tuple[np.ndarray, np.ndarray
     Runs with one number are one position, unless they hold the same atoms.
     """
     residues = model.residues
-    keys = [
-        (residues.author[k], number) if residues.author[k] or number != MISSING else k
-        for k, number in zip(members.tolist(), residues.number[members].tolist(), strict=True)
-    ]
+    keys: list = [residues.author[k] or k for k in members.tolist()]
+    if (numbers := residues.number[members]).max(initial=MISSING) != MISSING:
+        keys = [
+            key if number == MISSING else (key if isinstance(key, str) else "", number)
+            for key, number in zip(keys, numbers.tolist(), strict=True)
+        ]
     if len(set(keys)) == len(keys):
         both = np.arange(len(members))
         return both, both

@@ -119,14 +119,35 @@ def _kind(raw: bytes) -> int:
     return HYDROGEN if name.lstrip("0123456789'\"*")[:1] in ("H", "D") else OTHER
 
 
+def _known_names() -> tuple[np.ndarray, np.ndarray]:
+    """Names of four bytes as both formats write those that may have a place, sorted as numbers, and their kinds."""
+    known = {}
+    for name in (*KINDS, *SPELLINGS):
+        for spelled in (name, name.ljust(4), f" {name}".ljust(4)):
+            if len(spelled) <= 4:
+                known[int.from_bytes(spelled.encode().ljust(4, b"\0"), "little")] = _kind(name.encode())
+    codes = np.array(sorted(known), dtype="<u4")
+    return codes, np.array([known[code] for code in codes.tolist()], dtype=np.int64)
+
+
+KNOWN_NAMES, KNOWN_KINDS = _known_names()
+
+
 def kinds(names: np.ndarray) -> np.ndarray:
     """(A,) int64 kind of each atom by its name, (A,) bytes: index of `KINDS`, HYDROGEN or OTHER."""
-    if names.dtype.itemsize > 8:
-        different, which = np.unique(names, return_inverse=True)
-    else:
-        width = 4 if names.dtype.itemsize <= 4 else 8
-        different, which = np.unique(names.astype(f"S{width}").view(f"<u{width}"), return_inverse=True)
-        different = different.view(f"S{width}")
+    if names.dtype.itemsize > 4:
+        return _each_kind(names)
+    codes = names.astype("S4", copy=False).view("<u4")
+    at = np.minimum(np.searchsorted(KNOWN_NAMES, codes), len(KNOWN_NAMES) - 1)
+    found = KNOWN_KINDS[at]
+    unknown = np.flatnonzero(KNOWN_NAMES[at] != codes)
+    if len(unknown):
+        found[unknown] = _each_kind(names[unknown])
+    return found
+
+
+def _each_kind(names: np.ndarray) -> np.ndarray:
+    different, which = np.unique(names, return_inverse=True)
     return np.array([_kind(name) for name in different.tolist()], dtype=np.int64)[which]
 
 
