@@ -20,7 +20,8 @@ from foldgraft.records.sifts import Segment
 from foldgraft.residues import ATOM_INDEX, ATOMS
 
 CA = ATOM_INDEX["CA"]
-CODES = {letter: code for code, letter in enumerate(LETTER_ORDER)}
+CODES = np.zeros(128, dtype=np.int64)
+CODES[[ord(one) for one in LETTER_ORDER]] = np.arange(len(LETTER_ORDER))
 
 UNRESOLVED = {
     "absent": "the model has no atom of the chain",
@@ -86,13 +87,14 @@ class _Builder:
             fates["zero_occupancy"] = int(np.count_nonzero(amino & self.near[part] & ~self.occupied[part]))
         every, every_where = atoms, where
         atoms, where = (atoms, where) if seen.all() else (atoms.take(seen), where[seen])
-        if len(where) and (self.alternate or len(set(polymer.places.tolist())) < len(polymer.places)):
+        several = bool((polymer.places[1:] <= polymer.places[:-1]).any())  # residues at one place, perhaps
+        if len(where) and (self.alternate or several):
             kept = one_conformer(atoms, where, residues.name, polymer.monomers)
             fates["alternate"] = int(np.count_nonzero(~kept & self.entry.amino[atoms.residue]))
             atoms, where = atoms.take(kept), where[kept]
-        letters = self._letters(polymer, atoms, where)
+        letters = self._letters(polymer, atoms, where if several else where[:0])
         sequence = "".join(letters)
-        codes = np.array([CODES[one] for one in letters], dtype=np.int64)
+        codes = CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
 
         length = len(sequence)
         coordinates = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
@@ -159,13 +161,13 @@ class _Builder:
         """The letters of the chain: of SEQRES, but where the model holds another amino acid, of that."""
         known, names = self.known, self.entry.residues.name
         letters = [known[name] if name in known else letter(name, self.entry.parents) for name in polymer.monomers]
-        for place, member in zip(polymer.places.tolist()[::-1], polymer.members.tolist()[::-1], strict=True):
-            if known[names[member]] != "X":
+        pairs = zip(polymer.places.tolist(), polymer.members.tolist(), strict=True)
+        for place, member in pairs:
+            if names[member] != polymer.monomers[place] and known[names[member]] != "X":
                 letters[place] = known[names[member]]
-        if len(set(polymer.places.tolist())) < len(polymer.places):  # several residues at a place: the one kept
-            for place, residue in zip(where.tolist()[::-1], atoms.residue.tolist()[::-1], strict=True):
-                if known[names[residue]] != "X":
-                    letters[place] = known[names[residue]]
+        for place, residue in dict(zip(where.tolist(), atoms.residue[: len(where)].tolist(), strict=True)).items():
+            if known[names[residue]] != "X":  # several residues at a place: the one kept
+                letters[place] = known[names[residue]]
         return letters
 
     def _author_numbers(self, polymer: Polymer) -> list[str]:

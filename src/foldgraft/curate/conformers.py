@@ -22,7 +22,10 @@ FARTHEST = 9999.0  # angstrom; the widest number of a PDB column
 
 def near(atoms: Atoms) -> np.ndarray:
     """Mask (A,) of the atoms whose coordinates are some: finite, and within reach."""
-    reach = np.abs(atoms.position) <= FARTHEST  # False for NaN
+    away = np.abs(atoms.position)
+    if len(away) and away.max() <= FARTHEST:  # False where one is NaN
+        return np.ones(len(away), dtype=bool)
+    reach = away <= FARTHEST
     return reach[:, 0] & reach[:, 1] & reach[:, 2]
 
 

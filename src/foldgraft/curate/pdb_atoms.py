@@ -12,6 +12,7 @@ Decisions
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ OLD_TAIL = re.compile(r"[0-9][A-Z0-9]{3} *\d+")
 ATOM, HETATM, TER, MODEL, ENDMDL = (
     int.from_bytes(word, "little") for word in (b"ATOM", b"HETA", b"TER", b"MODE", b"ENDM")
 )
-THREE_BYTES, SIX_BYTES = 0xFFFFFF, 0xFFFFFFFFFFFF
+THREE_BYTES, FIVE_BYTES, SIX_BYTES = 0xFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF
 NEGATIVE = 0.1
 """More occupancies below zero than this fraction, and they are charges."""
 
@@ -96,7 +97,7 @@ def read_model(content: bytes) -> PdbModel:
     if not len(starts):
         raise UnreadableError("no_atoms", "the first model has no atom record")
     position = _coordinates(padded, starts, ends)
-    if np.isnan(position).any(axis=1).all():
+    if np.isnan(position[0]).any() and np.isnan(position).any(axis=1).all():
         raise _without_coordinates(content, starts, ends)
     first, residues = _residues(padded, starts, ends, hetero, ters)
     atoms = Atoms(
@@ -114,6 +115,14 @@ def _fields(padded: bytes, at: np.ndarray, kind: str) -> np.ndarray:
     """The bytes from each offset on as one value of this type."""
     width = np.dtype(kind).itemsize
     return np.ndarray((len(padded) - width + 1,), dtype=kind, buffer=padded, strides=(1,))[at]
+
+
+def _within(padded: bytes, starts: np.ndarray, ends: np.ndarray, columns: tuple[int, int], kind: str) -> np.ndarray:
+    """The bytes from the first column on, zero where the line ends before the second."""
+    cells, lengths = _fields(padded, starts + columns[0], kind), ends - starts
+    if lengths.min() < columns[1]:
+        cells[lengths < columns[1]] = 0
+    return cells
 
 
 def _cell(padded: bytes, at: np.ndarray, kind: str) -> np.ndarray:
@@ -148,7 +157,9 @@ def _coordinates(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndar
     # a blank or a sign may stand behind blanks alone: not where the byte before it, eight bits lower, is none
     behind = (((blank | (sign >> 1)) >> 8) & ~blank) & (BLANKS >> 40)
     good = ((read & FLAGGED) | behind | ((read & POINTED) ^ POINTED)) == 0
-    good &= np.repeat(ends - starts >= 54, 3)
+    lengths = ends - starts
+    if lengths.min() < 54:
+        good &= np.repeat(lengths >= 54, 3)
     values = (read & DIGITS).view(np.uint8).reshape(-1, 8).astype(np.float32) @ THOUSANDTHS
     values = np.where(sign != 0, -values, values).astype(np.float64) / 1000
     for at in np.flatnonzero(~good).tolist():
@@ -160,7 +171,7 @@ def _coordinates(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndar
 
 
 def _occupancies(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    cells = np.where(ends - starts >= 60, _fields(padded, starts + 54, "<u8") & SIX_BYTES, 0)
+    cells = _within(padded, starts, ends, (54, 60), "<u8") & SIX_BYTES
     values = np.full(len(cells), _occupancy(int(cells[0])))
     others = np.flatnonzero(cells != cells[0])
     if len(others):
@@ -189,47 +200,47 @@ def _residues(
     segments, which = _segments(padded, starts, ends)
     if len(segments) > 1:
         first[1:] |= which[1:] != which[:-1]
-    ter = np.searchsorted(ters, starts) if len(ters) else np.zeros(len(starts), dtype=np.int64)
-    if len(ters):
-        first[1:] |= ter[1:] != ter[:-1]
+    behind = np.searchsorted(starts, ters)  # the first atom behind each TER
+    first[behind[behind < len(first)]] = True
     at = np.flatnonzero(first)
-    cells = _texts(padded, starts[at] + 17, 10)
-    width = 4 if _four_letters(cells) else 3
-    heads = {cell[:5]: (cell[:width].strip(), cell[width:5].strip()) for cell in cells}
-    author, number = _numbers([cell[5:] for cell in cells])
+    codes = (_fields(padded, starts[at] + 17, "<u8") & FIVE_BYTES).tolist()  # columns 18 to 22: name and chain
+    heads = {code: int(code).to_bytes(5, "little").decode("latin-1") for code in set(codes)}
+    width = 4 if _four_letters(heads.values()) else 3
+    name = {code: head[:width].strip() for code, head in heads.items()}
+    chain = {code: head[width:].strip() for code, head in heads.items()}
+    author, number = _numbers(padded, starts[at] + 22)
     residues = PdbResidues(
         start=np.append(at, len(starts)),
-        name=[heads[cell[:5]][0] for cell in cells],
-        chain=[heads[cell[:5]][1] for cell in cells],
+        name=[name[code] for code in codes],
+        chain=[chain[code] for code in codes] if len(set(chain.values())) > 1 else [*chain.values()][:1] * len(at),
         author=author,
         number=np.array(number, dtype=np.int64),
         hetero=hetero[at],
-        segment=[segments[k] for k in which[at].tolist()] if len(segments) > 1 else [*segments] * len(at),
-        ters=ter[at],
+        segment=[segments[k] for k in which[at].tolist()] if len(segments) > 1 else segments * len(at),
+        ters=np.searchsorted(ters, starts[at]),
     )
     return first, residues
 
 
-def _texts(padded: bytes, at: np.ndarray, width: int) -> list[str]:
-    """The text of this width from each offset on."""
-    text = _fields(padded, at, f"S{width}").tobytes().decode("latin-1")
-    return [text[k : k + width] for k in range(0, len(text), width)]
-
-
-def _four_letters(cells: list[str]) -> bool:
+def _four_letters(heads: Iterable[str]) -> bool:
     """Whether the letter behind three-letter names belongs to the names, not to the chains."""
-    names = {cell[:4] for cell in cells if cell[3] != " "}
+    names = {head[:4] for head in heads if head[3] != " "}
     return bool(names) and all(force_field(name) or name[:3].strip() not in THREE_TO_ONE for name in names)
 
 
-def _numbers(cells: list[str]) -> tuple[list[str], list[int]]:
-    """Author numbers with insertion codes, and the numbers alone, of columns 23 to 27."""
-    author = [cell.strip() for cell in cells]
+def _numbers(padded: bytes, at: np.ndarray) -> tuple[list[str], list[int]]:
+    """Author numbers with insertion codes, and the numbers alone, of the five columns from each offset on."""
+    cells = np.full((len(at), 6), ord(" "), dtype=np.uint8)  # the sixth divides them
+    cells[:, :5] = _fields(padded, at, "S5").view(np.uint8).reshape(-1, 5)
+    text = cells.tobytes().decode("latin-1")
+    author = text.split()
     try:
-        return author, list(map(int, author))
+        if len(author) == len(at):
+            return author, list(map(int, author))
     except ValueError:
-        both = [_number(cell) for cell in cells]
-        return [one for one, _ in both], [number for _, number in both]
+        pass
+    both = [_number(text[k : k + 5]) for k in range(0, len(text), 6)]
+    return [one for one, _ in both], [number for _, number in both]
 
 
 def _number(cell: str) -> tuple[str, int]:
@@ -250,13 +261,13 @@ def _number(cell: str) -> tuple[str, int]:
 
 def _segments(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> tuple[list[str], np.ndarray]:
     """The names of segments (columns 73 to 76), and which of them each atom has; one blank one where there are none."""
-    cells = np.where(ends - starts >= 73, _fields(padded, starts + 72, "<u4"), 0x20202020)
+    cells = _within(padded, starts, ends, (72, 73), "<u4")
     none = np.zeros(len(starts), dtype=np.int64)
     if (cells == cells[0]).all():
         different = cells[:1]
     else:
         different, none = np.unique(cells, return_inverse=True)
-    names = [int(cell).to_bytes(4, "little").partition(b"\n")[0].decode("latin-1").strip() for cell in different]
+    names = [int(cell).to_bytes(4, "little").partition(b"\n")[0].decode("latin-1").strip(" \0\r") for cell in different]
     at = int(starts[0])
     if OLD_TAIL.fullmatch(padded[at + 72 : int(ends[0])].decode("latin-1").strip()):
         return [""], np.zeros(len(starts), dtype=np.int64)

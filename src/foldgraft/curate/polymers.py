@@ -16,6 +16,7 @@ Decisions
   hand where no kind is declared, is no chain.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -45,6 +46,12 @@ class Model:
         self.named = amino_acids(residues.name, parents)
         self.amino = self.named | np.isfinite(self.backbone[:, :, 0]).all(axis=0)
 
+    def names(self, members: np.ndarray) -> list[str]:
+        low, high = int(members[0]), int(members[-1]) + 1
+        if high - low == len(members) and (members[1:] > members[:-1]).all():
+            return self.residues.name[low:high]
+        return [self.residues.name[k] for k in members.tolist()]
+
     def letters(self, members: np.ndarray) -> str:
         return "".join(letter(self.residues.name[k], self.parents) for k in members.tolist())
 
@@ -59,6 +66,8 @@ class Model:
         if not len(strand):
             return {}
         edges = np.flatnonzero(strand[1:] != strand[:-1]) + 1
+        if not len(edges):
+            return {int(strand[0]): np.arange(len(strand))}
         runs: dict[int, list[np.ndarray]] = {}
         for start, stop in zip([0, *edges.tolist()], [*edges.tolist(), len(strand)], strict=True):
             runs.setdefault(int(strand[start]), []).append(np.arange(start, stop))
@@ -108,7 +117,7 @@ def _undeclared(model: Model, strand: Strand, residues: np.ndarray) -> Polymer |
     members = members_of(model, residues[model.amino[residues]])
     if not len(members):
         return None
-    names = [model.residues.name[k] for k in members.tolist()]
+    names = model.names(members)
     if drop := _other_hand(names):
         return drop
     slots, first = positions(model, members)
@@ -308,6 +317,10 @@ def positions(model: Model, members: np.ndarray) -> tuple[np.ndarray, np.ndarray
     Runs with one number are one position, unless they hold the same atoms.
     """
     residues = model.residues
+    numbers = residues.author_number[members]
+    if (numbers[1:] > numbers[:-1]).all():
+        both = np.arange(len(members))
+        return both, both
     keys: list = [residues.author[k] or k for k in members.tolist()]
     if (numbers := residues.number[members]).max(initial=MISSING) != MISSING:
         keys = [
@@ -337,8 +350,9 @@ def is_protein(known: Declared) -> bool:
 
 
 def _other_hand(names: Sequence[str]) -> Drop | None:
-    handed = [name for name in names if name != "GLY"]
-    if sum(map(is_mirrored, handed)) * 2 > len(handed):
+    counts = Counter(names)
+    mirrored = sum(count for name, count in counts.items() if is_mirrored(name))
+    if mirrored * 2 > len(names) - counts["GLY"]:
         return Drop("no_protein", "polypeptide(D)", "the chain is no L-polypeptide")
     return None
 

@@ -154,4 +154,6 @@ def _each_kind(names: np.ndarray) -> np.ndarray:
 def amino_acids(names: Sequence[str], parents: Mapping[str, str]) -> np.ndarray:
     """(R,) bool, whether each residue is an amino acid by its name."""
     known = {name: is_amino_acid(name) or is_amino_acid(parents.get(name) or "") for name in set(names)}
+    if all(known.values()):
+        return np.ones(len(names), dtype=bool)
     return np.array([known[name] for name in names], dtype=bool)

@@ -101,13 +101,16 @@ def pdb_strands(
     chain, residues = pdb.residues.chain, pdb.residues
     listed = list(dict.fromkeys(chain))
     taken = {name for name in (*listed, *declared) if name}
-    repeated = len(set(zip(chain, residues.author, strict=True))) < len(chain)
+    plain = len(listed) == 1 and bool((residues.number[1:] > residues.number[:-1]).all())
+    repeated = not plain and len(set(zip(chain, residues.author, strict=True))) < len(chain)
     if repeated or "" in listed or len(set(residues.segment)) > 1:
         strands, which = _cut(pdb, listed, parents, taken)
     else:
         strands = [Strand(name, name) for name in listed]
         order = {name: at for at, name in enumerate(listed)}
-        which = np.array([order[name] for name in chain], dtype=np.int64)
+        which = np.zeros(len(chain), dtype=np.int64)
+        if len(listed) > 1:
+            which[:] = [order[name] for name in chain]
     for name in declared:
         if name not in listed:
             strands.append(Strand(name or names("", [""], taken)[0], name))
