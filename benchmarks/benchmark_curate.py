@@ -1,12 +1,13 @@
-"""Speed and memory of curation, on one core, beside Biopython's mmCIF parser.
+"""Speed and memory of curation, on one core, beside gemmi's and Biopython's readers.
 
     python benchmarks/benchmark_curate.py --data FOLDER [--entries N] [--repeats 3]
 
-The folder holds structures/mmcif/*.cif.gz. Both sides decompress each file and end with, for each protein chain, the
-sequence, the mask of what is resolved and the positions of 37 atoms, alternate locations resolved by occupancy.
-Biopython does no more than that; this side also checks digests, applies filters, reads what the table of chains has
-besides, and writes that table (Parquet, zstd). Times are CPU times of one thread, the two sides in turn, the least of
-several runs. Memory is the peak of a job of its own, of which most is what its program holds without structures.
+The folder holds structures/mmcif/*.cif.gz and structures/{bm5_chains,casp14_natives}/*.pdb.gz. All sides read the same
+files as they are stored, packed. gemmi reads them into its own structure and does no more. Biopython ends, as this side
+does, with the sequence of each protein chain, the mask of what is resolved and the positions of 37 atoms, alternate
+locations resolved by occupancy. The whole job also checks digests, applies filters, reads what the table of chains has
+besides, and writes the tables (Parquet, zstd). Times are CPU times of one process, in turn, the least of several runs.
+Memory is the peak of a job of its own, of which most is what its program holds without structures.
 """
 
 import os
@@ -26,14 +27,17 @@ from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
+import gemmi
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from Bio.PDB import MMCIFParser
+from Bio.PDB import MMCIFParser, PDBParser
 from Bio.PDB.MMCIF2Dict import MMCIF2Dict
 
+from foldgraft.curate.chains import protein_chains
 from foldgraft.curate.settings import CurateSettings
 from foldgraft.curate.shard import ShardOutputs, curate_shard
+from foldgraft.curate.structure_file import read_entry
 from foldgraft.records.lock import SCHEMA, store_path
 from foldgraft.records.tables import write_frame
 from foldgraft.residues import ATOM_INDEX, ATOMS, THREE_TO_ONE
@@ -46,6 +50,14 @@ LETTERS = THREE_TO_ONE | {"MSE": "M", "SEC": "U", "PYL": "O"}
 
 def biopython(path: Path) -> int:
     """Chains of one file as sequence, mask and positions, by Biopython; how many there are."""
+    if ".cif" not in path.suffixes:
+        with gzip.open(path, "rt", encoding="latin-1") as handle:
+            model = PDBParser(QUIET=True).get_structure("x", handle)[0]
+        for chain in model:
+            residues = [residue for residue in chain if "CA" in residue]
+            "".join(LETTERS.get(residue.resname, "X") for residue in residues)
+            positions(dict(enumerate(residues)), len(residues))
+        return len(model)
     with gzip.open(path, "rt", encoding="latin-1") as handle:
         parser = MMCIFParser(QUIET=True, auth_chains=False, auth_residues=False)
         structure = parser.get_structure("x", handle)
@@ -61,16 +73,21 @@ def biopython(path: Path) -> int:
             continue
         monomers = sequences[entity]
         "".join(LETTERS.get(monomer, "X") for monomer in monomers.values())
-        positions = np.full((len(monomers), len(ATOMS), 3), np.nan, dtype=np.float32)
-        for residue in model[asym]:
-            index = residue.id[1] - 1
-            if index < len(positions):
-                for atom in residue:  # of alternate locations, the best occupied
-                    if atom.name in ATOM_INDEX:
-                        positions[index, ATOM_INDEX[atom.name]] = atom.coord
-        np.isfinite(positions[:, ATOM_INDEX["CA"], 0])
+        positions({residue.id[1] - 1: residue for residue in model[asym]}, len(monomers))
         count += 1
     return count
+
+
+def positions(residues: dict, length: int) -> np.ndarray:
+    """(L, 37, 3) positions of the atoms of Biopython's residues, of alternate locations the best occupied."""
+    found = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
+    for index, residue in residues.items():
+        if index < length:
+            for atom in residue:
+                if atom.name in ATOM_INDEX:
+                    found[index, ATOM_INDEX[atom.name]] = atom.coord
+    np.isfinite(found[:, ATOM_INDEX["CA"], 0])
+    return found
 
 
 class Shard:
@@ -145,11 +162,31 @@ def main() -> None:
     chosen = parser.parse_args()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    paths = sorted((chosen.data / "structures/mmcif").glob("*.cif.gz"), key=lambda path: -path.stat().st_size)
-    readable = [path for path in paths[: chosen.entries] if can_biopython(path)]
+    structures = chosen.data / "structures"
+    found = {
+        "mmCIF": structures.glob("mmcif/*.cif.gz"),
+        "PDB": [*structures.glob("bm5_chains/*.pdb.gz"), *structures.glob("casp14_natives/*.pdb.gz")],
+    }
+    titles = ("files", "MB, gz", "gemmi s", "chains s", "job s", "Biopython s", "chains/gemmi", "Bio/chains", "Bio/job")
+    print(f"{'format':<8}" + "".join(f"{title:>14}" for title in titles))
     with tempfile.TemporaryDirectory() as name:
-        compare(Path(name), readable, len(paths[: chosen.entries]), chosen.repeats)
-        memory(Path(name), readable)
+        for kind, paths in found.items():
+            listed = sorted(paths, key=lambda path: -path.stat().st_size)[: chosen.entries]
+            readable = [path for path in listed if can_biopython(path)]
+            compare(kind, Shard(Path(name) / kind, readable), readable, chosen.repeats)
+            if kind == "mmCIF":
+                memory(Path(name), readable)
+
+
+def all_by_gemmi(paths: list[Path]) -> None:
+    for path in paths:
+        gemmi.read_structure(str(path))
+
+
+def all_to_chains(paths: list[Path]) -> None:
+    """This side's reading, to the chains."""
+    for path in paths:
+        list(protein_chains("x", read_entry(path.read_bytes(), 10**9), "files"))
 
 
 def can_biopython(path: Path) -> bool:
@@ -162,30 +199,23 @@ def can_biopython(path: Path) -> bool:
     return True
 
 
-def compare(folder: Path, paths: list[Path], count: int, repeats: int) -> None:
-    large = paths[: len(paths) // 10]
-    shards = {"all": (Shard(folder, paths), paths), "the largest tenth": (Shard(folder, large), large)}
-    print(f"{len(paths)} of {count} entries, {sum(p.stat().st_size for p in paths) / 1e6:.1f} MB compressed")
-    titles = ("Biopython s", "this s", "ratio", "entries/s", "MB/s, gz", "MB/s, text")
-    print(f"{'entries':<20}" + "".join(f"{title:>12}" for title in titles))
-    for name, (shard, files) in shards.items():
-        shard.curate()
-        theirs, ours = [], []
-        for _ in range(repeats):
-            theirs.append(seconds(all_by_biopython, files))
-            ours.append(seconds(shard.curate))
-        best, packed = min(ours), sum(path.stat().st_size for path in files) / 1e6
-        text = sum(len(gzip.decompress(path.read_bytes())) for path in files) / 1e6
-        figures = (min(theirs), best, min(theirs) / best, len(files) / best, packed / best, text / best)
-        print(f"{name:<20}" + "".join(f"{figure:>12.2f}" for figure in figures))
-        if name == "all":
-            by_entry, by_byte = ARCHIVE * best / len(files), ARCHIVE * ARCHIVE_KB / 1e3 * best / packed
-            mean = 1e3 * packed / len(files)
-    print(
-        f"the archive, {ARCHIVE} entries on {CORES} cores: {by_entry / CORES / 60:.1f} min if its entries were like "
-        f"these (mean {mean:.0f} kB),\n{by_byte / CORES / 60:.1f} min by bytes at an assumed mean of {ARCHIVE_KB} kB; "
-        "the sample, test files of other programs, is not the archive"
-    )
+def compare(kind: str, shard: "Shard", paths: list[Path], repeats: int) -> None:
+    packed = sum(path.stat().st_size for path in paths) / 1e6
+    shard.curate()
+    times = [
+        (
+            seconds(all_by_gemmi, paths),
+            seconds(all_to_chains, paths),
+            seconds(shard.curate),
+            seconds(all_by_biopython, paths),
+        )
+        for _ in range(repeats)
+    ]
+    bare, chains, job, theirs = map(min, zip(*times, strict=True))
+    figures = (len(paths), packed, bare, chains, job, theirs, chains / bare, theirs / chains, theirs / job)
+    print(f"{kind:<8}" + "".join(f"{figure:>14.2f}" for figure in figures))
+    by_byte = ARCHIVE * ARCHIVE_KB / 1e3 * job / packed / CORES / 60
+    print(f"{kind:<8}the archive by bytes, {ARCHIVE} entries of {ARCHIVE_KB} kB on {CORES} cores: {by_byte:.1f} min")
 
 
 def memory(folder: Path, paths: list[Path]) -> None:

@@ -67,7 +67,10 @@ def align(observed: str, steps: np.ndarray, sequence: str, numbers: np.ndarray |
             return places
     if len(observed) * len(sequence) <= LARGEST:
         spacings += [] if (steps == 1).all() else [np.ones_like(steps)]
-        candidates += [_slid(_aligned(observed, one, sequence), steps, observed, sequence) for one in spacings]
+        for one in spacings:
+            candidates.append(_slid(_aligned(observed, one, sequence), steps, observed, sequence))
+            if agreement(observed, candidates[-1], sequence) == 1:
+                break
     best = None
     for places in candidates:
         if best is None or _worth(observed, places, sequence) >= _worth(observed, best, sequence) + MARGIN:
@@ -81,17 +84,23 @@ def _worth(observed: str, places: np.ndarray, sequence: str) -> int:
 
 def matches(observed: str, places: np.ndarray, sequence: str) -> int:
     """How many residues stand on their own letter."""
-    return sum(at >= 0 and one == sequence[at] for one, at in zip(observed, places.tolist(), strict=True))
+    placed = places >= 0
+    return int(np.count_nonzero(_codes(observed)[placed] == _codes(sequence)[places[placed]]))
 
 
 def agreement(observed: str, places: np.ndarray, sequence: str, alike: str = "") -> float:
-    """Fraction of the observed residues that have their own letter at their place; 0 if there is nothing to compare.
+    """Fraction of the observed residues that have their own letter at their place; 0 if there are none.
 
     X agrees with every letter, and so do the letters `alike` in the model, but a residue without a place disagrees.
     """
-    pairs = [(one, sequence[at] if at >= 0 else "") for one, at in zip(observed, places.tolist(), strict=True)]
-    known = [one == two for one, two in pairs if not two or ({one, two}.isdisjoint(UNKNOWN) and one not in alike)]
-    return sum(known) / len(known) if known else float(bool(pairs))
+    placed = places >= 0
+    ours, theirs = _codes(observed)[placed], _codes(sequence)[places[placed]]
+    compared = (ours != ord(UNKNOWN)) & (theirs != ord(UNKNOWN))
+    for one in alike:
+        compared &= ours != ord(one)
+    known = int(np.count_nonzero(compared)) + len(places) - len(ours)
+    same = int(np.count_nonzero((ours == theirs) & compared))
+    return same / known if known else float(len(places) > 0)
 
 
 def _codes(letters: str) -> np.ndarray:
@@ -107,8 +116,12 @@ def _by_number(observed: str, steps: np.ndarray, sequence: str) -> np.ndarray | 
     if offsets < 1 or offsets * len(observed) > LARGEST:
         return None
     ours, theirs = _codes(observed), _codes(sequence)
-    best = max(range(offsets), key=lambda offset: int(np.count_nonzero(theirs[along + offset] == ours)))
-    return along + best
+    many = max(1, 10**6 // len(along))  # offsets compared at once
+    counts = [
+        (theirs[along + np.arange(first, min(first + many, offsets))[:, None]] == ours).sum(axis=1)
+        for first in range(0, offsets, many)
+    ]
+    return along + int(np.concatenate(counts).argmax())
 
 
 def _aligned(observed: str, steps: np.ndarray, sequence: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Legacy PDB files to an entry: the atoms of the first model, SEQRES, and what the head says of the entry."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -8,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from foldgraft.curate.entry import MISSING, Declared, Entry, Header, Residues, Strand, text
-from foldgraft.curate.pdb_atoms import PdbModel, read_model
+from foldgraft.curate.pdb_atoms import read_model
 from foldgraft.curate.polymers import Model, find_polymers
 from foldgraft.curate.predicted import stated
 from foldgraft.curate.residue_names import only_parents
@@ -20,7 +21,7 @@ RESOLUTION = (
     re.compile(rb"^REMARK   2 RESOLUTION\. +([0-9.]+) +ANGSTROM", re.MULTILINE),
     re.compile(rb"^REMARK   3 +RESOLUTION RANGE HIGH \(ANGSTROMS\) *: *([0-9.]+)", re.MULTILINE),
 )
-SPEAKING = (b"HEADER", b"TITLE ", b"COMPND", b"REMARK", b"PARENT", b"AUTHOR", b"CAVEAT")
+SPEAKING = (b"HEADE", b"TITLE", b"COMPN", b"REMAR", b"PAREN", b"AUTHO", b"CAVEA")
 """Records that may name a predictor."""
 
 
@@ -33,9 +34,9 @@ def read_pdb(content: bytes) -> Entry:
         if no atom record holds coordinates, or the file is PQR.
     """
     pdb = read_model(content)
-    lines = pdb.lines
-    parents = only_parents((text(line[12:15]).strip(), text(line[24:27])) for line in lines if line[:6] == b"MODRES")
-    sequences = _seqres(lines)
+    records = _records(pdb.lines)
+    parents = only_parents((text(line[12:15]).strip(), text(line[24:27])) for line in records[b"MODRE"])
+    sequences = _seqres(records[b"SEQRE"])
     strands, which, late = pdb_strands(pdb, sequences, parents)
     residues = Residues(
         strand=which,
@@ -49,7 +50,7 @@ def read_pdb(content: bytes) -> Entry:
     )
     model = Model(pdb.atoms, residues, parents)
     polymers, others = find_polymers(model, strands, _declared(strands, sequences))
-    segments, organism = dbref_segments(lines), pdb_organisms(lines)
+    segments, organism = dbref_segments(records[b"DBREF"]), pdb_organisms(records[b"COMPN"] + records[b"SOURC"])
     polymers = [
         replace(
             polymer,
@@ -58,15 +59,25 @@ def read_pdb(content: bytes) -> Entry:
         )
         for polymer in polymers
     ]
-    return Entry(_header(pdb), pdb.atoms, residues, strands, model.amino, polymers, others, parents=parents)
+    return Entry(
+        _header(records, pdb.models), pdb.atoms, residues, strands, model.amino, polymers, others, parents=parents
+    )
+
+
+def _records(lines: list[bytes]) -> dict[bytes, list[bytes]]:
+    """The lines by the first five letters of their record."""
+    records: dict[bytes, list[bytes]] = defaultdict(list)
+    for line in lines:
+        records[line[:5]].append(line)
+    return records
 
 
 def _seqres(lines: list[bytes]) -> dict[str, list[str]]:
     """SEQRES by chain name."""
     found: dict[str, list[str]] = {}
-    for line in lines:
-        if line[:6] == b"SEQRES" and (monomers := text(line[19:70]).split()):
-            found.setdefault(text(line[10:12]).strip(), []).extend(monomers)
+    for line in map(text, lines):
+        if line[:6] == "SEQRES" and (monomers := line[19:70].split()):
+            found.setdefault(line[10:12].strip(), []).extend(monomers)
     return found
 
 
@@ -78,12 +89,11 @@ def _declared(strands: list[Strand], sequences: Mapping[str, list[str]]) -> dict
     }
 
 
-def _header(pdb: PdbModel) -> Header:
-    lines = pdb.lines
-    method = "".join(text(line[10:79]).rstrip() for line in lines if line[:6] == b"EXPDTA")
-    remarks = "" if method else "\n".join(text(line) for line in lines if line[:6] in SPEAKING)
-    dated = [(text(line[7:10]).strip(), _date(line[13:22])) for line in lines if line[:6] == b"REVDAT"]
-    numbered = b"\n".join(line for line in lines if line[:10] in (b"REMARK   2", b"REMARK   3"))
+def _header(records: Mapping[bytes, list[bytes]], models: int) -> Header:
+    method = "".join(text(line[10:79]).rstrip() for line in records[b"EXPDT"])
+    remarks = "" if method else "\n".join(text(line) for record in SPEAKING for line in records[record])
+    dated = [(text(line[7:10]).strip(), _date(line[13:22])) for line in records[b"REVDA"]]
+    numbered = b"\n".join(line for line in records[b"REMAR"] if line[:10] in (b"REMARK   2", b"REMARK   3"))
     free = FREE_R.search(numbered)
     return Header(
         method=stated(method, remarks),
@@ -91,7 +101,7 @@ def _header(pdb: PdbModel) -> Header:
         released=next((date for number, date in dated if number == "1" and date), None),
         revised=max((date for _, date in dated if date), default=None),
         r_free=(float(free[1]) or None) if free else None,
-        models=pdb.models,
+        models=models,
     )
 
 

@@ -20,6 +20,7 @@ from foldgraft.curate.cif import rows
 from foldgraft.curate.entry import text
 from foldgraft.records.sifts import Segment
 
+WHOLE = re.compile(r"-?[0-9]{1,9}")
 Asym = tuple[str, str, str]  # label_asym_id, entity, auth_asym_id
 
 
@@ -96,7 +97,7 @@ def _segment(
 def whole(value: str) -> int | None:
     """A whole number that fits 32 bits, None where the text is none."""
     value = value.strip()
-    return int(value) if re.fullmatch(r"-?[0-9]{1,9}", value) else None
+    return int(value) if WHOLE.fullmatch(value) else None
 
 
 def dbref_segments(lines: list[bytes]) -> dict[str, list[Segment]]:
@@ -169,10 +170,13 @@ def completed(segments: Sequence[Segment], label: np.ndarray, author: list[str])
     if not segments:
         return ()
     by_label = dict(zip(label.tolist(), author, strict=True))
-    by_author = {number: at for at, number in zip(label.tolist(), author, strict=True) if number}
+    by_author = {number: at for at, number in by_label.items() if number}
+    plain: list[tuple[int, int]] = []  # author numbers without insertion codes and their labels, once they are needed
 
     def both(at: int | None, number: str | None) -> tuple[int | None, str | None]:
-        found = _label(number, by_author, by_label) if at is None else at
+        if at is None and number not in by_author and not plain:
+            plain.extend((value, place) for one, place in by_author.items() if (value := whole(one)) is not None)
+        found = _label(number, by_author, by_label, plain) if at is None else at
         return found, by_label.get(at) or None if number is None else number
 
     done = {}
@@ -184,12 +188,13 @@ def completed(segments: Sequence[Segment], label: np.ndarray, author: list[str])
     return tuple(done)
 
 
-def _label(number: str | None, by_author: dict[str, int], by_label: dict[int, str]) -> int | None:
+def _label(
+    number: str | None, by_author: dict[str, int], by_label: dict[int, str], plain: list[tuple[int, int]]
+) -> int | None:
     """Label number of the residue with this author number, None where it cannot be told."""
     wanted = whole(number or "")
     if number in by_author or wanted is None:
         return by_author.get(number)
-    plain = [(value, at) for found, at in by_author.items() if (value := whole(found)) is not None]
     value, at = min(plain, key=lambda pair: abs(pair[0] - wanted), default=(0, 0))
     place = at + wanted - value
     return place if by_label.get(place) == "" else None
