@@ -7,15 +7,13 @@ from made_up_predictions import BINARY, FOLDS, VALUE, about, write_proteins
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evaluate.baselines import BASELINES
-from foldgraft.evaluate.baselines.inputs import make_inputs
-from foldgraft.evaluate.baselines.protein import features
+from foldgraft.evaluate.baselines import run as run_baseline
+from foldgraft.evaluate.baselines.protein import encoded, features
 from foldgraft.evaluate.settings import EvaluateSettings
-from foldgraft.records import labels
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.predictions import read_about
-from foldgraft.records.tables import write_frame
 from foldgraft.residues import AMINO_ACIDS
+from label_tables import write_labels
 
 COUNT = 240
 
@@ -34,7 +32,7 @@ class World:
             "classes": np.digitize(charge, [-1, 2]).astype(float),
         }[target["kind"]]
         ids = [f"p{n:03d}" for n in range(COUNT)]
-        self.folder, self.target, self.crossed = folder, target, crossed
+        self.folder, self.target, self.crossed, self.covariates = folder, target, crossed, None
         self.labels = pd.DataFrame({"id": ids, "sequence": sequences, "label": label, "fold": None})
         self.labels["sequence_sha256"] = self.labels["sequence"].map(sequence_sha256)
         fold = np.arange(COUNT) % FOLDS
@@ -43,21 +41,20 @@ class World:
         self.split["split"] = self.split["fold"].map({0: "test", 1: "valid"}).fillna("train")
 
     def run(self, name: str) -> pd.DataFrame:
-        write_frame(self.folder / "labels.parquet", self.labels, labels.SCHEMA)
+        write_labels(self.folder / "made-00000.parquet", self.labels, self.target["kind"], self.covariates)
         score = np.full((COUNT, max(1, len(self.target.get("names", ())))), 0.5)
         one = about("head", "protein", self.target)
         truth = self.labels["label"].to_numpy()
         predictions = write_proteins(self.folder / "head.parquet", one, self.split, truth, score, self.crossed)
         output = self.folder / f"{name}.parquet"
-        inputs = make_inputs(
+        run_baseline(
             name,
             [predictions],
             self.split,
             output=output,
             settings=EvaluateSettings(),
-            labels=[self.folder / "labels.parquet"],
+            labels=[self.folder / "made-00000.parquet"],
         )
-        BASELINES["protein", name](inputs)
         assert read_about(output).experiment == f"baseline_{name}"
         return pd.read_parquet(output)
 
@@ -163,4 +160,28 @@ def test_nothing_to_learn_from_is_named(tmp_path):
     with pytest.raises(FoldgraftError, match="leaves no protein to learn from"):
         world.run("constant")
     with pytest.raises(FoldgraftError, match="no predictions to cover"):
-        make_inputs("constant", [], world.split, output=tmp_path / "x", settings=EvaluateSettings())
+        run_baseline("constant", [], world.split, output=tmp_path / "x", settings=EvaluateSettings())
+
+
+def test_a_baseline_of_another_level_is_named(tmp_path):
+    with pytest.raises(FoldgraftError, match="no baseline 'separation' of protein tasks; take constant, composition"):
+        World(tmp_path).run("separation")
+
+
+def test_covariates_are_numbers_or_a_column_per_value():
+    found = encoded(np.array([["1.5", "pET21"], ["", "pET15"], ["3", ""]], dtype=object))
+    assert found.tolist() == [[1.5, 0, 1], [0, 1, 0], [3, 0, 0]]
+
+
+def test_a_covariate_alone_is_a_baseline_and_joins_composition(tmp_path):
+    world = World(tmp_path)
+    rng = np.random.default_rng(7)
+    world.labels["label"] = (rng.random(COUNT) < 0.5).astype(float)
+    agrees = rng.random(COUNT) < 0.9
+    world.covariates = [[letter] for letter in np.where((world.labels["label"] == 1) == agrees, "a", "b")]
+    for name in ("covariates", "composition"):
+        tested = world.run(name).query("split == 'test'")
+        assert roc_auc_score(tested["truth"], score(tested)) > 0.85, name
+    world.covariates = None
+    with pytest.raises(FoldgraftError, match=r"columns\.covariates"):
+        world.run("covariates")

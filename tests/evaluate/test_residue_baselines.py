@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from made_up_predictions import STATES, TORSIONS, about, split_frame, write_residues
 
-from foldgraft.evaluate.baselines import BASELINES
-from foldgraft.evaluate.baselines.inputs import make_inputs
+from foldgraft.evaluate.baselines import run as run_baseline
 from foldgraft.evaluate.baselines.residue import WINDOW, windows
 from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.metrics.angles import angle_errors
+from foldgraft.records import labels
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.tables import row_writer
 from foldgraft.records.targets import SCHEMA, Targets, read_targets
@@ -53,7 +53,7 @@ def run(folder, task: str, name: str) -> dict[str, tuple[np.ndarray, np.ndarray]
     head = about("head", "residue", STATES if task == "ss3" else TORSIONS, task)
     guess = [np.zeros((LENGTH, outputs))] * CHAINS
     predictions = write_residues(folder / "head.parquet", head, split, truth, guess)
-    inputs = make_inputs(
+    run_baseline(
         name,
         [predictions],
         split,
@@ -61,7 +61,6 @@ def run(folder, task: str, name: str) -> dict[str, tuple[np.ndarray, np.ndarray]
         settings=EvaluateSettings(),
         targets=[folder / "targets.parquet"],
     )
-    BASELINES["residue", name](inputs)
     table = pd.read_parquet(folder / "out.parquet")
     assert len(table) == 2 * CHAINS
     return {
@@ -104,3 +103,30 @@ def test_one_hot_windows_predict_angles_on_the_circle(tmp_path):
     found = run(tmp_path, "torsions", "onehot")
     errors = np.concatenate([angle_errors(truth, score)[1:-2] for truth, score in found.values()])
     assert np.nanmean(errors) < 15
+
+
+def test_labels_of_residues_come_from_a_table_too(tmp_path):
+    chains = [chain(number) for number in range(CHAINS)]
+    truth = [np.where(np.array(list(one.sequence)) == "A", 1.0, 0.0)[:, None] for one in chains]
+    truth[0][:5] = np.nan
+    rows = [
+        {
+            "id": one.id, "sequence": one.sequence, "sequence_sha256": one.sequence_sha256, "label": None,
+            "residues": values.ravel().astype(np.float32), "fold": None, "split": None, "group": None,
+            "covariates": [], "replicates": 1, "spread": None,
+        }
+        for one, values in zip(chains, truth, strict=True)
+    ]  # fmt: skip
+    described = labels.described(labels.Description(task="made_up", level="residue", kind="binary"))
+    with row_writer(tmp_path / "made_up-00000.parquet", described) as writer:
+        for row in rows:
+            writer.write(row)
+    split = split_frame([one.id for one in chains], "made_up")
+    head = about("head", "residue", {"kind": "binary"})
+    guess = [np.zeros((LENGTH, 1))] * CHAINS
+    files = [write_residues(tmp_path / "head.parquet", head, split, truth, guess)]
+    output, shards = tmp_path / "out.parquet", [tmp_path / "made_up-00000.parquet"]
+    run_baseline("onehot", files, split, output=output, settings=EvaluateSettings(), labels=shards)
+    table = pd.read_parquet(output).query("split == 'test'").set_index("id")
+    said, known = np.concatenate(table["score"].tolist()), np.concatenate(table["truth"].tolist())
+    assert ((said > 0.5) == (known == 1))[np.isfinite(known)].all()

@@ -23,8 +23,8 @@ from sklearn import metrics as sk
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.settings import EvaluateSettings
-from foldgraft.evaluate.tables import TABLES, Sources, collect, measure, write_tables
-from foldgraft.records.metrics import COLUMNS
+from foldgraft.evaluate.tables import Sources, collect, measure, write_tables
+from foldgraft.records.metrics import COLUMNS, TABLES
 from foldgraft.records.predictions import schema_of
 from foldgraft.records.split import LEAKAGE
 from foldgraft.records.tables import write_frame
@@ -268,7 +268,13 @@ def test_p_values_are_corrected_over_experiments(tmp_path):
 
 def test_parts_by_length_identity_and_group_hold_every_protein(tmp_path):
     near = SPLIT[["id", "set", "fold"]].assign(
-        nearest="x", coverage_query=0.9, coverage_target=0.9, evalue=1e-9, leak=False
+        nearest="x",
+        nearest_set="made_up",
+        method="search",
+        coverage_query=0.9,
+        coverage_target=0.9,
+        evalue=1e-9,
+        leak=False,
     )
     near["identity"] = np.where(np.arange(COUNT) % 4 == 0, np.nan, 0.2 + 0.15 * (np.arange(COUNT) % 4))
     write_frame(tmp_path / "leakage.parquet", near, LEAKAGE)

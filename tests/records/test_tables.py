@@ -28,8 +28,10 @@ SCHEMAS = {
     "labels": labels.SCHEMA,
     "lock": lock.SCHEMA,
     "sifts": sifts.SCHEMA,
-    "solubility": predictions.SOLUBILITY,
-    "contact": predictions.CONTACT,
+    "protein": predictions.PROTEIN,
+    "residue": predictions.RESIDUE,
+    "pair": predictions.PAIR,
+    "distogram": predictions.DISTOGRAM,
     "split": split.SPLIT,
     "leakage": split.LEAKAGE,
 }

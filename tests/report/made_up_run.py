@@ -17,11 +17,13 @@ from foldgraft.records import targets as target_records
 from foldgraft.records.chains import Chain
 from foldgraft.records.files import sequence_sha256, write_json
 from foldgraft.records.pairs import pack, triangle
-from foldgraft.records.predictions import PAIR, PROTEIN
+from foldgraft.records.predictions import About, schema_of
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import row_writer, write_frame
 from foldgraft.records.targets import Targets
 from foldgraft.residues import AMINO_ACIDS, ATOM_INDEX
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
+from foldgraft.tasks.truth import TRUTH
 from label_tables import write_labels as write_labels_table
 
 HOSTILE = "<script>alert(1)</script>"
@@ -30,15 +32,6 @@ SHAPES = ("HHHHHHHHHHHHHHHHCCCCHHHHHHHHHHHHHHHHCCCHHHHHHHHHHHHHHHHHCCCHHHHHHHHHH
           "CEEEEEEECCCEEEEEEECCCHHHHHHHHHHHHHHCCCEEEEEEECCHHHHHHHHHHHHCCEEEEEEC",
           "HHHHHHHHHHHHCCCEEEEEECCCHHHHHHHHHHHHHHCCCEEEEEECCCHHHHHHHHHHHHHHHCCCEEEEEEECCCHHHHHHHHHHHH")  # fmt: skip
 ANGLES = {"H": (-62.0, -42.0), "E": (-120.0, 132.0)}
-
-
-SCORES = {"score": "score", "low": "score_low", "high": "score_high"}
-
-
-def listed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The scores of a binary target as lists of one, as predictions have them."""
-    scores = {name: frame[column].map(lambda value: [value]) for name, column in SCORES.items()}
-    return frame.rename(columns={"label": "truth"}).assign(**scores)
 
 
 @dataclass(frozen=True)
@@ -231,27 +224,53 @@ def write_training(run: Path, name: str, settings: dict, members: int, floor: fl
     write_json(folder / "checks.json", {"checks": checks, "trunk": trunk, "trainable": 12345, "frozen": 1272353})
 
 
+def about(name: str, task: Task) -> About:
+    return About(task=task.name, experiment=name, level=task.level, target=task.about_target)
+
+
 def write_solubility(run: Path, name: str, table: pd.DataFrame, skill: float) -> None:
     rng = np.random.default_rng(9)
     raw = skill * table["hidden"].to_numpy() + rng.normal(0, 0.7, len(table))
-    frame = table.assign(score=1 / (1 + np.exp(-raw)))
-    frame = frame.assign(score_low=frame["score"] * 0.9, score_high=frame["score"] * 0.9 + 0.1)
+    score = 1 / (1 + np.exp(-raw))
+    frame = table.rename(columns={"label": "truth"}).assign(score=list(score[:, None].astype(np.float32)))
+    frame = frame.assign(low=frame["score"], high=frame["score"])
     both = pd.concat([frame.assign(split="test"), frame.assign(split="valid")])
-    write_frame(run / "train" / name / "predictions/solubility.parquet", listed(both), PROTEIN)
+    write_frame(run / f"train/{name}/predictions/solubility.parquet", both, schema_of(about(name, SOLUBILITY)))
+
+
+def write_residues(run: Path, name: str, task: Task, split: pd.DataFrame) -> None:
+    """Predictions of residues that are right more often than not."""
+    rng, one = np.random.default_rng(5), about(name, task)
+    with row_writer(run / f"train/{name}/predictions/{task.name}.parquet", schema_of(one)) as writer:
+        for row, chain in served(run, split):
+            truth = TRUTH[task.name](chain)
+            if task.kind == "classes":
+                known = np.nan_to_num(truth[:, 0]).astype(int)
+                score = rng.dirichlet(np.ones(3), len(truth)) + 0.7 * np.eye(3)[known]
+                score /= score.sum(axis=1, keepdims=True)
+            else:
+                score = np.nan_to_num(truth) + rng.normal(0, 0.5, truth.shape)
+            writer.write(row | {"truth": truth.ravel(), "score": score.ravel().astype(np.float32)})
 
 
 def write_contacts(run: Path, name: str, split: pd.DataFrame) -> None:
-    rng = np.random.default_rng(3)
+    rng, task = np.random.default_rng(3), BUILT_IN["contact"]
+    path = run / f"train/{name}/predictions/contact.parquet"
+    with row_writer(path, schema_of(about(name, task))) as writer:
+        for row, chain in served(run, split):
+            i, j = triangle(len(chain.sequence))
+            raw = 5.0 * chain.contacts + rng.normal(0, 1.3, len(i)) - 4 - 0.01 * (j - i)
+            writer.write(row | {"score": (1 / (1 + np.exp(-raw))).astype(np.float32)})
+
+
+def served(run: Path, split: pd.DataFrame):
+    """Validation and test chains, each with the first columns of its row."""
     rows = split[(split["set"] == "structures") & (split["split"] != "train")].set_index("id")
-    with row_writer(run / "train" / name / "predictions/contact.parquet", PAIR) as writer:
-        for shard in ("files-00000", "files-00001"):
-            for one in target_records.read_targets(run / "targets" / f"{shard}.parquet"):
-                if one.id in rows.index:
-                    i, j = triangle(len(one.sequence))
-                    raw = 5.0 * one.contacts + rng.normal(0, 1.3, len(i)) - 4 - 0.01 * (j - i)
-                    row = {"id": one.id, "sequence_sha256": one.sequence_sha256, "split": rows.loc[one.id, "split"]}
-                    row |= {"fold": int(rows.loc[one.id, "fold"]), "length": len(one.sequence)}
-                    writer.write(row | {"score": (1 / (1 + np.exp(-raw))).astype(np.float32)})
+    for shard in ("files-00000", "files-00001"):
+        for one in target_records.read_targets(run / "targets" / f"{shard}.parquet"):
+            if one.id in rows.index:
+                row = {"id": one.id, "sequence_sha256": one.sequence_sha256, "split": rows.loc[one.id, "split"]}
+                yield row | {"fold": int(rows.loc[one.id, "fold"]), "length": len(one.sequence)}, one
 
 
 def write_trunk(run: Path) -> None:
@@ -269,35 +288,36 @@ def write_trunk(run: Path) -> None:
     )  # fmt: skip
 
 
-def write_evaluation(run: Path, names: dict[str, list[str]]) -> None:
-    """The evaluate stage itself, on what was made up."""
-    out = run / "evaluate"
-    predicted = {task: [run / "train" / name / "predictions" for name in found] for task, found in names.items()}
-    targets = sorted((run / "targets").glob("*.parquet"))
-    split = run / "cluster/split.parquet"
+def write_evaluation(run: Path, learnt: dict[str, list[str]]) -> None:
+    """The evaluate stage itself, on what was made up; `learnt` are the experiments of each task."""
+    out, split, leakage = run / "evaluate", run / "cluster/split.parquet", run / "cluster/leakage.parquet"
     settings = EvaluateSettings(resamples=100)
-    if predicted["solubility"]:
-        made = [out / name / "predictions.parquet" for name in ("baseline_composition", "baseline_constant")]
-        evaluate.baseline_solubility(sorted((run / "fetch/labels").glob("*")), split, *made, settings)
-        predicted["solubility"] += made
-    if predicted["contact"]:
-        made = [out / name / "predictions.parquet" for name in ("baseline_coevolution", "baseline_separation")]
-        trained = list(predicted["contact"])
-        evaluate.baseline_coevolution(trained, sorted((run / "msa/coevolution").glob("*")), made[0])
-        evaluate.baseline_separation(trained, targets, split, made[1])
-        predicted["contact"] += made
-    tables = {name: out / f"{name}.csv" for name in ("metrics", "comparison", "notes", "thresholds", "contacts")}
-    curves = {name: out / "curves" / f"{name}.csv" for name in ("roc", "pr", "reliability")}
-    evaluate.metrics(split, **tables, **curves, **predicted, targets=targets, settings=settings)
-    evaluate.diagnose(
-        [run / "train" / n / "history.csv" for found in names.values() for n in found], out / "diagnosis.csv"
-    )
+    labels = sorted((run / "fetch/labels").glob("*"))
+    targets = sorted((run / "targets").glob("*.parquet"))
+    coevolution = sorted((run / "msa/coevolution").glob("*"))
+    for task, names in learnt.items():
+        one = {**BUILT_IN, "solubility": SOLUBILITY}[task]
+        of_set = "structures" if one.truth == "targets" else "solubility"
+        sources = {"targets": targets} if one.truth == "targets" else {"labels": labels}
+        files = [run / f"train/{name}/predictions/{task}.parquet" for name in names]
+        made = []
+        for name in one.baselines:
+            if name not in ("neighbour", "boosting"):  # which take their time
+                more = {"coevolution": coevolution} if name == "coevolution" else {}
+                made.append(out / f"baselines/{task}/{name}.parquet")
+                evaluate.baseline(name, files, split, of_set, made[-1], **sources, **more, settings=settings)
+        folder = out / "tasks" / task
+        evaluate.metrics([*files, *made], split, of_set, leakage, folder, **sources, settings=settings)
+    joined = [out / f"{name}.csv" for name in ("metrics", "comparison", "breakdown", "notes")]
+    evaluate.collect(*joined, [out / "tasks" / task for task in learnt])
+    histories = [run / f"train/{name}/history.csv" for names in learnt.values() for name in names]
+    evaluate.diagnose(histories, out / "diagnosis.csv")
 
 
 def make_run(folder: Path, structures: bool = True, solubility: bool = True, leaks: bool = False) -> Path:
     """Write a run folder with either task, or both."""
     run, rng = folder / "made_up", np.random.default_rng(0)
-    names: dict[str, list[str]] = {"solubility": [], "contact": []}
+    learnt: dict[str, list[str]] = {}
     chains = write_structures(run, rng) if structures else pd.DataFrame({"id": [], "sequence_sha256": []})
     labelled = write_labels(run, rng) if solubility else pd.DataFrame({"id": [], "sequence_sha256": []})
     split = write_split(run, chains, labelled, leaks)
@@ -324,25 +344,18 @@ def make_run(folder: Path, structures: bool = True, solubility: bool = True, lea
     write_trunk(run)
     if solubility:
         for name, head, skill in (("attention", "light_attention", 3.0), ("linear", "linear", 0.6)):
-            settings = {
-                "task": ["solubility"],
-                "head": {"name": head},
-                "seed": 0,
-                "loss": "bce",
-                "cross_validate": True,
-            }
+            settings = {"task": ["solubility"], "head": {"name": head}, "seed": 0, "cross_validate": True}
             write_training(run, name, settings, FOLDS, 0.45)
             write_solubility(run, name, labelled.assign(fold=np.arange(LABELLED) % FOLDS), skill)
-            names["solubility"].append(name)
+        learnt["solubility"] = ["attention", "linear"]
     if structures:
-        settings = {
-            "task": ["contact"],
-            "head": {"name": "residual"},
-            "seed": 0,
-            "features": ["attention", "coevolution"],
-        }
+        for name in ("ss3", "torsions"):
+            write_training(run, f"own_{name}", {"task": [name], "head": {"name": "linear"}}, 1, 0.5)
+            write_residues(run, f"own_{name}", BUILT_IN[name], split)
+            learnt[name] = [f"own_{name}"]
+        settings = {"task": ["contact"], "head": {"name": "logistic"}, "features": ["attention", "coevolution"]}
         write_training(run, "contacts", settings, 1, 0.12)
         write_contacts(run, "contacts", split)
-        names["contact"].append("contacts")
-    write_evaluation(run, names)
+        learnt["contact"] = ["contacts"]
+    write_evaluation(run, learnt)
     return run

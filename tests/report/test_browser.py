@@ -91,3 +91,40 @@ def test_an_error_would_have_been_seen(program, tmp_path):
     found = visit(program("chromium"), tmp_path / "index.html", tmp_path)
     assert any("undefined_function" in line for line in found.console)
     assert any("example.invalid" in url for url in found.requested)
+
+
+MEASURE = """<script>
+window.addEventListener("load", () => {
+  document.querySelectorAll("details").forEach((one) => { one.open = true; });
+  const out = [...document.querySelectorAll("td, svg, figcaption")].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.width > 0 && (box.left < 0 || box.right > innerWidth + 1);
+  });
+  const verdicts = [...document.querySelectorAll('td[data-label="verdict"]')];
+  const seen = verdicts.filter((one) => one.getBoundingClientRect().width > 0).length;
+  parent.postMessage(`${innerWidth} ${document.documentElement.scrollWidth} ${out.length} ${seen}`, "*");
+});
+</script>"""
+"""Added to a copy of the page: its width, its content's, how much lies outside, and how many verdicts are seen."""
+
+LISTEN = """<body><output id="told"></output>
+<iframe src="index.html" style="border:0;width:{width}px;height:900px"></iframe>
+<script>
+addEventListener("message", (event) => {{ document.getElementById("told").textContent = event.data; }});
+</script>
+"""
+
+
+@pytest.mark.parametrize("width", [390, 800, 1400])
+def test_no_column_and_no_figure_is_out_of_sight(program, run_folder, tmp_path, width):
+    text = page(run_folder, None, ReportSettings())
+    (tmp_path / "index.html").write_text(text.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
+    (tmp_path / "outer.html").write_text(LISTEN.format(width=width))
+    found = visit(program("chromium"), tmp_path / "outer.html", tmp_path)
+    told = re.search(r'<output id="told">(\d+) (\d+) (\d+) (\d+)</output>', found.dom)
+    assert told, "the page did not load"
+    inner, content, outside, verdicts = map(int, told.groups())
+    assert inner == width
+    assert content <= width
+    assert outside == 0
+    assert verdicts >= 10

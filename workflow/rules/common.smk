@@ -46,8 +46,6 @@ LABEL_SHARDS = [shard for shards in PLAN.labels.values() for shard in shards]
 LABELS = {
     table: [f"<results>/fetch/labels/{shard}.parquet" for shard in shards] for table, shards in PLAN.labels.items()
 }
-SOLUBILITY_EXPERIMENTS = CONFIG.of_task("solubility")
-CONTACT_EXPERIMENTS = CONFIG.of_task("contact")
 EXPERIMENTS = list(CONFIG.experiments)
 DIGESTS = PLAN.structures
 PLACES = PLAN.places

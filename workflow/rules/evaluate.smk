@@ -1,183 +1,211 @@
 """
-Evaluate: predictions become metrics with intervals, beside baselines.
+Evaluate: predictions become metrics with intervals, beside baselines; one path for every task.
 
-in   train/<experiment>/predictions/           what the experiments say of test and validation proteins
-     train/<experiment>/history.csv               loss curves
-     fetch/labels, targets, msa/coevolution       truth, and what the baselines are made from
-     cluster/split.parquet                        folds, and the clusters that are resampled
-out  evaluate/baseline_<name>/predictions.parquet the baselines' predictions, as the experiments write theirs
-     evaluate/metrics.csv                         task, experiment, split, metric, value, ci_low, ci_high, n
-     evaluate/comparison.csv                      each experiment minus each baseline on the same proteins
-     evaluate/contacts.csv                        contact precision of each protein
-     evaluate/thresholds.csv, curves/*.csv        what validation chose; points of the curves
-     evaluate/diagnosis.csv, notes.csv            what the loss curves say; why a number is missing
+in   train/<experiment>/predictions/<task>.parquet   what the experiments say of test and validation proteins
+     train/<experiment>/history.csv                  loss curves
+     fetch/labels, targets, msa                      truth, and what the baselines are made from
+     cluster/split.parquet, cluster/leakage.parquet  folds, the clusters that are resampled; nearest training proteins
+out  evaluate/baselines/<task>/<name>.parquet        the baselines' predictions, as the experiments write theirs
+     evaluate/tasks/<task>/<table>.csv               tables of a task; schema: foldgraft.evaluate.tables
+     evaluate/metrics.csv                            task, experiment, split, metric, value, ci_low, ci_high, n
+     evaluate/comparison.csv                         each experiment minus each baseline on the same proteins
+     evaluate/breakdown.csv, notes.csv               metrics of parts of the test proteins; why a number is missing
+     evaluate/diagnosis.csv                          what the loss curves say
 """
 
-SOLUBILITY_BASELINES = ["baseline_composition", "baseline_constant"] if SOLUBILITY_EXPERIMENTS else []
-CONTACT_BASELINES = [
-    name
-    for name, wanted in {"baseline_separation": True, "baseline_coevolution": CONFIG.aligned}.items()
-    if CONTACT_EXPERIMENTS and wanted
-]
+from foldgraft.records.metrics import TABLES
+from foldgraft.tasks.task import BUILT_IN
+
+TASKS = {**BUILT_IN, **CONFIG.labelled}
+LEARNT = [task for task in TASKS if CONFIG.of_task(task)]
+TARGETS = expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS)
 
 
-rule evaluate_baseline_solubility:
+def task_of(wildcards):
+    """The task of a job."""
+    return TASKS[wildcards.task]
+
+
+def set_of(wildcards):
+    """The proteins of a task, as the split names them."""
+    return wildcards.task if task_of(wildcards).truth == "labels" else "structures"
+
+
+def of_structures(files):
+    """Input function: files that belong to the structures, for tasks whose truth is theirs."""
+    return lambda wildcards: files if task_of(wildcards).truth == "targets" else []
+
+
+def labelled_shards(wildcards):
+    """Shards of the task's labelled table."""
+    return LABELS.get(wildcards.task, []) if task_of(wildcards).truth == "labels" else []
+
+
+def experiments_predictions(wildcards):
+    """What the experiments of a task predicted."""
+    return expand("<results>/train/{name}/predictions", name=CONFIG.of_task(wildcards.task))
+
+
+def baselines_of(task):
+    """The baselines that a task has in this run: coevolution needs alignments, covariates a table that has some."""
+    table = CONFIG.tables.get(task)
+    extra = ["covariates"] if table and table.columns.covariates else []
+    return [name for name in TASKS[task].baselines if name != "coevolution" or CONFIG.aligned] + extra
+
+
+wildcard_constraints:
+    task="|".join(TASKS),
+
+
+rule evaluate_baseline:
     input:
-        labels=LABELS.get("solubility", []),
+        predictions=experiments_predictions,
         split="<results>/cluster/split.parquet",
+        labels=labelled_shards,
+        targets=of_structures(TARGETS),
+        coevolution=lambda wildcards: (
+            expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS)
+            if wildcards.baseline == "coevolution"
+            else []
+        ),
         code=code("evaluate"),
     output:
-        composition="<results>/evaluate/baseline_composition/predictions.parquet",
-        constant="<results>/evaluate/baseline_constant/predictions.parquet",
+        "<results>/evaluate/baselines/{task}/{baseline}.parquet",
     log:
-        "<logs>/evaluate/baseline_solubility.log",
+        "<logs>/evaluate/baselines/{task}/{baseline}.log",
     benchmark:
-        "<benchmarks>/evaluate/baseline_solubility.tsv"
+        "<benchmarks>/evaluate/baselines/{task}/{baseline}.tsv"
+    wildcard_constraints:
+        baseline="[a-z]+",
     conda:
         "../../envs/foldgraft.yaml"
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
     params:
-        settings=settings("evaluate"),
+        settings=settings("evaluate", include={"seed"}),
+        set=set_of,
+        predictions=lambda wildcards, input: flags(
+            "--predictions", [f"{folder}/{wildcards.task}.parquet" for folder in input.predictions]
+        ),
         labels=lambda wildcards, input: flags("--labels", input.labels),
-    shell:
-        """
-        python -m foldgraft --made-from {params.made_from} evaluate baseline-solubility \
-            {params.labels:q} \
-            --split {input.split:q} \
-            --composition-out {output.composition:q} \
-            --constant-out {output.constant:q} \
-            --settings {params.settings:q} \
-            2>{log:q}
-        """
-
-
-rule evaluate_baseline_coevolution:
-    input:
-        predictions=expand("<results>/train/{name}/predictions", name=CONTACT_EXPERIMENTS),
-        coevolution=expand("<results>/msa/coevolution/{shard}.parquet", shard=STRUCTURE_SHARDS),
-        code=code("evaluate"),
-    output:
-        "<results>/evaluate/baseline_coevolution/predictions.parquet",
-    log:
-        "<logs>/evaluate/baseline_coevolution.log",
-    benchmark:
-        "<benchmarks>/evaluate/baseline_coevolution.tsv"
-    conda:
-        "../../envs/foldgraft.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
-    params:
-        predictions=lambda wildcards, input: flags("--predictions", input.predictions),
+        targets=lambda wildcards, input: flags("--targets", input.targets),
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
     shell:
         """
-        python -m foldgraft --made-from {params.made_from} evaluate baseline-coevolution \
+        python -m foldgraft --made-from {params.made_from} evaluate baseline \
+            --name {wildcards.baseline:q} \
             {params.predictions:q} \
-            {params.coevolution:q} \
-            --out {output:q} \
-            2>{log:q}
-        """
-
-
-rule evaluate_baseline_separation:
-    input:
-        predictions=expand("<results>/train/{name}/predictions", name=CONTACT_EXPERIMENTS),
-        targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
-        split="<results>/cluster/split.parquet",
-        code=code("evaluate"),
-    output:
-        "<results>/evaluate/baseline_separation/predictions.parquet",
-    log:
-        "<logs>/evaluate/baseline_separation.log",
-    benchmark:
-        "<benchmarks>/evaluate/baseline_separation.tsv"
-    conda:
-        "../../envs/foldgraft.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
-    params:
-        predictions=lambda wildcards, input: flags("--predictions", input.predictions),
-        targets=lambda wildcards, input: flags("--targets", input.targets),
-    shell:
-        """
-        python -m foldgraft --made-from {params.made_from} evaluate baseline-separation \
-            {params.predictions:q} \
-            {params.targets:q} \
             --split {input.split:q} \
-            --out {output:q} \
+            --set {params.set:q} \
+            {params.labels:q} \
+            {params.targets:q} \
+            {params.coevolution:q} \
+            --output {output:q} \
+            --settings {params.settings:q} \
+            --threads {threads} \
             2>{log:q}
         """
 
 
 rule evaluate_metrics:
     input:
-        solubility=[
-            *expand("<results>/train/{name}/predictions", name=SOLUBILITY_EXPERIMENTS),
-            *expand("<results>/evaluate/{name}/predictions.parquet", name=SOLUBILITY_BASELINES),
-        ],
-        contact=[
-            *expand("<results>/train/{name}/predictions", name=CONTACT_EXPERIMENTS),
-            *expand("<results>/evaluate/{name}/predictions.parquet", name=CONTACT_BASELINES),
-        ],
-        targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS if CONTACT_EXPERIMENTS else []),
+        predictions=experiments_predictions,
+        baselines=lambda wildcards: expand(
+            "<results>/evaluate/baselines/{task}/{name}.parquet",
+            task=wildcards.task,
+            name=baselines_of(wildcards.task),
+        ),
         split="<results>/cluster/split.parquet",
+        leakage="<results>/cluster/leakage.parquet",
+        labels=labelled_shards,
+        targets=of_structures(TARGETS),
+        alignments=of_structures(
+            expand("<results>/msa/alignments/{shard}.parquet", shard=STRUCTURE_SHARDS if CONFIG.aligned else [])
+        ),
+        code=code("evaluate"),
+    output:
+        expand("<results>/evaluate/tasks/{{task}}/{table}.csv", table=TABLES),
+    log:
+        "<logs>/evaluate/metrics/{task}.log",
+    benchmark:
+        "<benchmarks>/evaluate/metrics/{task}.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        settings=settings("evaluate"),
+        set=set_of,
+        folder=subpath(output[0], parent=True),
+        predictions=lambda wildcards, input: flags(
+            "--predictions",
+            [*(f"{folder}/{wildcards.task}.parquet" for folder in input.predictions), *input.baselines],
+        ),
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+        targets=lambda wildcards, input: flags("--targets", input.targets),
+        alignments=lambda wildcards, input: flags("--alignments", input.alignments),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} evaluate metrics \
+            {params.predictions:q} \
+            --split {input.split:q} \
+            --set {params.set:q} \
+            --leakage {input.leakage:q} \
+            {params.labels:q} \
+            {params.targets:q} \
+            {params.alignments:q} \
+            --output-folder {params.folder:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule evaluate_collect:
+    input:
+        tables=expand(
+            "<results>/evaluate/tasks/{task}/{table}.csv",
+            task=LEARNT,
+            table=["metrics", "comparison", "breakdown", "notes"],
+        ),
         code=code("evaluate"),
     output:
         metrics=report("<results>/evaluate/metrics.csv", caption="../report/metrics.rst", category="Evaluation"),
         comparison=report(
             "<results>/evaluate/comparison.csv", caption="../report/comparison.rst", category="Evaluation"
         ),
+        breakdown="<results>/evaluate/breakdown.csv",
         notes="<results>/evaluate/notes.csv",
-        roc="<results>/evaluate/curves/roc.csv",
-        pr="<results>/evaluate/curves/pr.csv",
-        reliability="<results>/evaluate/curves/reliability.csv",
-        thresholds="<results>/evaluate/thresholds.csv",
-        contacts="<results>/evaluate/contacts.csv",
     log:
-        "<logs>/evaluate/metrics.log",
+        "<logs>/evaluate/collect.log",
     benchmark:
-        "<benchmarks>/evaluate/metrics.tsv"
+        "<benchmarks>/evaluate/collect.tsv"
     conda:
         "../../envs/foldgraft.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=10,
     params:
-        settings=settings("evaluate"),
-        solubility=lambda wildcards, input: flags("--solubility", input.solubility),
-        contact=lambda wildcards, input: flags("--contact", input.contact),
-        targets=lambda wildcards, input: flags("--targets", input.targets),
+        folders=lambda wildcards, input: flags("--folder", sorted({str(Path(path).parent) for path in input.tables})),
     shell:
         """
-        python -m foldgraft --made-from {params.made_from} evaluate metrics \
-            {params.solubility:q} \
-            {params.contact:q} \
-            {params.targets:q} \
-            --split {input.split:q} \
-            --metrics {output.metrics:q} \
-            --comparison {output.comparison:q} \
-            --notes {output.notes:q} \
-            --roc {output.roc:q} \
-            --pr {output.pr:q} \
-            --reliability {output.reliability:q} \
-            --thresholds {output.thresholds:q} \
-            --contacts {output.contacts:q} \
-            --settings {params.settings:q} \
+        python -m foldgraft --made-from {params.made_from} evaluate collect \
+            {params.folders:q} \
+            --output-metrics {output.metrics:q} \
+            --output-comparison {output.comparison:q} \
+            --output-breakdown {output.breakdown:q} \
+            --output-notes {output.notes:q} \
             2>{log:q}
         """
 
 
 rule evaluate_diagnose:
     input:
-        history=expand("<results>/train/{name}/history.csv", name=EXPERIMENTS),
+        history=expand("<results>/train/{name}/history.csv", name=list(CONFIG.experiments)),
         code=code("evaluate"),
     output:
         "<results>/evaluate/diagnosis.csv",
@@ -197,6 +225,6 @@ rule evaluate_diagnose:
         """
         python -m foldgraft --made-from {params.made_from} evaluate diagnose \
             {params.history:q} \
-            --diagnosis {output:q} \
+            --output {output:q} \
             2>{log:q}
         """

@@ -43,7 +43,7 @@ rule report_render:
     input:
         lock="<results>/fetch/lock.parquet",
         provenance="<results>/provenance.json",
-        labels=LABELS.get("solubility", []),
+        labels=[path for paths in LABELS.values() for path in paths],
         curate=expand("<results>/curate/{name}", name=["index.parquet", "rejects.csv"] if STRUCTURE_SHARDS else []),
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
         cluster=expand("<results>/cluster/{name}", name=["split.parquet", "leakage.parquet", "verdict.json"]),
@@ -58,8 +58,7 @@ rule report_render:
             file=["experiment.yaml", "history.csv", "checks.json", "predictions"],
         ),
         metrics="<results>/evaluate/metrics.csv",
-        curves=expand("<results>/evaluate/curves/{name}.csv", name=["roc", "pr", "reliability"]),
-        tables=expand("<results>/evaluate/{name}.csv", name=["comparison", "contacts", "notes"]),
+        tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=LEARNT, table=TABLES),
         diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if EXPERIMENTS else []),
         viewer=VIEWER,
         code=code("report"),

@@ -6,25 +6,26 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from foldgraft.evaluate import composition, diagnosis, measure, separation
-from foldgraft.evaluate.results import Results, write_csv
+from foldgraft.evaluate import diagnosis, tables
+from foldgraft.evaluate.baselines import run
+from foldgraft.evaluate.breakdown import BREAKDOWN
+from foldgraft.evaluate.compare import COMPARISON, NOTES
 from foldgraft.evaluate.settings import EvaluateSettings
-from foldgraft.records import labels as label_records
-from foldgraft.records.predictions import PROTEIN
+from foldgraft.records.metrics import COLUMNS, TABLES
 from foldgraft.records.split import SPLIT
-from foldgraft.records.tables import read_frame, read_frames, write_frame
+from foldgraft.records.tables import read_frame
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
 
+Predictions = Annotated[
+    list[Path], typer.Option("--predictions", help="train/<experiment>/predictions/<task>.parquet; repeat")
+]
 SplitPath = Annotated[Path, typer.Option(help="cluster/split.parquet")]
-TargetPaths = Annotated[list[Path], typer.Option(help="targets/<shard>.parquet; repeat per shard")]
-ContactPaths = Annotated[list[Path], typer.Option(help="train/<experiment>/predictions.parquet; repeat per experiment")]
+SetName = Annotated[str, typer.Option("--set", help="the task's proteins in the split: structures, or a table's name")]
+Labels = Annotated[list[Path] | None, typer.Option("--labels", help="fetch/labels/<shard>.parquet; repeat")]
+Targets = Annotated[list[Path] | None, typer.Option("--targets", help="targets/<shard>.parquet; repeat")]
 Chosen = Annotated[EvaluateSettings, option(EvaluateSettings)]
-
-
-def _out(what: str) -> typer.models.OptionInfo:
-    return typer.Option(help=f"written: {what}")
 
 
 @app.callback()
@@ -33,81 +34,74 @@ def evaluate() -> None:
 
 
 @app.command()
-def baseline_solubility(
-    labels: Annotated[list[Path], typer.Option(help="fetch/labels/<shard>.parquet; repeat per shard")],
+def baseline(
+    name: Annotated[str, typer.Option(help="constant, composition, neighbour, onehot, separation, ...")],
+    predictions: Predictions,
     split: SplitPath,
-    composition_out: Annotated[Path, _out("predictions from composition, length and charge")],
-    constant_out: Annotated[Path, _out("predictions of the training mean")],
+    of_set: SetName,
+    output: Annotated[Path, typer.Option(help="the baseline's predictions")],
+    labels: Labels = None,
+    targets: Targets = None,
+    coevolution: Annotated[
+        list[Path] | None, typer.Option("--coevolution", help="msa/coevolution/<shard>.parquet; repeat")
+    ] = None,
     settings: Chosen = EvaluateSettings(),
+    threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
-    """Predict solubility without a language model: from composition, and from the training mean."""
-    table = read_frames(labels, label_records.SCHEMA)
-    by_composition, constant = composition.baselines(table, _of_set(split, "solubility"), settings.seed)
-    write_frame(composition_out, by_composition, PROTEIN)
-    write_frame(constant_out, constant, PROTEIN)
-
-
-@app.command()
-def baseline_coevolution(
-    predictions: ContactPaths,
-    coevolution: Annotated[list[Path], typer.Option(help="msa/coevolution/<shard>.parquet; repeat per shard")],
-    out: Annotated[Path, _out("predictions.parquet")],
-) -> None:
-    """Rank the contacts of the proteins that experiments predicted by coevolution alone."""
-    separation.write_coevolution(out, separation.wanted(predictions), coevolution)
-
-
-@app.command()
-def baseline_separation(
-    predictions: ContactPaths,
-    targets: TargetPaths,
-    split: SplitPath,
-    out: Annotated[Path, _out("predictions.parquet")],
-) -> None:
-    """Predict the contacts of the proteins that experiments predicted from sequence separation alone."""
-    counts = separation.SeparationCounts(targets, _of_set(split, "structures"))
-    separation.write_separation(out, separation.wanted(predictions), counts)
+    """Predict, without a language model, the proteins that the experiments of a task predicted."""
+    sources = {"labels": labels or [], "targets": targets or [], "coevolution": coevolution or []}
+    run(name, predictions, _of_set(split, of_set), output=output, settings=settings, threads=threads, **sources)
 
 
 @app.command()
 def metrics(
+    predictions: Annotated[
+        list[Path], typer.Option("--predictions", help="one task's, of experiments and baselines; repeat")
+    ],
     split: SplitPath,
-    metrics: Annotated[Path, _out("metrics.csv")],
-    comparison: Annotated[Path, _out("comparison.csv, experiments beside baselines")],
-    notes: Annotated[Path, _out("notes.csv, why a number is missing")],
-    roc: Annotated[Path, _out("ROC points")],
-    pr: Annotated[Path, _out("precision-recall points")],
-    reliability: Annotated[Path, _out("reliability bins")],
-    thresholds: Annotated[Path, _out("thresholds that validation chose")],
-    contacts: Annotated[Path, _out("contact precision of each protein")],
-    solubility: Annotated[
-        list[Path] | None, typer.Option(help="<name>/predictions.parquet of experiments and baselines; repeat")
+    of_set: SetName,
+    leakage: Annotated[Path, typer.Option(help="cluster/leakage.parquet")],
+    output_folder: Annotated[Path, typer.Option(help=f"holds {', '.join(TABLES)}, each as a csv file")],
+    labels: Labels = None,
+    targets: Targets = None,
+    alignments: Annotated[
+        list[Path] | None, typer.Option("--alignments", help="msa/alignments/<shard>.parquet; repeat")
     ] = None,
-    contact: Annotated[
-        list[Path] | None, typer.Option(help="<name>/predictions.parquet of experiments and baselines; repeat")
-    ] = None,
-    targets: Annotated[list[Path] | None, typer.Option(help="targets/<shard>.parquet; repeat per shard")] = None,
     settings: Chosen = EvaluateSettings(),
 ) -> None:
-    """Compute metrics with intervals, comparisons with baselines, and curves."""
-    results = Results()
-    curves = measure.measure_solubility(solubility or [], _of_set(split, "solubility"), settings, results)
-    precisions = measure.measure_contacts(contact or [], targets or [], settings, results)
-    results.write(metrics, comparison, notes)
-    for path, table in ((roc, curves.roc), (pr, curves.pr), (reliability, curves.reliability)):
-        write_csv(path, table)
-    write_csv(thresholds, curves.thresholds)
-    write_csv(contacts, precisions)
+    """Measure one task: metrics with intervals, comparisons with baselines, breakdowns, and points of curves."""
+    sources = tables.Sources(_of_set(split, of_set), of_set, leakage, labels or [], targets or [], alignments or [])
+    tables.write_tables(output_folder, tables.measure(predictions, sources, settings))
+
+
+@app.command()
+def collect(
+    output_metrics: Annotated[Path, typer.Option(help="metrics.csv of all tasks")],
+    output_comparison: Annotated[Path, typer.Option(help="comparison.csv of all tasks, experiments beside baselines")],
+    output_breakdown: Annotated[Path, typer.Option(help="breakdown.csv of all tasks")],
+    output_notes: Annotated[Path, typer.Option(help="notes.csv of all tasks, why a number is missing")],
+    folder: Annotated[
+        list[Path] | None, typer.Option("--folder", help="evaluate/tasks/<task>; repeat per task")
+    ] = None,
+) -> None:
+    """Join the tables of all tasks."""
+    for output, columns in (
+        (output_metrics, COLUMNS),
+        (output_comparison, COMPARISON),
+        (output_breakdown, BREAKDOWN),
+        (output_notes, NOTES),
+    ):
+        tables.collect([one / output.name for one in folder or []], output, columns)
 
 
 @app.command()
 def diagnose(
     history: Annotated[list[Path], typer.Option(help="<experiment>/history.csv; the folder names it; repeat")],
-    diagnosis_out: Annotated[Path, typer.Option("--diagnosis", help="written: what the loss curves say")],
+    output: Annotated[Path, typer.Option(help="what the loss curves say")],
 ) -> None:
     """Read the loss curves and say in words what they show."""
-    histories = {name: pd.read_csv(path) for name, path in measure.named(history).items()}
-    write_csv(diagnosis_out, diagnosis.diagnosis_table(histories))
+    histories = {path.parent.name: pd.read_csv(path) for path in history}
+    tables.write_csv(output, diagnosis.diagnosis_table(histories))
 
 
 def _of_set(path: Path, which: str) -> pd.DataFrame:

@@ -24,12 +24,6 @@ from foldgraft.records.split import LEAKAGE
 from foldgraft.records.tables import read_frame, read_frames, read_rows
 from foldgraft.records.targets import SCHEMA as TARGETS
 
-TABLES = (
-    "metrics", "comparison", "notes", "breakdown", "thresholds", "proteins", "ceiling", "roc", "pr", "reliability",
-    "confusion", "scatter",
-)  # fmt: skip
-"""Tables of a task; one that its kind of target does not have is empty."""
-
 THRESHOLDS = ["experiment", "fold", "threshold", "n"]
 """The threshold chosen on the n examples of validation fold `fold`."""
 
@@ -68,8 +62,7 @@ class Sources:
         """By id: length, and where they are known identity, neff and group."""
         parts = []
         if self.labels:
-            columns = ["id", "sequence", *(["group"] if "group" in labels.SCHEMA.names else [])]
-            parts.append(_by_id(read_frames(self.labels, labels.SCHEMA, columns)))
+            parts.append(_by_id(read_frames(self.labels, labels.SCHEMA, ["id", "sequence", "group"])))
         elif self.targets:
             parts.append(_by_id(read_frames(self.targets, TARGETS, ["id", "sequence"])))
         if self.leakage:
@@ -89,7 +82,7 @@ def _by_id(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure(paths: Sequence[Path], sources: Sources, settings: EvaluateSettings) -> dict[str, pd.DataFrame]:
-    """All tables of a task, by the names of `TABLES`.
+    """All tables of a task, by the names of `foldgraft.records.metrics.TABLES`.
 
     Raises
     ------

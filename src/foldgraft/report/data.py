@@ -3,27 +3,29 @@
 import numpy as np
 import pandas as pd
 
-from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, log_axis, number, plural, share, svg
+from foldgraft.metrics.decisions import MIDDLE
+from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, log_axis, number, panels, plural, share, svg
 from foldgraft.report.page import Block, Figure, Section, Table, Text, Tiles
-from foldgraft.report.run import Run
+from foldgraft.report.run import Labelled, Run
 
 
 def section(run: Run) -> Section:
     """The chapter on data."""
     blocks: list[Block] = [_tiles(run), *_rejects(run), *_lengths(run), *_labels(run), *_split(run), *_alignments(run)]
-    return Section("data", "Data", blocks)
+    return Section("data", "Data", blocks, folded=True)
 
 
 def _tiles(run: Run) -> Tiles:
     stored = run.lock[run.lock["status"] == "stored"]
     entries = run.index["entry"].nunique()
+    labelled = sum(len(one.rows) for one in run.labelled)
     items = [
         (count(len(stored)), plural(len(stored), "file or record fetched", "files and records fetched")),
         (count(len(run.lock) - len(stored)), "not fetched"),
         (count(entries), plural(entries, "structure entry kept", "structure entries kept")),
         (count(len(run.index)), f"{plural(len(run.index), 'protein chain')} curated"),
         (count(len(run.rejects)), "rejected in curation"),
-        (count(len(run.labels)), plural(len(run.labels), "labelled sequence")),
+        (count(labelled), plural(labelled, "labelled sequence")),
         (count(len(run.alignments)), plural(len(run.alignments), "alignment")),
     ]
     return Tiles(items)
@@ -63,7 +65,8 @@ def _lengths(run: Run) -> list[Block]:
     if run.index.empty:
         return [Text("No structures in this run.", "note")]
     length, resolved = run.index["length"].to_numpy(), run.index["resolved_fraction"].to_numpy()
-    figure, (left, right) = canvas(8.6, 2.7, columns=2)
+    first, (left,) = canvas(4.3, 2.7)
+    second, (right,) = canvas(4.3, 2.7)
     left.hist(length, bins=_bins(length), color=BLUE, edgecolor="white", linewidth=0.4)
     left.set(title="Length of the chains", xlabel="residues (SEQRES)", ylabel="chains")
     right.hist(100 * resolved, bins=np.linspace(0, 100, 26), color=ORANGE, edgecolor="white", linewidth=0.4)
@@ -72,7 +75,7 @@ def _lengths(run: Run) -> list[Block]:
     gaps = int(np.sum(resolved < 1))
     return [
         Figure(
-            svg(figure, "lengths"),
+            panels([svg(first, "lengths"), svg(second, "resolved")]),
             f"Histograms of {len(length)} chains: lengths {length.min()} to {length.max()}, median {middle:.0f}; "
             f"{gaps} chains have unresolved residues.",
             "Length of every curated chain, and the part of it that is resolved.",
@@ -85,44 +88,97 @@ def _lengths(run: Run) -> list[Block]:
 
 
 def _labels(run: Run) -> list[Block]:
-    table = run.labels
-    if table.empty:
-        return [Text("No solubility labels in this run.", "note")]
-    label, length = table["label"].to_numpy(), table["length"].to_numpy()
-    positive = label >= 0.5
-    fractional = bool(np.any((label != 0) & (label != 1)))
-    spread = table.groupby("sequence_sha256")["label"].agg(["size", "min", "max"])
-    repeated = int((spread["size"] > 1).sum())
-    conflicting = int(((spread["max"] >= 0.5) & (spread["min"] < 0.5)).sum())
-    varied = len(np.unique(label)) > 1 and len(np.unique(length)) > 1
-    rho = float(table["length"].rank().corr(table["label"].rank())) if varied else np.nan
-    rows = [
-        ("labelled sequences", count(len(table)), "fractions" if fractional else "0 and 1"),
-        ("soluble (label 0.5 or more)", count(positive.sum()), share(positive.sum(), len(label))),
-        ("sequences given more than once", count(repeated), f"{conflicting} of them on both sides of 0.5"),
-        ("rank correlation of label and length", number(rho, 2), _length_meaning(rho)),
+    if not run.labelled:
+        return [Text("No labelled table in this run.", "note")]
+    return [block for one in run.labelled for block in _table(one)]
+
+
+def _table(one: Labelled) -> list[Block]:
+    """What the labels of a table look like before anything is learnt from them."""
+    name, rows = one.about.task, one.rows
+    if one.about.level == "residue":
+        known, length = int(rows["known"].sum()), int(rows["length"].sum())
+        facts = [
+            ("labelled sequences", count(len(rows)), ""),
+            ("residues with a label", count(known), f"{share(known, length)} of all"),
+        ]
+        return [Table((name, "", ""), facts, "The labels of residues; the others are left out.")]
+    label = rows["label"].to_numpy(dtype=float)
+    spread = rows.groupby("sequence_sha256")["label"].agg(["size", "min", "max"])
+    repeated, differing = spread[spread["size"] > 1], int((spread["max"] > spread["min"]).sum())
+    facts = [
+        ("labelled sequences", count(len(rows)), one.about.kind + (f", {one.about.unit}" if one.about.unit else "")),
+        ("sequences given more than once", count(len(repeated)), f"{count(differing)} of them with differing labels"),
     ]
-    figure, (left, right) = canvas(8.6, 2.7, columns=2)
+    rho = np.nan
+    if one.about.kind != "classes":
+        varied = len(np.unique(label)) > 1 and rows["length"].nunique() > 1
+        rho = float(rows["length"].rank().corr(rows["label"].rank())) if varied else np.nan
+        facts.append(("rank correlation of label and length", number(rho, 2), _length_meaning(rho)))
+    if rows["group"].notna().any():
+        common = rows["group"].value_counts()
+        facts.append(("groups", count(len(common)), f"the largest, {common.index[0]}, has {count(common.iloc[0])}"))
+    drawn = {"binary": _binary, "value": _value, "classes": _classes}[one.about.kind](one, label)
+    return [Table((name, "", ""), facts, "What the labels look like before anything is learnt from them."), drawn]
+
+
+def _binary(one: Labelled, label: np.ndarray) -> Figure:
+    name, length = one.about.task, one.rows["length"].to_numpy()
+    positive = label >= MIDDLE
+    first, (left,) = canvas(4.3, 2.7)
+    second, (right,) = canvas(4.3, 2.7)
     bins = _bins(length)
-    for chosen, colour, name in ((positive, BLUE, "soluble"), (~positive, RED, "insoluble")):
+    for chosen, colour, title in ((positive, BLUE, "0.5 or more"), (~positive, RED, "below 0.5")):
         left.hist(length[chosen], bins=bins, histtype="stepfilled", color=colour, alpha=0.35)
-        left.hist(length[chosen], bins=bins, histtype="step", color=colour, label=name)
+        left.hist(length[chosen], bins=bins, histtype="step", color=colour, label=title)
     left.set(title="Length by label", xlabel="residues", ylabel="sequences")
     left.legend()
     right.hist(label, bins=np.linspace(0, 1, 21), color=BLUE, edgecolor="white", linewidth=0.4)
     right.set(title="Labels", xlabel="label", ylabel="sequences")
-    return [
-        Table(("labels", "", ""), rows, "What the labels look like before anything is learnt from them."),
-        Figure(
-            svg(figure, "labels"),
-            f"Histograms of {len(label)} labelled sequences by length and by label; "
-            f"{share(positive.sum(), len(label))} are soluble.",
-            "Lengths of soluble and insoluble sequences, and the labels themselves.",
-            "A label of 0.5 or more counts as soluble; every row of the table is counted.",
-            f"{share(positive.sum(), len(label))} are soluble, so a model that always says the commoner class is right "
-            f"that often: accuracy alone says little. {_length_meaning(rho).capitalize()}.",
-        ),
-    ]
+    part = share(positive.sum(), len(label))
+    return Figure(
+        panels([svg(first, f"lengths-{name}"), svg(second, f"labels-{name}")]),
+        f"Histograms of {len(label)} labelled sequences of {name} by length and by label; {part} are positive.",
+        f"Lengths of the sequences of {name} by their label, and the labels themselves.",
+        "A label of 0.5 or more counts as positive; every row of the table is counted.",
+        f"{part} are positive. A model that always says the commoner class is right that often, so accuracy alone says "
+        "little.",
+    )
+
+
+def _value(one: Labelled, label: np.ndarray) -> Figure:
+    name = one.about.task
+    figure, (axes,) = canvas(4.8, 2.7)
+    axes.hist(label, bins=np.linspace(label.min(), max(label.max(), label.min() + 1e-9), 31), color=BLUE, lw=0.4)
+    axes.set(title="Labels", xlabel=one.about.unit or "value", ylabel="sequences")
+    low, middle, high = np.quantile(label, [0, 0.5, 1])
+    said = f"The values run from {low:.3g} to {high:.3g}, half of them below {middle:.3g}"
+    return Figure(
+        svg(figure, f"labels-{name}"),
+        f"Histogram of {len(label)} labels of {name}. {said}.",
+        f"The labels of {name}.",
+        "Every row of the table is counted.",
+        f"{said}; their standard deviation is {label.std():.3g}.",
+    )
+
+
+def _classes(one: Labelled, label: np.ndarray) -> Figure:
+    name, names = one.about.task, one.about.classes
+    counts = np.bincount(label.astype(int), minlength=len(names))
+    figure, (axes,) = canvas(4.8, 0.9 + 0.26 * len(names))
+    axes.barh([text[:24] for text in names], counts, color=BLUE)
+    axes.invert_yaxis()
+    axes.set(title="Labels", xlabel="sequences")
+    most, least = int(counts.argmax()), int(counts.argmin())
+    said = f"{names[most]} is the commonest class ({share(counts[most], counts.sum())}), {names[least]} the rarest "
+    said += f"({count(counts[least])})"
+    return Figure(
+        svg(figure, f"labels-{name}"),
+        f"Bars of {len(names)} classes of {name}. {said}.",
+        f"How many sequences of {name} each class has.",
+        "Every row of the table is counted.",
+        f"{said}. A model that always says the commonest is right that often; macro F1 weighs all classes alike.",
+    )
 
 
 def _length_meaning(rho: float) -> str:
@@ -130,8 +186,7 @@ def _length_meaning(rho: float) -> str:
         return "length and label cannot be correlated"
     if abs(rho) < 0.1:
         return "length tells hardly anything about the label"
-    longer = "soluble" if rho > 0 else "insoluble"
-    return f"longer sequences are more often {longer}: a shortcut that a model can take"
+    return f"longer sequences have {'greater' if rho > 0 else 'smaller'} labels: a shortcut that a model can take"
 
 
 def _split(run: Run) -> list[Block]:
@@ -150,10 +205,6 @@ def _split(run: Run) -> list[Block]:
             "training.",
         )
     ]
-    for name, found in run.verdict.items():
-        leaks = found.get("verdict") == "leaks"
-        start = "THE SPLIT LEAKS" if leaks else "No leak found"
-        blocks.append(Text(f"{start} ({name}). {found.get('text', '')}", "bad" if leaks else "good"))
     return [*blocks, *_nearest(run)]
 
 
@@ -192,22 +243,24 @@ def _alignments(run: Run) -> list[Block]:
     table = run.alignments
     if table.empty:
         return [Text("No alignments in this run, hence no coevolution.", "note")]
-    figure, (left, right) = canvas(8.6, 2.7, columns=2)
-    for axes, column, title, name, colour in (
-        (left, "depth", "Depth", "sequences in the alignment", BLUE),
-        (right, "neff", "Effective depth", "Neff", ORANGE),
+    drawn = []
+    for column, title, name, colour in (
+        ("depth", "Depth", "sequences in the alignment", BLUE),
+        ("neff", "Effective depth", "Neff", ORANGE),
     ):
+        figure, (axes,) = canvas(4.3, 2.7)
         values = np.maximum(table[column].to_numpy(dtype=float), 1)
         axes.hist(
             values, bins=np.geomspace(1, max(2.0, values.max() * 1.05), 26), color=colour, edgecolor="white", lw=0.4
         )
         axes.set(xscale="log", title=title, xlabel=name, ylabel="proteins")
         log_axis(axes.xaxis)
+        drawn.append(svg(figure, f"alignments-{column}"))
     per_residue = table["neff"] / np.sqrt(table["length"])
     shallow = int((per_residue < 1).sum())
     return [
         Figure(
-            svg(figure, "alignments"),
+            panels(drawn),
             f"Histograms of {len(table)} alignments: median depth {table['depth'].median():.0f}, median Neff "
             f"{table['neff'].median():.1f}.",
             "Depth of every alignment, and its effective depth.",

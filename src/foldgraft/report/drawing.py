@@ -85,6 +85,13 @@ def svg(figure: Canvas, name: str) -> Markup:
     return Markup(text)
 
 
+def panels(pictures: Iterable[Markup]) -> Markup:
+    """Pictures side by side, one below the other on a narrow page."""
+    return Markup('<div class="panels">{}</div>').format(
+        Markup("").join(Markup("<div>{}</div>").format(picture) for picture in pictures)
+    )
+
+
 def png(figure: Canvas) -> str:
     """The figure as a PNG data URI."""
     buffer = io.BytesIO()

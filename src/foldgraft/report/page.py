@@ -37,7 +37,10 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; `tones` gives a tone by the exact text of a cell."""
+    """A table of text; `tones` gives a tone by the exact text of a cell.
+
+    On a narrow page each row becomes a card with its first cell as title, so that no column is out of sight.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -63,6 +66,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading within a chapter."""
+
+    text: str
+    name: str
+    kind: str = field(default="heading", init=False)
+
+
+@dataclass(frozen=True)
 class Source:
     """A block of text as it stands, folded away under a title."""
 
@@ -71,16 +83,31 @@ class Source:
     kind: str = field(default="source", init=False)
 
 
-Block = Text | Bullets | Tiles | Table | Figure | Source
+@dataclass(frozen=True)
+class Fold:
+    """Blocks folded away under a title."""
+
+    title: str
+    blocks: Sequence["Block"]
+    kind: str = field(default="fold", init=False)
+
+
+Block = Text | Bullets | Tiles | Table | Figure | Heading | Source | Fold
 
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter of the page."""
+    """A chapter of the page; a folded one shows its title until it is opened."""
 
     name: str
     title: str
     blocks: Sequence[Block]
+    folded: bool = False
+
+    @property
+    def headings(self) -> list[Heading]:
+        """The headings within it, for the table of contents."""
+        return [block for block in self.blocks if isinstance(block, Heading)]
 
 
 def render(title: str, run: str, sections: Sequence[Section], script: str) -> str:
@@ -90,5 +117,6 @@ def render(title: str, run: str, sections: Sequence[Section], script: str) -> st
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    own = Markup((TEMPLATES / "page.js").read_text(encoding="utf-8"))
     page = environment.get_template("index.html.j2")
-    return page.render(title=title, run=run, sections=sections, style=style, script=Markup(script))
+    return page.render(title=title, run=run, sections=sections, style=style, own=own, script=Markup(script))

@@ -12,15 +12,20 @@ import pyarrow as pa
 import yaml
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.metrics.catalogue import describe, headline
 from foldgraft.records import alignments, index, labels, lock, predictions, split
 from foldgraft.records.chains import Chain, read_chains
 from foldgraft.records.files import read_json
+from foldgraft.records.metrics import TABLES
 from foldgraft.records.rejects import COLUMNS as REJECTS
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_arrays, read_frame, read_frames
 from foldgraft.records.targets import Targets, read_targets
+from foldgraft.tasks.task import BUILT_IN
 
-TEXTS = {"experiment": str, "baseline": str, "id": str}
+LEVELS = ("protein", "residue", "pair")
+
+TEXTS = dict.fromkeys(("experiment", "baseline", "id", "task", "part", "member"), str)
 """Columns that are names: one like `NA` or `true` is no missing or logical value."""
 
 
@@ -39,7 +44,106 @@ class Experiment:
 
     @property
     def head(self) -> str:
-        return str(self.settings.get("head", {}).get("name", ""))
+        return str((self.settings.get("head") or {}).get("name", ""))
+
+    @property
+    def cross_validated(self) -> bool:
+        """Whether every protein was a test protein once."""
+        return bool(self.settings.get("cross_validate"))
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A labelled table.
+
+    Attributes
+    ----------
+    about : Description
+    rows : frame
+        id, sequence_sha256, label, group, covariates, length, and `known`, how many residues have a label.
+    """
+
+    about: labels.Description
+    rows: pd.DataFrame
+
+
+def _known(residues: np.ndarray | None) -> int:
+    return 0 if residues is None else int(np.isfinite(residues).sum())
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the run says of one task.
+
+    Attributes
+    ----------
+    about : About
+        Its level and target.
+    tables : dict of str to frame
+        Tables of the evaluate stage, by the names of `foldgraft.records.metrics.TABLES`.
+    experiments : tuple of Experiment
+    """
+
+    about: predictions.About
+    tables: dict[str, pd.DataFrame]
+    experiments: tuple[Experiment, ...]
+
+    @property
+    def name(self) -> str:
+        return self.about.task
+
+    @property
+    def set(self) -> str:
+        """Its proteins, as the split names them."""
+        return "structures" if self.name in BUILT_IN else self.name
+
+    @property
+    def fractional(self) -> bool:
+        """Whether labels of a binary target lie between 0 and 1."""
+        return self.about.target["kind"] == "binary" and (self.tables["metrics"]["metric"] == "r2").any()
+
+    @cached_property
+    def headline(self) -> str:
+        """The metric by which it is judged first; of contacts, all ranges where few proteins have long ones."""
+        metric = headline(self.about.level, self.about.target, self.fractional)
+        rows = self.tables["proteins"]
+        if metric == "P@L long" and metric in rows and rows.loc[rows["split"] == "test", metric].notna().mean() < 0.5:
+            return "P@L all"
+        return metric
+
+    @property
+    def lower_is_better(self) -> bool:
+        return describe(self.headline).lower_is_better
+
+    def values(self, split: str = "test", metric: str = "") -> pd.DataFrame:
+        """Rows of the metrics by predictor; by default of the headline."""
+        rows = self.tables["metrics"]
+        return rows[(rows["split"] == split) & (rows["metric"] == (metric or self.headline))].set_index("experiment")
+
+    @cached_property
+    def best(self) -> str | None:
+        """The experiment that does best on validation proteins, so that looking at it chooses nothing by the test."""
+        names = [one.name for one in self.experiments]
+        values = self.values("valid")["value"].reindex(names).dropna().sort_index()
+        if values.empty:
+            return names[0] if names else None
+        return str(values.idxmin() if self.lower_is_better else values.idxmax())
+
+    @cached_property
+    def strongest(self) -> str | None:
+        """The baseline that does best on test proteins."""
+        values = self.values()["value"].dropna()
+        values = values[values.index.str.startswith("baseline_")]
+        if values.empty:
+            return None
+        return str(values.idxmin() if self.lower_is_better else values.idxmax())
+
+    def beside(self, experiment: str, baseline: str | None, metric: str = "") -> "pd.Series | None":
+        """The row that compares an experiment with a baseline on test proteins; by default by the headline."""
+        rows = self.tables["comparison"]
+        chosen = (rows["experiment"] == experiment) & (rows["baseline"] == baseline) & (rows["split"] == "test")
+        rows = rows[chosen & (rows["metric"] == (metric or self.headline))]
+        return rows.iloc[0] if len(rows) else None
 
 
 class Run:
@@ -65,15 +169,21 @@ class Run:
         return self._table("curate/index.parquet", index.SCHEMA)
 
     @cached_property
-    def labels(self) -> pd.DataFrame:
-        """Labelled sequences with their length in place of the letters.
+    def labelled(self) -> list[Labelled]:
+        """The labelled tables by name.
 
         A shard that an earlier configuration left behind does not count: the split knows who takes part.
         """
-        paths = sorted((self.folder / "fetch/labels").glob("solubility-*.parquet"))
-        table = read_frames(paths, labels.SCHEMA, ["id", "sequence", "sequence_sha256", "label"])
-        table = self._taking_part(table, "solubility")
-        return table.assign(length=table["sequence"].str.len()).drop(columns="sequence")
+        shards: dict[str, list[Path]] = {}
+        for path in sorted((self.folder / "fetch/labels").glob("*.parquet")):
+            shards.setdefault(labels.table_of(path), []).append(path)
+        found = []
+        for name, paths in shards.items():
+            rows = self._taking_part(read_frames(paths, labels.SCHEMA), name)
+            if len(rows):
+                rows = rows.assign(length=rows["sequence"].str.len(), known=rows["residues"].map(_known))
+                found.append(Labelled(labels.read_description(paths), rows.drop(columns=["sequence", "residues"])))
+        return found
 
     @cached_property
     def unread(self) -> pd.DataFrame:
@@ -127,9 +237,26 @@ class Run:
             found.append(Experiment(name, content.get(name, content), history, self._json(folder / "checks.json")))
         return found
 
-    def of_task(self, task: str) -> list[Experiment]:
-        """The experiments of a task."""
-        return [experiment for experiment in self.experiments if task in experiment.tasks]
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """The tasks that some experiment learnt and the evaluate stage measured; proteins, residues, then pairs."""
+        found = []
+        for name in dict.fromkeys(name for experiment in self.experiments for name in experiment.tasks):
+            learnt = tuple(one for one in self.experiments if name in one.tasks)
+            path = self.folder / "train" / learnt[0].name / f"predictions/{name}.parquet"
+            if path.exists() and (self.folder / "evaluate/tasks" / name).is_dir():
+                tables = {table: self._csv(f"evaluate/tasks/{name}/{table}.csv") for table in TABLES}
+                found.append(Task(predictions.read_about(path), tables, learnt))
+        return sorted(found, key=lambda task: LEVELS.index(task.about.level))
+
+    def pair_task(self) -> Task | None:
+        """The task whose pair predictions are shown on structures: contacts, else distances."""
+        pairs = [task for task in self.tasks if task.about.level == "pair"]
+        return min(pairs, key=lambda task: task.about.target["kind"] != "binary", default=None)
+
+    def layers(self, experiment: str) -> pd.DataFrame:
+        """How an experiment does on validation with each layer of the trunk; empty where none were compared."""
+        return self._csv(f"train/{experiment}/layers.csv")
 
     def evaluation(self, name: str) -> pd.DataFrame:
         """A table of the evaluate stage, such as `metrics` or `curves/roc`."""
@@ -138,10 +265,6 @@ class Run:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         return self._json("provenance.json")
-
-    def cross_validated(self) -> set[str]:
-        """Names of the experiments in which every protein was a test protein once."""
-        return {experiment.name for experiment in self.experiments if experiment.settings.get("cross_validate")}
 
     def shard_of(self, name: str) -> str:
         """The shard that holds a chain."""
@@ -165,11 +288,11 @@ class Run:
         rows = read_arrays(path, alignments.COEVOLUTION, ["id", "scores"])
         return next((row["scores"] for row in rows if row["id"] == name), None)
 
-    def contact_scores(self, experiment: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-        """Packed predicted probabilities of some test proteins."""
+    def pair_scores(self, task: Task, experiment: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Packed predicted probabilities of a contact, of some test proteins."""
         wanted = set(names)
-        path = self.folder / "train" / experiment / "predictions/contact.parquet"
-        rows = read_arrays(path, predictions.PAIR, ["id", "split", "score"])
+        path = self.folder / "train" / experiment / f"predictions/{task.name}.parquet"
+        rows = read_arrays(path, predictions.schema_of(task.about), ["id", "split", "score"])
         return {row["id"]: row["score"].copy() for row in rows if row["id"] in wanted and row["split"] == "test"}
 
     def _taking_part(self, table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -13,8 +13,7 @@ from foldgraft.geometry import distances
 from foldgraft.records.chains import Chain
 from foldgraft.records.pairs import unpack
 from foldgraft.records.targets import MASKED, TORSIONS, Targets
-from foldgraft.report import contacts
-from foldgraft.report.drawing import BLUE, GREEN, GREY, ORANGE, RED, canvas, count, number, png, share, svg
+from foldgraft.report.drawing import BLUE, GREEN, GREY, ORANGE, RED, canvas, count, number, panels, png, share, svg
 from foldgraft.report.molecule import Contacts, live_view, top_contacts
 from foldgraft.report.page import Block, Figure, Section, Text
 from foldgraft.report.run import Run
@@ -47,10 +46,12 @@ def _ramachandran(run: Run, shards: Iterable[str]) -> list[Block]:
     angles, letters, chains = _torsions(run, shards)
     if not len(angles):
         return []
-    figure, panels = canvas(9.8, 3.5, columns=len(KINDS))
-    for panel, (name, letter) in zip(panels, KINDS.items(), strict=True):
+    drawn = []
+    for name, letter in KINDS.items():
+        figure, (panel,) = canvas(3.5, 3.5)
         chosen = np.isin(letters, list("GP"), invert=True) if not letter else letters == letter
         _density(panel, angles[chosen], f"{name} ({count(chosen.sum())})")
+        drawn.append(svg(figure, f"ramachandran-{len(drawn)}"))
     phi, psi = angles.T
     alpha = (phi > -100) & (phi < -30) & (psi > -80) & (psi < -5)
     beta = (phi < -40) & ((psi > 90) | (psi < -150))
@@ -58,7 +59,7 @@ def _ramachandran(run: Run, shards: Iterable[str]) -> list[Block]:
     left = float(np.mean(phi[other] > 0)) if other.any() else 0.0
     return [
         Figure(
-            svg(figure, "ramachandran"),
+            panels(drawn),
             f"Ramachandran plots of {len(angles)} residues: {share(alpha.sum(), len(phi))} helical, "
             f"{share(beta.sum(), len(phi))} extended.",
             f"Backbone torsions phi and psi of {count(len(angles))} residues of {count(chains)} chains, as the targets "
@@ -114,7 +115,6 @@ def _sides(run: Run, chain: Chain, one: Targets) -> Figure:
     length = len(one.sequence)
     coupling = run.coevolution(one.id)
     extent = (0.5, length + 0.5, length + 0.5, 0.5)
-    figure, panels = canvas(8.6, 7.6, columns=2, rows=2)
     bins = unpack(one.distogram.astype(float), length, 0.0)
     bins[(bins == MASKED) | (np.eye(length, dtype=bool) & ~chain.resolved)] = np.nan
     apart = distances(_beta(chain))
@@ -126,24 +126,26 @@ def _sides(run: Run, chain: Chain, one: Targets) -> Figure:
         matrix = unpack(coupling.astype(float), length, np.nan)
         top = float(np.nanpercentile(coupling, 99.7)) if len(coupling) else 1.0
         drawings.append(("Coevolution", matrix, "Greys", {"vmin": 0, "vmax": max(top, 1e-6)}))
-    for panel, (title, image, colour, limits) in zip(panels, drawings, strict=False):
+    sides = []
+    for title, image, colour, limits in drawings:
+        figure, (panel,) = canvas(4.3, 3.8)
         drawn = panel.imshow(image, cmap=colour, extent=extent, **limits)
         panel.set(title=title, xlabel="residue", ylabel="residue")
         panel.grid(False)
         figure.colorbar(drawn, ax=panel, shrink=0.8)
-    if coupling is None:
-        panels[2].text(0.5, 0.5, "no alignment, no coevolution", ha="center", transform=panels[2].transAxes)
-        panels[2].set_axis_off()
-    _along(panels[3], one)
-    told = _agreement(coupling, one)
+        sides.append(svg(figure, f"side-{len(sides)}"))
+    figure, (panel,) = canvas(4.3, 3.8)
+    _along(panel, one)
+    told, said = _agreement(coupling, one), "coevolution comes from the alignment alone, without the structure"
     return Figure(
-        svg(figure, "sides"),
+        panels([*sides, svg(figure, "side-torsions")]),
         f"Distance matrix, distogram, coevolution and torsions of {one.id}, {length} residues. {told}",
-        f"{one.id} ({length} residues) from four sides: distances, distogram, coevolution, and the torsions along the "
-        "chain over helices (orange) and strands (blue).",
+        f"{one.id} ({length} residues) from {'three sides' if coupling is None else 'four sides'}: distances, "
+        f"distogram, {'' if coupling is None else 'coevolution, '}and the torsions along the chain over helices "
+        "(orange) and strands (blue).",
         "Distances are between CB atoms (CA for glycine); the distogram puts them into 64 bins from 2.3 to 21.7 Å, the "
-        "first and the last open; coevolution comes from the alignment alone, without the structure. White is "
-        "unresolved.",
+        f"first and the last open; {'there is no alignment, hence no coevolution' if coupling is None else said}. "
+        "White is unresolved.",
         told,
     )
 
@@ -180,8 +182,8 @@ def _agreement(coupling: np.ndarray | None, one: Targets) -> str:
 
 
 def _view(run: Run, chain: Chain, one: Targets, viewer: str) -> list[Block]:
-    experiment = contacts.chosen(run)
-    scores = run.contact_scores(experiment, [one.id]).get(one.id) if experiment else None
+    task = run.pair_task()
+    scores = run.pair_scores(task, task.best, [one.id]).get(one.id) if task and task.best else None
     length = len(one.sequence)
     best = Contacts(np.empty((0, 2), dtype=int), np.empty(0, dtype=bool))
     if scores is not None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import yaml
 
-from foldgraft.report import contacts, solubility, trunk
+from foldgraft.report import trunk
 from foldgraft.report.drawing import count, plural
 from foldgraft.report.page import Block, Bullets, Section, Source, Table, Text, Tiles
 from foldgraft.report.run import Run
+from foldgraft.report.verdicts import answer, trust
 
 SYNTHETIC = (
     "The proteins of this run are synthetic, made to exercise the workflow; its figures say nothing about nature."
@@ -24,42 +25,34 @@ def opening(run: Run) -> Section:
 
 
 def _question(run: Run) -> str:
-    tasks = [
-        name for name, task in (("solubility", "solubility"), ("residue contacts", "contact")) if run.of_task(task)
-    ]
-    if not tasks:
+    if not run.tasks:
         return "This run trained no head; the page shows the data that it prepared."
     name = run.trunk.get("name", "the trunk")
+    tasks = [task.name for task in run.tasks]
+    listed = f"{', '.join(tasks[:-1])} and {tasks[-1]}" if len(tasks) > 1 else tasks[0]
     return (
-        f"Can small heads on a frozen protein language model ({name}) predict {' and '.join(tasks)} of proteins that "
-        "have no relative among those they learnt from? Each head is measured on test proteins that it never saw, "
-        "beside baselines that use no language model."
+        f"Can heads on a protein language model ({name}) predict {listed} for proteins that have no relative among "
+        "those they learnt from? Each head is measured on test proteins that it never saw, beside baselines that use "
+        "no language model."
     )
 
 
 def _verdicts(run: Run) -> Iterator[tuple[str, str]]:
-    yield from solubility.headline(run)
-    yield from contacts.headline(run)
-    for name, found in run.verdict.items():
-        if found.get("verdict") == "leaks":
-            yield "bad", f"THE SPLIT LEAKS ({name}): {found.get('text', '')} The metrics are too good to be believed."
-        else:
-            yield "good", f"The split is clean ({name}): {found.get('text', '')}"
-    if not run.verdict:
-        yield "note", "The split was not audited for leakage."
+    yield from (answer(task) for task in run.tasks)
+    yield from trust(run)
     if run.trunk:
         yield "", trunk.worth(run)
 
 
 def _numbers(run: Run) -> list[tuple[str, str]]:
-    chains, labels, trained = len(run.index), len(run.labels), len(run.experiments)
+    chains, labels, trained = len(run.index), sum(len(one.rows) for one in run.labelled), len(run.experiments)
     items = [(count(chains), plural(chains, "protein chain")), (count(labels), plural(labels, "labelled sequence"))]
-    for name, what in (("structures", "test chain"), ("solubility", "test sequence")):
-        rows = run.split[(run.split["set"] == name) & (run.split["split"] == "test")]
-        if len(rows):
-            clusters = rows["cluster"].nunique()
-            said = f"{plural(len(rows), what)} in {count(clusters)} {plural(clusters, 'cluster')}"
-            items.append((count(len(rows)), said))
+    for name, part in run.split.groupby("set"):
+        rows = part[part["split"] == "test"]
+        what = "test chain" if name == "structures" else "test sequence"
+        clusters = rows["cluster"].nunique()
+        said = f"{plural(len(rows), what)} of {name} in {count(clusters)} {plural(clusters, 'cluster')}"
+        items.append((count(len(rows)), said))
     return [*items, (count(trained), plural(trained, "experiment"))]
 
 
@@ -69,13 +62,14 @@ def methods(run: Run) -> Section:
     seeds = [(f"seed of {experiment.name}", str(experiment.settings.get("seed", ""))) for experiment in run.experiments]
     blocks: list[Block] = [
         Text(
-            "Intervals are 95 % percentile bootstrap intervals. For solubility whole clusters of similar proteins are "
-            "drawn, for contacts proteins; an experiment and a baseline meet the same draws, so that their difference "
-            "is paired. The threshold that turns a score into a call maximises MCC on the validation proteins of the "
-            "same members. Calibration error uses bins of equal size. P@L never caps the number of pairs by the number "
-            "of contacts; a range with fewer pairs than asked for is taken whole; pairs of equal score count with "
-            "their expectation. Cross-validated, a constant can fall below a ROC-AUC of 0.5: a fold with more soluble "
-            "proteins leaves fewer to learn from."
+            "Intervals are 95 % percentile bootstrap intervals; whole clusters of similar proteins are drawn, and an "
+            "experiment and a baseline meet the same draws, so that their difference is paired. p-values are of a "
+            "paired permutation test in which clusters change sides at random, corrected over the experiments of a "
+            "task by Holm's method. Baselines learn from all proteins outside the test fold, and choose their settings "
+            "on the validation fold. The threshold that turns a score into a call maximises MCC on the validation fold "
+            "of the same test fold. Calibration error uses bins of equal number. P@L never caps the number of pairs by "
+            "the number of contacts; a range with fewer pairs than asked for is taken whole; pairs of equal score "
+            "count with their expectation."
         ),
         Table(("what", "version or value"), [*rows, *seeds], "With these the report was made."),
     ]
@@ -85,7 +79,7 @@ def methods(run: Run) -> Section:
     for experiment in run.experiments:
         text = yaml.safe_dump(experiment.settings, sort_keys=False, allow_unicode=True)
         blocks.append(Source(f"Settings of {experiment.name}", text))
-    return Section("methods", "Methods and provenance", blocks)
+    return Section("methods", "Methods and provenance", blocks, folded=True)
 
 
 def _origins(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

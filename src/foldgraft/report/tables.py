@@ -1,101 +1,112 @@
-"""Tables that the chapters on tasks share."""
-
-from collections.abc import Collection
+"""Tables that all tasks share."""
 
 import numpy as np
 import pandas as pd
 
+from foldgraft.metrics.catalogue import describe
 from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.page import Bullets, Table
+from foldgraft.report.run import Task
+from foldgraft.report.verdicts import chance, plain
 
-TONES = {"better": "good", "worse": "bad"}
-
-
-def metrics_table(metrics: pd.DataFrame, task: str, names: dict[str, str], caption: str) -> Table:
-    """Metrics of a task on test proteins, one column per experiment and baseline; `names` maps metric to its name."""
-    rows = metrics[(metrics["task"] == task) & (metrics["split"] == "test")]
-    found = list(dict.fromkeys(rows["experiment"]))
-    cells = {(row.experiment, row.metric): row for row in rows.itertuples()}
-    body = []
-    for metric, shown in names.items():
-        line = [cells.get((name, metric)) for name in found]
-        if any(line):
-            body.append((shown, *(_cell(row) for row in line)))
-    sizes = [int(rows.loc[rows["experiment"] == name, "n"].max()) for name in found]
-    if len(set(sizes)) == 1:
-        return Table(
-            ("metric", *map(plain, found)), body, f"{count(sizes[0])} {plural(sizes[0], 'test protein')}. {caption}"
-        )
-    head = [f"{plain(name)} (n = {count(size)})" for name, size in zip(found, sizes, strict=True)]
-    return Table(("metric", *head), body, caption)
+TONES = {"better": "good", "worse": "note"}
 
 
-def _cell(row: object) -> str:
-    if row is None or not np.isfinite(row.value):
+def headline_table(task: Task) -> Table:
+    """Every predictor by the headline metric, the verdict first; experiments, then baselines, then the ceiling."""
+    values, metric = task.values(), describe(task.headline)
+    sign = -1 if task.lower_is_better else 1
+    rows = []
+    names = [one.name for one in task.experiments]
+    for name in sorted(names, key=lambda name: -sign * _number(values, name)):
+        beside = task.beside(name, task.strongest)
+        said, difference, p = ("", "", "") if beside is None else _beside(beside)
+        rows.append((name, said, _cell(values, name), difference, p))
+    baselines = [name for name in values.index if name.startswith("baseline_")]
+    for name in sorted(baselines, key=lambda name: -sign * _number(values, name)):
+        said = "strongest baseline" if name == task.strongest else "baseline"
+        rows.append((name.removeprefix("baseline_"), said, _cell(values, name), "", ""))
+    ceiling = task.tables["ceiling"]
+    if len(ceiling):
+        best = ceiling[(ceiling["split"] == "test") & (ceiling["metric"] == task.headline)]
+        rows += [("attainable at best", "ceiling", number(value), "", "") for value in best["value"]]
+    head = ("", "verdict", metric.title, "difference from the strongest baseline", "p, corrected")
+    return Table(head, rows, _caption(task), TONES)
+
+
+def _caption(task: Task) -> str:
+    n = int(task.values()["n"].max()) if len(task.values()) else 0
+    unit = describe(task.headline).unit
+    unit = task.about.target.get("unit", "") if unit == "target" else unit
+    said = f"{count(n)} test {plural(n, 'protein')}. {describe(task.headline).title}"
+    said += f", in {unit}" if unit else ""
+    said += ", less is better" if task.lower_is_better else ""
+    return (
+        f"{said}; in brackets 95 % intervals by resampling clusters of similar proteins. p: probability of so great a "
+        "difference if it were chance which of the two made a prediction (permutation of clusters, Holm's correction "
+        "over experiments). Better and worse: the interval leaves out zero and p is at most 0.05."
+    )
+
+
+def _beside(row: pd.Series) -> tuple[str, str, str]:
+    difference = f"{signed(row['difference'])} {span(row['ci_low'], row['ci_high'])}"
+    return str(row["verdict"]), difference, chance(row["p_corrected"]).removeprefix("p ").removeprefix("= ")
+
+
+def _number(values: pd.DataFrame, name: str) -> float:
+    value = float(values["value"].get(name, np.nan))
+    return value if np.isfinite(value) else -np.inf
+
+
+def _cell(values: pd.DataFrame, name: str) -> str:
+    if name not in values.index or not np.isfinite(values.loc[name, "value"]):
         return "undefined"
-    return f"{number(row.value)}\u00a0{span(row.ci_low, row.ci_high)}"
+    row = values.loc[name]
+    return f"{number(row['value'])} {span(row['ci_low'], row['ci_high'])}"
 
 
-def comparison_table(comparison: pd.DataFrame, task: str, names: dict[str, str], caption: str) -> Table:
-    """Differences from the baselines on test proteins."""
-    rows = comparison[(comparison["task"] == task) & (comparison["split"] == "test")]
-    body = [
-        (
-            row.experiment,
-            plain(row.baseline).removeprefix("baseline: "),
-            names[row.metric],
-            number(row.value),
-            number(row.baseline_value),
-            f"{signed(row.difference)}\u00a0{span(row.ci_low, row.ci_high)}",
-            row.verdict,
-        )
-        for row in rows.itertuples()
-        if row.metric in names
-    ]
-    head = ("experiment", "baseline", "metric", "its value", "the baseline's", "difference", "verdict")
-    return Table(head, body, caption, TONES)
+def metrics_table(task: Task) -> Table:
+    """All metrics of a task on test proteins, one column per predictor."""
+    rows = task.tables["metrics"]
+    rows = rows[rows["split"] == "test"]
+    found = list(dict.fromkeys(rows["experiment"]))
+    body = []
+    for metric in dict.fromkeys(rows["metric"]):
+        values = task.values(metric=metric)
+        title = describe(metric).title + (" ↓" if describe(metric).lower_is_better else "")
+        body.append((title, *(_cell(values, name) for name in found)))
+    caption = (
+        "All metrics of the test proteins. The threshold behind MCC, accuracy, F1, precision and recall of yes-or-no "
+    )
+    caption += "labels was chosen on validation proteins. ↓: less is better."
+    return Table(("metric", *map(plain, found)), body, caption)
 
 
-def plain(name: str) -> str:
-    """A baseline's name as a reader would say it."""
-    return f"baseline: {name.removeprefix('baseline_')}" if name.startswith("baseline_") else name
+def comparison_table(task: Task) -> Table:
+    """Every experiment beside every baseline by the headline metric."""
+    rows = task.tables["comparison"]
+    rows = rows[(rows["split"] == "test") & (rows["metric"] == task.headline)]
+    body = []
+    for row in rows.itertuples():
+        said, difference, p = _beside(pd.Series(row._asdict()))
+        pair = (row.experiment, row.baseline.removeprefix("baseline_"))
+        body.append((*pair, said, number(row.value), number(row.baseline_value), difference, p, count(row.clusters)))
+    head = (
+        "experiment",
+        "baseline",
+        "verdict",
+        "its value",
+        "the baseline's",
+        "difference",
+        "p, corrected",
+        "clusters",
+    )
+    return Table(head, body, "Each experiment minus each baseline on the same proteins and the same resamples.", TONES)
 
 
-def verdicts(rows: pd.DataFrame, metric: str, crossed: Collection[str]) -> list[tuple[str, str]]:
-    """One sentence per experiment: does it beat the baseline that does best on the same proteins?
-
-    `crossed` are the experiments that were cross-validated.
-    """
-    said = []
-    for name, part in rows.groupby("experiment", sort=False):
-        part = part.dropna(subset=["baseline_value", "value"])
-        if part.empty:
-            said.append(("note", f"{name}: {metric} is undefined, so nothing can be said."))
-            continue
-        row = part.loc[part["baseline_value"].idxmax()]
-        tested = f"{count(row['n'])} {plural(row['n'], 'test protein')}"
-        if name in crossed:
-            tested += " (cross-validated: every protein was a test protein once)"
-        beside = (
-            f"{metric} {number(row['value'])} on {tested}, {number(row['baseline_value'])} for "
-            f"the {plain(row['baseline']).removeprefix('baseline: ')} baseline; the difference is "
-            f"{signed(row['difference'])} {span(row['ci_low'], row['ci_high'])}"
-        )
-        if row["verdict"] == "better":
-            said.append(("good", f"{name} beats its strongest baseline: {beside}."))
-        elif row["verdict"] == "worse":
-            said.append(("bad", f"{name} does NOT beat its strongest baseline, it is worse: {beside}."))
-        elif row["verdict"] == "too few to tell":
-            few = f"too few test proteins ({count(row['n'])}) to tell whether it beats its strongest baseline"
-            said.append(("note", f"{name}: {few}: {beside}."))
-        else:
-            said.append(("bad", f"{name} does NOT beat its strongest baseline: {beside}, which may be chance."))
-    return said
-
-
-def notes_list(notes: pd.DataFrame, task: str) -> list[Bullets]:
+def notes_list(task: Task) -> list[Bullets]:
     """Why numbers of a task are missing or other than expected; nothing where there is nothing to say."""
-    rows = notes[notes["task"] == task] if len(notes) else notes
+    rows = task.tables["notes"]
     return (
         [Bullets([("note", f"{plain(row.experiment)}: {row.note}.") for row in rows.itertuples()])] if len(rows) else []
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from foldgraft.report.drawing import BLUE, ORANGE, canvas, number, svg
-from foldgraft.report.page import Block, Bullets, Figure, Section, Text
+from foldgraft.report.drawing import BLUE, ORANGE, canvas, number, panels, svg
+from foldgraft.report.page import Block, Bullets, Figure, Heading, Section, Text
 from foldgraft.report.run import Experiment, Run
 
 BAD = {"diverging", "not learning"}
@@ -17,16 +17,20 @@ def section(run: Run) -> Section:
     diagnosis = run.evaluation("diagnosis")
     for experiment in run.experiments:
         if {"epoch", "train_loss", "valid_loss"} <= set(experiment.history.columns) and len(experiment.history):
-            blocks += [_curves(experiment), _diagnosis(experiment, diagnosis)]
+            solved = experiment.history["epoch"].max() == 0  # to convergence, without epochs
+            blocks.append(Heading(experiment.name, f"training-of-{experiment.name}"))
+            blocks += [*([] if solved else [_curves(experiment)]), _diagnosis(experiment, diagnosis)]
     if not blocks:
         blocks = [Text("No head was trained in this run.", "note")]
-    return Section("training", "Training", blocks)
+    return Section("training", "Training", blocks, folded=True)
 
 
 def _curves(experiment: Experiment) -> Figure:
     history = experiment.history
-    measured = "valid_metric" in history.columns and history["valid_metric"].notna().any()
-    figure, axes = canvas(8.6 if measured else 5.4, 2.9, columns=2 if measured else 1)
+    measured = "valid_metric" in history.columns and bool(history["valid_metric"].notna().any())
+    figure, axes = canvas(4.3, 2.9)
+    other, metric = canvas(4.3, 2.9)
+    axes += metric
     members = _members(history)
     for position, rows in enumerate(members):
         name = {"train_loss": "training", "valid_loss": "validation"} if position == 0 else {}
@@ -48,26 +52,20 @@ def _curves(experiment: Experiment) -> Figure:
     epochs = [len(rows) for rows in members]
     lines = f"{len(members)} members" if len(members) > 1 else "one member"
     return Figure(
-        svg(figure, f"training-{experiment.name}"),
+        panels([svg(figure, f"training-{experiment.name}")] + [svg(other, f"metric-{experiment.name}")] * measured),
         f"Loss curves of {experiment.name}, {lines}, {min(epochs)} to {max(epochs)} epochs; least validation loss "
         f"{number(float(np.nanmin(least)))}.",
         f"Training and validation loss of {experiment.name} ({experiment.head}, {lines}) after each epoch.",
         "The training loss is the mean over an epoch, with dropout at work; the validation loss is measured after it, "
-        f"without. {_scale(experiment)}The weights of the epoch with {_kept(experiment)} are kept.",
+        f"without. The weights of the epoch with {_kept(experiment)} are kept.",
         f"The least validation loss is {number(float(np.nanmin(least)))}"
         + (f" to {number(float(np.nanmax(least)))} among members" if len(members) > 1 else "")
         + f"; training took {min(epochs)}{f' to {max(epochs)}' if max(epochs) > min(epochs) else ''} epochs.",
     )
 
 
-def _scale(experiment: Experiment) -> str:
-    if "contact" not in experiment.tasks:
-        return ""
-    return "Contacts are drawn more often than other pairs in training only, so the two are not of one scale. "
-
-
 def _kept(experiment: Experiment) -> str:
-    monitored = experiment.settings.get("training", {}).get("monitor", "loss")
+    monitored = (experiment.settings.get("training") or {}).get("monitor", "loss")
     return "the best validation metric" if monitored == "metric" else "the least validation loss"
 
 

@@ -16,7 +16,7 @@ def section(run: Run) -> Section:
         return Section("trunk", "Trunk", [Text("This run has no trunk.", "note")])
     blocks: list[Block] = [Text(worth(run)), *_heads(run), *_proof(run), _facts(run), *_left_out(run)]
     blocks += [*_pretraining(run), *_frozen(run)]
-    return Section("trunk", "Trunk", blocks)
+    return Section("trunk", "Trunk", blocks, folded=True)
 
 
 def worth(run: Run) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from foldgraft.progress import progress
 from foldgraft.records.targets import Targets
-from foldgraft.report import contacts, data, solubility, structures, summary, training, trunk
+from foldgraft.report import data, pairs, structures, summary, task, training, trunk
 from foldgraft.report.drawing import styled
 from foldgraft.report.page import render
-from foldgraft.report.run import Run
+from foldgraft.report.run import LEVELS, Run
 from foldgraft.report.settings import ReportSettings
 
 
@@ -22,20 +22,20 @@ def page(results: Path, viewer: Path | None, settings: ReportSettings) -> str:
     settings : ReportSettings
     """
     run = Run(results)
-    names = contacts.examples(run, settings.examples) or _typical(run)
+    names = pairs.examples(run, settings.examples) or _typical(run)
     found = _read(run, names)
     shown = [found[name] for name in names if name in found]
     middle = shown[len(shown) // 2] if shown else None
     script = structures.read_viewer(viewer) if middle else ""
     shards = sorted({run.shard_of(one.id) for one in shown})
+    levels = [level for level in LEVELS if any(one.about.level == level for one in run.tasks)]
     chapters = (
         lambda: summary.opening(run),
-        lambda: data.section(run),
-        lambda: trunk.section(run),
-        lambda: training.section(run),
-        lambda: solubility.section(run),
-        lambda: contacts.section(run, shown),
+        *(lambda level=level: task.section(run, level, shown) for level in levels),
         lambda: structures.section(run, shards, middle, script),
+        lambda: data.section(run),
+        lambda: training.section(run),
+        lambda: trunk.section(run),
         lambda: summary.methods(run),
     )
     with styled():

@@ -5,17 +5,22 @@ settings on the validation fold of that test fold and then learns from all other
 for those of a validation fold it learns from neither.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
+import pandas as pd
+
+from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.baselines import pair, protein, residue
-from foldgraft.evaluate.baselines.inputs import Inputs
+from foldgraft.evaluate.baselines.inputs import Inputs, make_inputs
 
 BASELINES: dict[tuple[str, str], Callable[[Inputs], None]] = {
     ("protein", "constant"): partial(protein.write, model=protein.constant),
     ("protein", "composition"): partial(protein.write, model=protein.composition),
     ("protein", "boosting"): partial(protein.write, model=protein.boosting),
     ("protein", "neighbour"): protein.write_neighbour,
+    ("protein", "covariates"): partial(protein.write, model=protein.covariates),
     ("residue", "constant"): partial(residue.write, model=residue.constant),
     ("residue", "onehot"): partial(residue.write, model=residue.onehot),
     ("residue", "state"): partial(residue.write, model=residue.by_state),
@@ -23,3 +28,19 @@ BASELINES: dict[tuple[str, str], Callable[[Inputs], None]] = {
     ("pair", "coevolution"): pair.write_coevolution,
 }
 """By level and name; a new baseline is a line here, and a name among the baselines of its tasks."""
+
+
+def run(name: str, predictions: Sequence[Path], split: pd.DataFrame, **others) -> None:
+    """Write the predictions of a baseline; `others` are attributes of `Inputs`.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is no such baseline at the level of the predictions.
+    """
+    inputs = make_inputs(name, predictions, split, **others)
+    level = inputs.about.level
+    if (level, name) not in BASELINES:
+        known = ", ".join(one for of_level, one in BASELINES if of_level == level)
+        raise FoldgraftError(f"there is no baseline {name!r} of {level} tasks; take {known}")
+    BASELINES[level, name](inputs)

@@ -42,6 +42,8 @@ class Inputs:
     settings : EvaluateSettings
     labels, targets, coevolution : sequence of Path
         Shards of what the stages `fetch`, `targets` and `msa` made; each may be empty.
+    threads : int
+        Of the search for neighbours.
     """
 
     about: About
@@ -52,6 +54,7 @@ class Inputs:
     labels: Sequence[Path] = ()
     targets: Sequence[Path] = ()
     coevolution: Sequence[Path] = ()
+    threads: int = 1
 
     @property
     def kind(self) -> str:

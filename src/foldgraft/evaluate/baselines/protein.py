@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldgraft import mmseqs
+from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.baselines import models
 from foldgraft.evaluate.baselines.inputs import Inputs, Plan, training
 from foldgraft.evaluate.baselines.models import Predict
@@ -34,18 +35,24 @@ class Task:
     Attributes
     ----------
     table : frame
-        id, sequence, label, fold; sorted by id.
+        id, sequence, label, covariates, fold; sorted by id.
     truth : array, shape (n, 1)
-    inputs : array, shape (n, 24), as `features` gives them
+    inputs : array, shape (n, 24 + C)
+        `features` of the sequence, and the covariates.
+    covariates : array, shape (n, C)
     """
 
     def __init__(self, inputs: Inputs):
-        table = read_frames(inputs.labels, labels.SCHEMA, ["id", "sequence", "label"]).drop_duplicates("id")
+        table = read_frames(inputs.labels, labels.SCHEMA, ["id", "sequence", "label", "covariates"]).drop_duplicates(
+            "id"
+        )
         self.table = table.merge(inputs.split[["id", "fold"]], on="id").sort_values("id", ignore_index=True)
         self.kind, self.seed = inputs.kind, inputs.settings.seed
         self.outputs = max(1, len(inputs.names))
         self.truth = self.table["label"].to_numpy(dtype=np.float64)[:, None]
-        self.inputs = np.array([features(sequence) for sequence in self.table["sequence"]]).reshape(-1, 24)
+        self.covariates = encoded(np.vstack(self.table["covariates"]) if len(self.table) else np.zeros((0, 0), object))
+        own = np.array([features(sequence) for sequence in self.table["sequence"]]).reshape(-1, 24)
+        self.inputs = np.concatenate([own, self.covariates], axis=1)
 
     def truth_of(self, ids: pd.Series) -> Array:
         """Labels of some proteins, shape (n,)."""
@@ -59,6 +66,24 @@ def features(sequence: str) -> Array:
     net = sum(charge * sequence.count(letter) for letter, charge in CHARGE.items())
     length = max(1, len(sequence))
     return np.concatenate([counts / max(1.0, counts.sum()), [np.log(length), net, abs(net), net / length]])
+
+
+def encoded(columns: Array) -> Array:
+    """Covariates as numbers: a column of numbers as it is, 0 where empty; any other a column per value.
+
+    Parameters
+    ----------
+    columns : array of str, shape (n, C)
+    """
+    made = [np.zeros((len(columns), 0))]
+    for column in columns.T:
+        series = pd.Series(column).replace("", None)
+        numbers = pd.to_numeric(series, errors="coerce")
+        if numbers.notna().sum() == series.notna().sum():
+            made.append(numbers.fillna(0.0).to_numpy(dtype=np.float64)[:, None])
+        else:
+            made.append(pd.get_dummies(series).to_numpy(dtype=np.float64))
+    return np.concatenate(made, axis=1)
 
 
 def constant(task: Task, train: Array, valid: Array) -> tuple[Predict, Predict]:
@@ -76,16 +101,27 @@ def composition(task: Task, train: Array, valid: Array) -> tuple[Predict, Predic
     return _chosen(task, models.linear, models.STRENGTHS, train, valid)
 
 
+def covariates(task: Task, train: Array, valid: Array) -> tuple[Predict, Predict]:
+    """Logistic or ridge regression on the covariates alone."""
+    count = task.covariates.shape[1]
+    if not count:
+        raise FoldgraftError("baseline covariates: the labelled table has none; name some in columns.covariates")
+    return _chosen(task, models.linear, models.STRENGTHS, train, valid, slice(-count, None))
+
+
 def boosting(task: Task, train: Array, valid: Array) -> tuple[Predict, Predict]:
     """Gradient-boosted trees on composition, length and charge."""
     return _chosen(task, models.boosted, TREES, train, valid)
 
 
-def _chosen(task: Task, fit: Callable, among: tuple, train: Array, valid: Array) -> tuple[Predict, Predict]:
+def _chosen(
+    task: Task, fit: Callable, among: tuple, train: Array, valid: Array, columns: slice = slice(None)
+) -> tuple[Predict, Predict]:
     """Models fitted without the validation proteins, and with them at the setting they chose."""
 
     def fitted(rows: Array, setting: float) -> Predict:
-        return fit(task.kind, task.outputs, task.inputs[rows], task.truth[rows], setting, task.seed)
+        said = fit(task.kind, task.outputs, task.inputs[rows][:, columns], task.truth[rows], setting, task.seed)
+        return lambda x: said(x[:, columns])
 
     best = models.choose(partial(fitted, train), among, task.kind, task.inputs[valid], task.truth[valid])
     return fitted(train, best), fitted(np.concatenate([train, valid]), best)
@@ -111,7 +147,7 @@ def write_neighbour(inputs: Inputs) -> None:
     sequences = dict(zip(task.table["id"], task.table["sequence"], strict=True))
     queries = {one: sequences[one] for one in sorted(set(inputs.wanted["id"]))}
     with mmseqs.scratch(inputs.output) as folder:
-        hits = mmseqs.search(queries, sequences, folder, sensitivity=SENSITIVITY, evalue=EVALUE)
+        hits = mmseqs.search(queries, sequences, folder, sensitivity=SENSITIVITY, evalue=EVALUE, threads=inputs.threads)
     hits = hits[hits["query"] != hits["target"]]
     known = task.table.set_index("id")
     hits = hits.assign(fold=hits["target"].map(known["fold"]), label=hits["target"].map(known["label"]))

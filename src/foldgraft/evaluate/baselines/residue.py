@@ -1,18 +1,18 @@
 """Baselines of labels of residues: a constant, one-hot windows of the sequence, the secondary structure alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.baselines import models
 from foldgraft.evaluate.baselines.inputs import Inputs, training
 from foldgraft.progress import progress
+from foldgraft.records import labels
 from foldgraft.records.predictions import schema_of
-from foldgraft.records.tables import row_writer
+from foldgraft.records.tables import read_arrays, row_writer
 from foldgraft.records.targets import read_targets
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.tasks.truth import TRUTH
@@ -58,15 +58,18 @@ class Task:
         return truth[np.isfinite(truth).any(axis=1)].astype(np.float64)
 
 
-def _of_structures(inputs: Inputs):
+def _of_structures(inputs: Inputs) -> Iterator[dict]:
     for path in inputs.targets:
         for chain in read_targets(path):
             truth = TRUTH[inputs.about.task](chain)
             yield {"id": chain.id, "sequence": chain.sequence, "ss3": chain.ss3, "truth": truth}
 
 
-def _of_table(inputs: Inputs):
-    raise FoldgraftError(f"{inputs.about.experiment}: labels of residues in a table are not known yet")
+def _of_table(inputs: Inputs) -> Iterator[dict]:
+    for path in inputs.labels:
+        for row in read_arrays(path, labels.SCHEMA, ["id", "sequence", "residues"]):
+            truth = np.array(row["residues"], dtype=np.float32)[:, None]
+            yield {"id": row["id"], "sequence": row["sequence"], "ss3": "", "truth": truth}
 
 
 def constant(task: Task, train: Array, valid: Array) -> tuple[Say, Say]:
