@@ -10,6 +10,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import build
 from foldgraft.models.heads.settings import ConvolutionSettings, MLPSettings, ResidualSettings
 from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.records import origin
 from foldgraft.tasks.target import Calibration
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
 from foldgraft.tasks.trained import HeadInfo, MemberInfo, Scale, load_head, save_head
@@ -90,6 +91,38 @@ def test_what_is_no_head_is_refused(tmp_path):
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(FoldgraftError, match="is no trained head"):
         load_head(path)
+
+
+def test_no_flipped_bit_is_taken_for_a_head(tmp_path):
+    path, about = tmp_path / "head.safetensors", info([SOLUBILITY], MLPSettings(name="mlp", hidden=5), members=1)
+    written = heads(about)
+    save_head(path, written, about)
+    whole = path.read_bytes()
+    for bit in range(0, 8 * len(whole), 41):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            found = load_head(path)
+        except FoldgraftError as error:
+            assert "head.safetensors" in str(error)
+            continue
+        assert found.info == about, f"bit {bit}"
+        for name, tensor in written[0].state_dict().items():
+            assert torch.equal(found.members[0].state_dict()[name], tensor), f"bit {bit}"
+
+
+def test_a_head_of_another_run_is_refused_by_a_job(tmp_path):
+    path, about = tmp_path / "head.safetensors", info([SOLUBILITY], MLPSettings(name="mlp", hidden=5))
+    try:
+        origin.begin("train", "1" * 16)
+        save_head(path, heads(about), about)
+        origin.begin("predict", f"{'3' * 16}@2:{'2' * origin.SHORT}")
+        with pytest.raises(FoldgraftError, match="was made by another run"):
+            load_head(path)
+    finally:
+        origin.begin("")
+    assert load_head(path).info == about
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,17 @@ def test_killed_and_run_again_it_gives_the_weights_of_an_undisturbed_run(run_fil
     assert read_json(run_files / "other/trunk.json")["pretraining"]["steps"] == 1
 
 
+def test_the_trunk_is_the_same_whatever_the_cores(run_files):
+    """Snakemake gives a job as many threads as there are cores; the rule's own number decides."""
+    weights = []
+    for cores in ("1", "2"):
+        words = command(run_files, cores, "--sequences", str(run_files / "sequences.fasta.gz"), steps=20, width=64)
+        line = [sys.executable, "-m", "foldgraft", "--made-from", "0@2:", "trunk", *words]
+        subprocess.run(line, env={**os.environ, "OMP_NUM_THREADS": cores}, check=True, capture_output=True)
+        weights.append((run_files / cores / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
 def test_going_on_from_a_trunk_begins_where_it_ended(run_files):
     text = ("--sequences", str(run_files / "sequences.fasta.gz"))
     run(command(run_files, "first", *text, steps=30, learning_rate=0.01))

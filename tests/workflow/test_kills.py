@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import ROOT, copy_checkout, snakemake
+from running import ROOT, copy_checkout, planned, snakemake
 
 OFFLINE = {
     "run": "kill",
@@ -25,7 +25,7 @@ OFFLINE = {
     "trunk": {"pretrain": {"steps": 4}},
     "experiments": {
         "solubility": {"task": "solubility"},
-        "contacts": {"task": "contact", "head": "pair", "features": ["attention", "embedding"]},
+        "contacts": {"task": "contact", "head": "residual", "features": ["attention", "embedding"]},
     },
     "predict": {"sequences": {"new": "results/kill/synth/constructs.fasta"}, "experiments": ["solubility", "contacts"]},
 }
@@ -147,6 +147,11 @@ class Folder:
         command = [sys.executable, "-m", "snakemake", target, *WORDS]
         return subprocess.Popen(command, cwd=self.folder, env=os.environ | victim, stderr=subprocess.DEVNULL)
 
+    def plan(self) -> str:
+        done = self.run("default", "--dry-run")
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
     def holds(self, expected: dict[str, bytes]) -> None:
         """Stop unless all these files are here, byte for byte."""
         found = self.files()
@@ -210,8 +215,8 @@ def test_a_killed_rerun_is_made_up_for(rule, edit, target, shards, finished, und
     again = run.run(target)
     assert again.returncode == 0, again.stderr[-3000:]
     run.holds(undisturbed(values, rule, edits, target))
-    plan = run.run(target, "--dry-run")
-    assert "Nothing to be done" in plan.stdout + plan.stderr
+    left = run.run(target, "--dry-run")
+    assert "Nothing to be done" in left.stdout + left.stderr
 
 
 @pytest.mark.parametrize("signal", [pytest.param("SIGKILL"), *(pytest.param(name, marks=WHOLE) for name in SIGNALS)])
@@ -252,6 +257,31 @@ def test_a_second_snakemake_in_one_folder_is_refused(finished, tmp_path):
     assert second.returncode != 0 and "locked" in second.stderr
     (run.folder / "killed").unlink()
     assert first.wait() == 0
+
+
+def test_touched_inputs_and_code_rerun_nothing(finished, tmp_path):
+    run = finished(REMOTE).copied(tmp_path / "checkout")
+    inputs = [run.folder / "labels.csv", run.folder / "some.fasta", *(run.folder / "src").rglob("*.py")]
+    for path in inputs:
+        path.touch()
+    assert "Nothing to be done" in run.plan()
+
+
+def test_a_protein_at_the_end_of_a_list_costs_its_shard_and_what_is_about_all(finished, tmp_path):
+    run = finished(REMOTE | {"fetch": {"shard_size": 1}}).copied(tmp_path / "checkout")
+    longer = REMOTE["structures"] | {"rcsb": REMOTE["structures"]["rcsb"] | {"ids": ["1abc", "2abc"]}}
+    run.configure(REMOTE | {"fetch": {"shard_size": 1}, "structures": longer})
+    counts = planned(run.plan())
+    for rule in (
+        "fetch_structures",
+        "curate_shard",
+        "targets_shard",
+        "msa_search",
+        "cluster_group",
+        "train_experiment",
+    ):
+        assert counts[rule] == 1, rule
+    assert not {"fetch_labels", "fetch_sequences", "fetch_sifts", "msa_database", "trunk_download"} & set(counts)
 
 
 def test_every_stage_has_a_key_to_edit():

@@ -92,6 +92,23 @@ def test_one_stage_reruns_and_touches_nothing_else(small_run, small_config):
     assert "train_experiment" not in planned(after.stdout + after.stderr)
 
 
+def test_another_shards_chains_are_refused_with_what_to_do(small_run, small_config):
+    folder = small_run / "results/small/curate/chains"
+    first, second = (folder / f"files-{number:05d}.parquet" for number in range(2))
+    whole = first.read_bytes()
+    try:
+        first.write_bytes(second.read_bytes())
+        target = ("targets", "--forcerun", "targets_shard", "--configfile", str(small_config))
+        done = snakemake(small_run, *target, *QUIET)
+    finally:
+        first.write_bytes(whole)
+    assert done.returncode != 0
+    assert "files-00000.parquet: holds the shard files-00001" in done.stderr
+    assert "delete it and run the same command again" in done.stderr
+    again = snakemake(small_run, "targets", "--configfile", str(small_config), *QUIET)
+    assert again.returncode == 0, again.stderr
+
+
 def planned_after_edit(run, config, module):
     """What a dry run plans when a source file of the checkout has one more line."""
     source = run / "src/foldgraft" / module

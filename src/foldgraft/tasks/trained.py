@@ -1,10 +1,12 @@
 """Trained heads on disk: `train/<experiment>/head.safetensors`.
 
-One file holds all members of an experiment; the tensors of member n are named `members.<n>.<tensor>`. The header's one
-metadata key, `foldgraft`, is the JSON of a `HeadInfo`.
+One file holds all members of an experiment; the tensors of member n are named `members.<n>.<tensor>`. Of the header's
+metadata, `foldgraft` is the JSON of a `HeadInfo`, `sha256` the digest of it and of all tensors, and `made_from` that of
+what the job was made from (foldgraft.records.origin).
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from foldgraft.models.heads.settings import HEADS, HeadChoice, Unfreeze
 from foldgraft.models.heads.tuned import load_trained, trained_state
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.records import origin
 from foldgraft.records.files import atomic
 from foldgraft.settings import Settings, explain
 from foldgraft.tasks.target import Calibration, Target, Value
@@ -124,8 +127,19 @@ def save_head(path: Path, members: Sequence[Head], info: HeadInfo) -> None:
         for number, member in enumerate(members)
         for name, tensor in trained_state(member).items()
     }
+    text = info.model_dump_json()
+    told = {"foldgraft": text, "sha256": _sha256(text, tensors), "made_from": origin.made_from()}
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata={"foldgraft": info.model_dump_json()})
+        save_file(tensors, temporary, metadata=told)
+
+
+def _sha256(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """The digest of a description and of named tensors, with their kinds and shapes."""
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
@@ -134,17 +148,22 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
     Raises
     ------
     FoldgraftError
-        if the file is no head of this package, or its tensors are not those that its description calls for.
+        if the file is no head of this package, was damaged or is another run's, or its tensors are not those that its
+        description calls for.
     """
     try:
         with safe_open(path, framework="pt") as handle:
-            text = (handle.metadata() or {}).get("foldgraft", "null")
+            told = handle.metadata() or {}
+            text = told.get("foldgraft", "null")
             info = TypeAdapter(HeadInfo).validate_json(text)
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a trained head ({error})") from None
+        raise FoldgraftError(f"{path}: cannot be read as a trained head ({error}); {origin.REMAKE}") from None
     except ValidationError as error:
         raise FoldgraftError(f"{path}: is no trained head ({explain(error).splitlines()[0]})") from None
+    if told.get("sha256", digest := _sha256(text, tensors)) != digest:
+        raise FoldgraftError(f"{path}: was damaged, its digest is not the one that was written; {origin.REMAKE}")
+    origin.accept(path, told.get("made_from", ""))
     if info.head.name not in HEADS[info.level] or not all(0 <= width <= LARGEST for width in info.widths):
         raise FoldgraftError(f"{path}: there is no head {info.head.name!r} of this size for {info.level} tasks")
     members = []
