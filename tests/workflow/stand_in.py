@@ -7,6 +7,7 @@ command may depend on: its words, the bytes of the inputs that they name, and th
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -46,22 +47,28 @@ def main() -> None:
 
 
 def die(job: str, outputs: list[Path]) -> None:
-    """Die as a job that was killed, or with Snakemake, once; of several shards the second dies. Or hold on."""
-    victim, mark = os.environ.get("FG_VICTIM"), Path("killed")
-    shard = os.environ.get("FG_SHARD", "")
-    if job != victim or mark.exists() or not any(shard in path.name for path in outputs):
+    """Die as a job that was killed, each rule's once, of its shards the one named; or with Snakemake; or hold on."""
+    victim, shard, signal_name = (os.environ.get(f"FG_{name}", "") for name in ("VICTIM", "SHARD", "SIGNAL"))
+    mark = Path("dead") / job
+    sharded = any(re.search("-[0-9]{5}", path.name) for path in outputs)
+    if victim not in (job, "all") or mark.exists() or (sharded and not any(shard in path.name for path in outputs)):
         return
-    mark.write_text(job)
-    name = os.environ.get("FG_SIGNAL")
-    if name == "HOLD":
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    if signal_name == "HOLD":
         while mark.exists():
             time.sleep(0.1)
         return
-    if name:
-        bash = int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(bash, getattr(signal, name))
+    if signal_name:
+        os.kill(snakemake(os.getppid()), getattr(signal, signal_name))
         time.sleep(2)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def snakemake(process: int) -> int:
+    """The process that started this job: the next ancestor that is no shell."""
+    name, _, rest = Path(f"/proc/{process}/stat").read_text().partition("(")[2].rpartition(")")
+    return snakemake(int(rest.split()[1])) if name in ("bash", "sh") else process
 
 
 main()

@@ -1,17 +1,17 @@
-"""No rerun is forgotten: each rule is killed after an edit, and the same command ends as an undisturbed run does.
+"""No rerun is forgotten: after an edit each rule's job is killed once, and the run ends as an undisturbed one does.
 
-Snakemake, the rules and the kills are real; the stages' commands are those of `stand_in`. `make test` kills a few;
-FOLDGRAFT_KILLS=all kills each in turn, after an edit of its stage's code and of a key, by the default target and by the
-stage's, with one shard and with several (half an hour).
+Snakemake, the rules and the kills are real; the stages' commands are those of `stand_in`. `make test` does it once;
+FOLDGRAFT_KILLS=all after an edit of each stage's code and of a key of each, by the default target and stage by stage,
+with one shard and with several, and for every source of inputs and of the trunk.
 """
 
-import copy
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,6 @@ from running import ROOT, copy_checkout, planned, snakemake
 OFFLINE = {
     "run": "kill",
     "synth": {"families": 2, "structures_per_family": 2, "labels": 20, "constructs": 2},
-    "fetch": {"shard_size": 512, "label_shard_size": 512},
     "trunk": {"pretrain": {"steps": 4}},
     "experiments": {
         "solubility": {"task": "solubility"},
@@ -29,6 +28,7 @@ OFFLINE = {
     },
     "predict": {"sequences": {"new": "results/kill/synth/constructs.fasta"}, "experiments": ["solubility", "contacts"]},
 }
+SEVERAL = OFFLINE | {"fetch": {"shard_size": 4, "label_shard_size": 10}}
 REMOTE = {
     "run": "kill",
     "structures": {"rcsb": {"ids": ["1abc"], "query": {"max_entries": 1}}, "sifts": "download"},
@@ -36,41 +36,28 @@ REMOTE = {
     "sequences": {"files": ["some.fasta"]},
     "trunk": {"model": "esm2_t6_8M_UR50D"},
     "experiments": {"solubility": {"task": "solubility"}},
-    "evaluate": {"resamples": 200},
 }
 CONVERTED = REMOTE | {"trunk": {"checkpoint": "own.pt"}}
-SHARDS = {"fetch": {"shard_size": 4, "label_shard_size": 10}}
 KEYS = {
-    "synth": ("synth", "seed", 7),
-    "fetch": ("fetch", "max_file_mb", 77),
-    "curate": ("curate", "min_length", 33),
-    "cluster": ("cluster", "seed", 7),
-    "msa": ("msa", "coevolution", {"pseudocount": 0.25}),
-    "targets": ("targets", "orientations", True),
-    "trunk": ("trunk", "pretrain", {"steps": 5}),
-    "embed": ("embed", "batch_tokens", 999),
-    "train": ("experiments", "solubility", {"task": "solubility", "head": "mlp"}),
-    "evaluate": ("evaluate", "resamples", 111),
-    "report": ("report", "examples", 2),
-    "predict": ("predict", "min_length", 12),
+    "synth": {"seed": 7},
+    "fetch": {"max_file_mb": 77, "refreshed_after": "2026-01-01"},
+    "curate": {"min_length": 33},
+    "cluster": {"seed": 7},
+    "msa": {"coevolution": {"pseudocount": 0.25}},
+    "targets": {"orientations": True},
+    "trunk": {},
+    "embed": {"batch_tokens": 999},
+    "experiments": {"solubility": {"task": "solubility", "head": "mlp"}},
+    "evaluate": {"resamples": 111},
+    "report": {"examples": 2},
+    "predict": {"min_length": 12},
+    "solubility": {"seed": 3},
 }
-"""A key of each stage's section, and another value for it."""
-SEED = ("synth", "seed", 7)
-"""Concerns all of a run: for rules that their stage's key does not reach."""
-OTHERS = {
-    "fetch_search": ("fetch", "refreshed_after", "2026-01-01"),
-    "trunk_download": ("trunk", "model", "esm2_t12_35M_UR50D"),
-    "trunk_convert": ("trunk", "checkpoint", "other.pt"),
-}
+"""Other values for a key of each section; for `trunk`, see `TRUNKS`."""
+TRUNKS = {"pretrain": {"steps": 5}, "model": "esm2_t12_35M_UR50D", "checkpoint": "other.pt"}
+STAGES = ("fetch", "curate", "cluster", "msa", "targets", "trunk", "embed", "train", "evaluate", "report", "predict")
 WORDS = ("--cores", "4", "--rerun-incomplete", "--configfile", "config.yaml")
 WHOLE = pytest.mark.skipif(os.environ.get("FOLDGRAFT_KILLS") != "all", reason="FOLDGRAFT_KILLS=all kills every rule")
-SIGNALS = ("SIGINT", "SIGTERM")
-SAMPLE = {
-    ("trunk_pretrain", "code", "default", 1),
-    ("curate_shard", "key", "curate", 1),
-    ("targets_shard", "key", "default", 2),
-    ("msa_search", "code", "msa", 2),
-}
 
 
 def rules() -> list[str]:
@@ -78,31 +65,6 @@ def rules() -> list[str]:
     text = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
     parts = re.split(r"^\s*(?:rule|checkpoint) (\w+):$", text, flags=re.M)
     return [name for name, body in zip(parts[1::2], parts[2::2], strict=True) if "shell:" in body]
-
-
-def configuration(rule: str, shards: int) -> dict:
-    """One whose run has the rule."""
-    given = {"fetch_search": REMOTE, "fetch_sifts": REMOTE, "trunk_download": REMOTE, "trunk_convert": CONVERTED}
-    values = copy.deepcopy(given.get(rule, OFFLINE))
-    return values | (SHARDS if shards > 1 else {})
-
-
-def cases() -> list:
-    found = []
-    for rule in rules():
-        stage = rule.split("_")[0]
-        shards = (1, 2) if "{shard}" in rule_text(rule) else (1,)
-        for case in [
-            (rule, edit, target, n) for n in shards for edit in ("code", "key") for target in ("default", stage)
-        ]:
-            marks = () if case in SAMPLE else WHOLE
-            found.append(pytest.param(*case, marks=marks, id="-".join(map(str, case))))
-    return found
-
-
-def rule_text(rule: str) -> str:
-    text = (ROOT / f"workflow/rules/{rule.split('_')[0]}.smk").read_text()
-    return re.split(rf"^\s*(?:rule|checkpoint) {rule}:$", text, flags=re.M)[1].partition("shell:")[0]
 
 
 class Folder:
@@ -129,15 +91,17 @@ class Folder:
     def configure(self, values: dict) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(values))
 
-    def edit(self, rule: str, kind: str) -> None:
-        stage = rule.split("_")[0]
+    def edit(self, kind: str) -> None:
+        """Change the code of every stage, or a key of every stage."""
         if kind == "code":
-            with (self.folder / f"src/foldgraft/{stage}/command.py").open("a") as module:
-                module.write("# edited\n")
+            for module in (self.folder / "src/foldgraft").glob("*/command.py"):
+                module.write_text(module.read_text() + "# edited\n")
             return
         values = yaml.safe_load((self.folder / "config.yaml").read_text())
-        section, key, value = SEED if kind == "seed" else OTHERS.get(rule) or KEYS[stage]
-        values.setdefault(section, {})[key] = value
+        for section, changed in KEYS.items():
+            if section in values or section not in ("synth", "solubility", "predict"):
+                values[section] = values.get(section, {}) | changed
+        values["trunk"] = {key: TRUNKS[key] for key in values["trunk"]}
         self.configure(values)
 
     def run(self, target: str, *words: str, **victim: str) -> subprocess.CompletedProcess:
@@ -156,6 +120,11 @@ class Folder:
         """Stop unless all these files are here, byte for byte."""
         found = self.files()
         assert {name: found.get(name) == data for name, data in expected.items()} == dict.fromkeys(expected, True)
+
+    def rules(self) -> set[str]:
+        """The rules that have run here."""
+        counts = planned(self.run("default", "--dry-run", "--forceall").stdout)
+        return set(counts) - {"default", "total"}
 
     def files(self) -> dict[str, bytes]:
         results = self.folder / "results/kill"
@@ -185,13 +154,12 @@ def undisturbed(tmp_path_factory):
     """The files of a target that was made from nothing after an edit."""
     made: dict[tuple, dict[str, bytes]] = {}
 
-    def get(values: dict, rule: str, edits: list[str], target: str) -> dict[str, bytes]:
-        name = (yaml.safe_dump(values), rule if rule in OTHERS else rule.split("_")[0], *edits, target)
+    def get(values: dict, edit: str) -> dict[str, bytes]:
+        name = (yaml.safe_dump(values), edit)
         if name not in made:
             folder = Folder.made(tmp_path_factory.mktemp("fresh") / "checkout", values)
-            for edit in edits:
-                folder.edit(rule, edit)
-            done = folder.run(target)
+            folder.edit(edit)
+            done = folder.run("default")
             assert done.returncode == 0, done.stderr[-3000:]
             made[name] = folder.files()
             shutil.rmtree(folder.folder)
@@ -200,37 +168,57 @@ def undisturbed(tmp_path_factory):
     return get
 
 
-@pytest.mark.parametrize(("rule", "edit", "target", "shards"), cases())
-def test_a_killed_rerun_is_made_up_for(rule, edit, target, shards, finished, undisturbed, tmp_path):
-    values = configuration(rule, shards)
+def killed_in_turn(run: Folder, targets: Iterable[str], shards: str) -> set[str]:
+    """Run targets again and again, while each rule's job dies once; returns the rules that died."""
+    dead = run.folder / "dead"
+    for target in targets:
+        while True:
+            before = len(list(dead.glob("*")))
+            done = run.run(target, FG_VICTIM="all", FG_SHARD=shards)
+            if done.returncode == 0:
+                break
+            assert len(list(dead.glob("*"))) > before, done.stderr[-3000:]
+    return {path.name for path in dead.glob("*")}
+
+
+CASES = [
+    pytest.param(
+        values,
+        edit,
+        targets,
+        "-00001" if values is SEVERAL else "",
+        marks=() if (name, edit, len(targets)) == ("several", "key", 1) else WHOLE,
+        id=f"{name}-{edit}-{'default' if len(targets) == 1 else 'stages'}",
+    )
+    for name, values in {"one": OFFLINE, "several": SEVERAL, "remote": REMOTE, "converted": CONVERTED}.items()
+    for edit in ("code", "key")
+    for targets in (["default"], [*STAGES, "default"])
+]
+
+
+@pytest.mark.parametrize(("values", "edit", "targets", "shards"), CASES)
+def test_a_killed_rerun_is_made_up_for(values, edit, targets, shards, finished, undisturbed, tmp_path):
     run = finished(values).copied(tmp_path / "checkout")
-    edits, victim = [edit], {"FG_VICTIM": rule, "FG_SHARD": "-00001" if shards > 1 else ""}
-    run.edit(rule, edit)
-    killed = run.run(target, **victim)
-    if edit == "key" and killed.returncode == 0:  # the key does not concern this rule
-        edits.append("seed")
-        run.edit(rule, "seed")
-        killed = run.run(target, **victim)
-    assert killed.returncode != 0 and (run.folder / "killed").read_text() == rule, killed.stderr[-3000:]
-    again = run.run(target)
-    assert again.returncode == 0, again.stderr[-3000:]
-    run.holds(undisturbed(values, rule, edits, target))
-    left = run.run(target, "--dry-run")
-    assert "Nothing to be done" in left.stdout + left.stderr
+    run.edit(edit)
+    assert killed_in_turn(run, targets, shards) == run.rules()
+    run.holds(undisturbed(values, edit))
+    assert "Nothing to be done" in run.plan()
 
 
-@pytest.mark.parametrize("signal", [pytest.param("SIGKILL"), *(pytest.param(name, marks=WHOLE) for name in SIGNALS)])
+@pytest.mark.parametrize(
+    "signal", ["SIGKILL", pytest.param("SIGINT", marks=WHOLE), pytest.param("SIGTERM", marks=WHOLE)]
+)
 def test_a_run_that_is_stopped_is_made_up_for(signal, finished, undisturbed, tmp_path):
     """Snakemake and its job are stopped after an edit."""
     run = finished(OFFLINE).copied(tmp_path / "checkout")
-    run.edit("msa_search", "code")
+    run.edit("code")
     assert run.run("default", FG_VICTIM="msa_search", FG_SIGNAL=signal).returncode != 0
     if signal == "SIGKILL":
         assert "locked" in run.run("default").stderr
         assert run.run("default", "--unlock").returncode == 0
     again = run.run("default")
     assert again.returncode == 0, again.stderr[-3000:]
-    run.holds(undisturbed(OFFLINE, "msa_search", ["code"], "default"))
+    run.holds(undisturbed(OFFLINE, "code"))
 
 
 def test_a_clock_that_was_set_back_forgets_nothing(finished, undisturbed, tmp_path):
@@ -239,23 +227,23 @@ def test_a_clock_that_was_set_back_forgets_nothing(finished, undisturbed, tmp_pa
     for path in (run.folder / "results").rglob("*"):
         later = path.stat().st_mtime + 3600
         os.utime(path, (later, later))
-    run.edit("curate_shard", "key")
+    run.edit("key")
     assert run.run("default", FG_VICTIM="targets_shard").returncode != 0
     again = run.run("default")
     assert again.returncode == 0, again.stderr[-3000:]
-    run.holds(undisturbed(OFFLINE, "curate_shard", ["key"], "default"))
+    run.holds(undisturbed(OFFLINE, "key"))
 
 
 def test_a_second_snakemake_in_one_folder_is_refused(finished, tmp_path):
     run = finished(OFFLINE).copied(tmp_path / "checkout")
-    run.edit("report_render", "code")
+    run.edit("code")
     first = run.start("default", FG_VICTIM="report_render", FG_SIGNAL="HOLD")
-    while not (run.folder / "killed").exists():
+    while not (run.folder / "dead").exists():
         assert first.poll() is None
         time.sleep(0.1)
     second = run.run("default")
     assert second.returncode != 0 and "locked" in second.stderr
-    (run.folder / "killed").unlink()
+    shutil.rmtree(run.folder / "dead")
     assert first.wait() == 0
 
 
@@ -284,5 +272,7 @@ def test_a_protein_at_the_end_of_a_list_costs_its_shard_and_what_is_about_all(fi
     assert not {"fetch_labels", "fetch_sequences", "fetch_sifts", "msa_database", "trunk_download"} & set(counts)
 
 
-def test_every_stage_has_a_key_to_edit():
-    assert set(KEYS) == {rule.split("_")[0] for rule in rules()}
+def test_every_rule_is_killed_somewhere(finished):
+    reached = set().union(*(finished(values).rules() for values in (OFFLINE, REMOTE, CONVERTED)))
+    assert reached == set(rules())
+    assert {*STAGES, "synth"} == {rule.split("_")[0] for rule in rules()}
