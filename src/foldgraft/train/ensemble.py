@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from foldgraft.tasks.target import Target
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.vectors import layer_numbers
 from foldgraft.train.convex import PENALTIES, Convex, measured
-from foldgraft.train.loop import Score, fit, seed_everything
+from foldgraft.train.loop import Kept, Score, fit, seed_everything
 from foldgraft.train.losses import Loss, build_loss
 from foldgraft.train.measure import headline
+from foldgraft.train.resume import Resume, digest
 from foldgraft.train.settings import Experiment
 
 SOLVED = 0
@@ -71,6 +73,8 @@ class Trainer:
     trunk : Trunk
     learnt : array of bool
         which proteins may train and validate.
+    folder : Path or None
+        where trainings keep their state, so that a killed one goes on.
     """
 
     def __init__(
@@ -81,10 +85,12 @@ class Trainer:
         widths: tuple[int, int],
         trunk: Trunk,
         learnt: np.ndarray,
+        folder: Path | None = None,
     ):
         self.name, self.experiment, self.examples = name, experiment, examples
         self.widths, self.trunk, self.learnt = widths, trunk, learnt
         self.device = trunk.device
+        self.folder, self._key = folder, None
         self.level = examples.tasks[0].level
 
     def groups(self) -> list[Group]:
@@ -166,13 +172,23 @@ class Trainer:
             generator = seed_everything(seed)
             training = self.experiment.training
             batches = self.examples.batches(one.train, training.batch_size, generator, training.workers)
-            done = fit(
-                head, batches, lambda head, one=one, loss=loss: self.validate(head, one.valid, loss), loss, training
-            )
+            kept = self._kept(f"{one.test_fold}-{one.valid_fold}-{number}", generator)
+
+            def validate(head: Head, one: Roles = one, loss: Loss = loss) -> Score:
+                return self.validate(head, one.valid, loss)
+
+            done = fit(head, batches, validate, loss, training, kept)
             member = Member(head, loss.targets, seed, group.test_fold, one.valid_fold, best_epoch=done.best_epoch)
             group.history += [{"member": len(group.members), **row} for row in done.history]
             group.members.append(member)
             group.validated.setdefault(one.valid_fold, []).append(member)
+
+    def _kept(self, name: str, generator: torch.Generator) -> Kept | None:
+        if self.folder is None:
+            return None
+        if self._key is None:
+            self._key = digest(self.experiment, self.examples, self.trunk.sha256)
+        return Kept(Resume(self.folder / f"member-{name}.safetensors", self._key), generator)
 
     def validate(self, head: Head, rows: np.ndarray, loss: Loss) -> Score:
         """Loss and headline metric of a head on whole validation proteins."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -27,6 +28,9 @@ from foldgraft.train.layers import COLUMNS, best_layer, compare_layers
 from foldgraft.train.outputs import Outputs, versions, write_adapters, write_results
 from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
+
+RESUME = ".resume"
+"""Folder beside the results where trainings keep their state until all are done."""
 
 CHECKED = 8
 """Proteins whose examples the checks before training look at."""
@@ -69,7 +73,9 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
             learnt = np.ones(len(examples), dtype=bool)
             widths = (examples.vectors.width if examples.vectors is not None else 0, 0)
         recipe = Recipe(name, experiment, examples, learnt, widths, inputs)
+        recipe.trainer.folder = outputs.folder / RESUME
         recipe.run(outputs, before)
+    rmtree(outputs.folder / RESUME, ignore_errors=True)
     with atomic(outputs.layers) as temporary:
         pd.DataFrame(compared, columns=COLUMNS).to_csv(temporary, index=False)
 

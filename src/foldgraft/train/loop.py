@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.layers import Head
@@ -18,6 +18,7 @@ from foldgraft.models.heads.tuned import load_trained, trained_state
 from foldgraft.tasks.examples import Batch
 from foldgraft.train.losses import Loss
 from foldgraft.train.optimizers import Schedule, build_optimizer
+from foldgraft.train.resume import Resume, optimizer_tensors, random_tensors, restore_optimizer, restore_random
 from foldgraft.train.settings import Training
 
 
@@ -30,10 +31,59 @@ class Score(NamedTuple):
 
 @dataclass
 class Fit:
-    """What a training leaves behind, besides the head's best weights."""
+    """What a training has come to."""
 
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
+    best: tuple[float, float] = (-math.inf, -math.inf)
+    weights: dict[str, Tensor] | None = None  # of the best epoch
+
+    def finished(self, training: Training) -> bool:
+        """Whether patience is at its end, or the loss is no number any more."""
+        if not self.history:
+            return False
+        stale = len(self.history) - self.best_epoch >= training.patience
+        return stale or not math.isfinite(self.history[-1]["train_loss"])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A training's state on disk.
+
+    Attributes
+    ----------
+    resume : Resume
+    generator : torch.Generator
+        of the order of batches.
+    """
+
+    resume: Resume
+    generator: torch.Generator
+
+    def keep(self, head: Head, optimizer: torch.optim.Optimizer, schedule: Schedule, fit: Fit) -> None:
+        """Write where the training stands."""
+        tensors = {f"now.{name}": tensor for name, tensor in trained_state(head).items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in (fit.weights or {}).items()}
+        tensors |= optimizer_tensors(optimizer) | random_tensors(self.generator)
+        about = {"history": fit.history, "best_epoch": fit.best_epoch, "best": fit.best, "schedule": schedule.state()}
+        self.resume.save(tensors, about)
+
+    def take_up(self, head: Head, optimizer: torch.optim.Optimizer, schedule: Schedule) -> Fit:
+        """Go on from what is on disk, or begin."""
+        found = self.resume.load()
+        if found is None:
+            return Fit()
+        tensors, about = found
+        load_trained(head, _below("now.", tensors))
+        restore_optimizer(optimizer, tensors)
+        restore_random(self.generator, tensors)
+        schedule.restore(about["schedule"])
+        print(f"going on after epoch {len(about['history'])} of an earlier attempt", file=sys.stderr)
+        return Fit(about["history"], about["best_epoch"], tuple(about["best"]), _below("best.", tensors) or None)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def seed_everything(seed: int) -> torch.Generator:
@@ -50,6 +100,7 @@ def fit(
     validate: Callable[[Head], Score],
     loss: Loss,
     training: Training,
+    kept: "Kept | None" = None,
 ) -> Fit:
     """Train a head in place and leave it with the weights of its best epoch, in evaluation mode.
 
@@ -62,6 +113,8 @@ def fit(
         gives the score on validation proteins, for the head in evaluation mode.
     loss : Loss
     training : Training
+    kept : Kept or None
+        where the state is kept after every epoch, and taken up from.
 
     Raises
     ------
@@ -71,34 +124,28 @@ def fit(
     optimizer = build_optimizer(head, training)
     steps = math.ceil(len(batches) / training.accumulate) * training.epochs
     schedule = Schedule(optimizer, training.schedule, steps)
-    result, best, weights = Fit(), (-math.inf, -math.inf), None
-    for epoch in range(1, training.epochs + 1):
+    result = kept.take_up(head, optimizer, schedule) if kept else Fit()
+    for epoch in range(len(result.history) + 1, training.epochs + 1):
+        if result.finished(training):
+            break
         start, lr = time.monotonic(), optimizer.param_groups[0]["lr"]
         train_loss = _epoch(head, batches, loss, training, optimizer, schedule)
         score = validate(head.eval())
         seconds = round(time.monotonic() - start, 3)
-        result.history.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "valid_loss": score.loss,
-                "valid_metric": score.metric,
-                "lr": lr,
-                "seconds": seconds,
-            }
-        )
+        row = {"epoch": epoch, "train_loss": train_loss, "valid_loss": score.loss, "valid_metric": score.metric}
+        result.history.append({**row, "lr": lr, "seconds": seconds})
         goodness = (score.metric if training.monitor == "metric" else -score.loss, -score.loss)  # the loss breaks ties
-        if not any(map(math.isnan, goodness)) and goodness > best:
-            best, result.best_epoch = goodness, epoch
-            weights = {name: tensor.clone() for name, tensor in trained_state(head).items()}
+        if not any(map(math.isnan, goodness)) and goodness > result.best:
+            result.best, result.best_epoch = goodness, epoch
+            result.weights = {name: tensor.clone() for name, tensor in trained_state(head).items()}
         schedule.epoch(goodness[0])
-        if not math.isfinite(train_loss) or epoch - result.best_epoch >= training.patience:
-            break
-    if weights is None:
+        if kept:
+            kept.keep(head, optimizer, schedule, result)
+    if result.weights is None:
         raise FoldgraftError(_nothing_kept(result.history))
-    load_trained(head, weights)
+    load_trained(head, result.weights)
     head.eval()
-    print(f"best epoch {result.best_epoch} of {len(result.history)}, score {abs(best[0]):.4f}", file=sys.stderr)
+    print(f"best epoch {result.best_epoch} of {len(result.history)}, score {abs(result.best[0]):.4f}", file=sys.stderr)
     return result
 
 

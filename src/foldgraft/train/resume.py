@@ -1,0 +1,102 @@
+"""Where a training stands, on disk after every epoch, so that one that was killed goes on as if it had not been.
+
+The files are safetensors beside the results, `.resume/member-<n>.safetensors`; they go when the experiment is done.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from foldgraft.records.files import atomic
+from foldgraft.tasks.examples import Examples
+from foldgraft.train.settings import Experiment
+
+
+def digest(experiment: Experiment, examples: Examples, trunk: str) -> str:
+    """Of everything that decides about a training: settings, proteins, folds, truth, and the trunk's sha256."""
+    state = hashlib.sha256(experiment.model_dump_json().encode() + trunk.encode())
+    table = examples.table[["id", "sequence_sha256", "fold"]]
+    state.update(table.to_csv(index=False).encode())
+    for row in range(len(table)):
+        for values in examples.truth(row):
+            state.update(values.numpy().tobytes())
+    return state.hexdigest()
+
+
+class Resume:
+    """The state of one member's training.
+
+    Parameters
+    ----------
+    path : Path
+    key : str
+        see `digest`; a file with another one is refused.
+    """
+
+    def __init__(self, path: Path, key: str):
+        self.path, self.key = path, key
+
+    def save(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+        """Replace what is on disk."""
+        kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        with atomic(self.path) as temporary:
+            save_file(kept, temporary, metadata={"key": self.key, "about": json.dumps(about)})
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What was saved; None if there is nothing, or it is of another configuration or damaged, which is said."""
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as handle:
+                metadata = handle.metadata() or {}
+                if metadata.get("key") != self.key:
+                    print(f"{self.path}: is of other settings or proteins; training starts anew", file=sys.stderr)
+                    return None
+                tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+                return tensors, json.loads(metadata["about"])
+        except (OSError, SafetensorError, LookupError, ValueError) as error:
+            print(f"{self.path}: cannot be read ({error}); training starts anew", file=sys.stderr)
+            return None
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer, by the number of the parameter and its name."""
+    return {
+        f"optimizer.{number}.{name}": torch.as_tensor(value)
+        for number, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Take over what `optimizer_tensors` gave."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, number, name = key.split(".", 2)
+            state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def random_tensors(generator: torch.Generator) -> dict[str, Tensor]:
+    """States of the random numbers: of the order of batches, of dropout, and of that on the GPU."""
+    states = {"random.batches": generator.get_state(), "random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random(generator: torch.Generator, tensors: dict[str, Tensor]) -> None:
+    """Take over what `random_tensors` gave."""
+    generator.set_state(tensors["random.batches"])
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
