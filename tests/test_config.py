@@ -72,6 +72,12 @@ def test_every_key_has_a_sentence(root):
             {**INPUT, "experiments": {"c": {"task": "ss3", "covariates": ["host"]}}},
             ["experiments.c.covariates", "host"],
         ),
+        (
+            {"solubility": {"table": "t.csv"}, "cluster": {"split_by": "released", "released": "2020-01-01"}},
+            ["cluster.split_by", "structures"],
+        ),
+        ({"solubility": {"table": "t.csv"}, "cluster": {"split_by": "group"}}, ["cluster.split_by", "columns.group"]),
+        ({**INPUT, "cluster": {"split_by": "released"}}, ["cluster: split_by", "a day"]),
         ({**INPUT, "synth": {}}, ["synth"]),
         ({"synth": {}, "replay": "lock.parquet"}, ["replay", "seed"]),
         ({**INPUT, "run": "x", "replay": "results/x/fetch/lock.parquet"}, ["replay", "its own lock"]),

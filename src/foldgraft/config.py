@@ -100,6 +100,7 @@ class Config(Settings):
             raise ValueError("replay: it is where this run writes its own lock; copy it, or give the run another name")
         if not (self.synth or self.structures or self.tables):
             raise ValueError("no input: give structures, solubility or labels (or synth for a synthetic proteome)")
+        self._check_split()
         for name, experiment in self.experiments.items():
             self._check_experiment(name, experiment)
         unknown = [name for name in self.predict.experiments if name not in self.experiments]
@@ -116,6 +117,13 @@ class Config(Settings):
         if self.trunk.pretrain is not None and not (self.synth or self.sequences or self.trunk.pretrain.corpus):
             raise ValueError("trunk.pretrain: it needs the section sequences, or its key corpus, to learn from")
         return self
+
+    def _check_split(self) -> None:
+        way, chains = self.cluster.split_by, bool(self.synth or self.structures)
+        if way == "released" and not chains:
+            raise ValueError("cluster.split_by: released needs the section structures, whose chains have dates")
+        if way == "group" and not chains and not any(table.columns.group for table in self.tables.values()):
+            raise ValueError("cluster.split_by: group needs a table with columns.group, or structures (by organism)")
 
     def _check_experiment(self, name: str, experiment: Experiment) -> None:
         for key in experiment.task:
