@@ -23,6 +23,7 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 MATCH, MISMATCH, GAP, LEFT_OUT, NEXT_LEFT_OUT = 2.0, -1.0, -6.0, -8.0, -1.0
 WILDCARD, UNKNOWN = "*", "X"
 MARGIN = 3
+FARTHEST_BREAK = 20  # residues from a gap to the break to which it slides
 LARGEST = 2 * 10**8
 """Residues times residues of an alignment: about that many bytes."""
 
@@ -139,18 +140,17 @@ def _slid(places: np.ndarray, steps: np.ndarray, observed: str, sequence: str) -
     places = places.copy()
     for at in np.flatnonzero((places[1:] - places[:-1] > 1) & (places[:-1] >= 0) & (steps == 1)).tolist():
         gap = places[at + 1] - places[at] - 1
-        for reach in range(1, 20):
+        for reach in range(1, FARTHEST_BREAK):
             before, after = at - reach, at + reach
-            moved = slice(before + 1, at + 1), gap
             if after < len(steps) and steps[after] > 1 and _together(places, at + 1, after):
-                moved = slice(at + 1, after + 1), -gap
-            elif before < 0 or steps[before] == 1 or not _together(places, before + 1, at):
+                part, shift = slice(at + 1, after + 1), -gap
+            elif before >= 0 and steps[before] > 1 and _together(places, before + 1, at):
+                part, shift = slice(before + 1, at + 1), gap
+            else:
                 continue
-            part, shift = moved
-            now, then = places[part], places[part] + shift
-            letters = observed[part]
-            if matches(letters, then, sequence) >= matches(letters, now, sequence):
-                places[part] = then
+            moved = places[part] + shift
+            if matches(observed[part], moved, sequence) >= matches(observed[part], places[part], sequence):
+                places[part] = moved
                 break
     return places
 

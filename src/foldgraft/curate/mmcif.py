@@ -32,7 +32,8 @@ from foldgraft.curate.entry import (
     one_line,
     text,
 )
-from foldgraft.curate.polymers import Model, find_polymers
+from foldgraft.curate.model import Model
+from foldgraft.curate.polymers import find_polymers
 from foldgraft.curate.predicted import PREDICTED, stated
 from foldgraft.curate.residue_names import kinds, only_parents
 

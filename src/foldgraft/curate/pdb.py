@@ -9,8 +9,9 @@ from datetime import datetime
 import numpy as np
 
 from foldgraft.curate.entry import MISSING, Declared, Entry, Header, Residues, Strand, text
+from foldgraft.curate.model import Model
 from foldgraft.curate.pdb_atoms import read_model
-from foldgraft.curate.polymers import Model, find_polymers
+from foldgraft.curate.polymers import find_polymers
 from foldgraft.curate.predicted import stated
 from foldgraft.curate.residue_names import only_parents
 from foldgraft.curate.strands import pdb_strands

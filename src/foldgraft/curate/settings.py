@@ -31,11 +31,13 @@ class CurateSettings(Settings):
     min_resolved: float = Field(default=0.3, ge=0, le=1)
     """Least fraction of residues that have a CA with coordinates."""
     min_plddt: float | None = Field(default=None, ge=0, le=100)
-    """Least mean pLDDT (0 to 100) over the CA atoms of a predicted model; experimental entries are not asked."""
+    """Least mean pLDDT (0 to 100; fractions are scaled) over the CA atoms of a predicted model. Experimental entries
+    are not asked; a file that names no method is dropped unless its B-factors are recognised as pLDDT."""
     sequences: list[str] = Field(default=[], max_length=1000)
     """Patterns (globs) of FASTA files, gzip-compressed or not, relative to the data folder: whole sequences of chains
     whose files declare none (no SEQRES), by the id of the chain (`entry_A`) or of the entry. The observed residues are
-    aligned to them; a chain of which more than a tenth disagree is dropped."""
+    aligned to them; one without a place is left out and listed, and a chain of which more than a tenth disagree is
+    dropped."""
     max_decompressed_mb: int = Field(default=1024, ge=1, le=65536)
     """Largest structure file read, in megabytes after decompression."""
 

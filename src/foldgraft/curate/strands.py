@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from foldgraft.curate.entry import Strand
+from foldgraft.curate.model import signature
 from foldgraft.curate.pdb_atoms import PdbModel
-from foldgraft.curate.polymers import signature
 from foldgraft.curate.residue_names import amino_acids
 from foldgraft.records.files import ID
 
