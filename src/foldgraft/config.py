@@ -21,6 +21,7 @@ from foldgraft.synth.settings import SynthSettings
 from foldgraft.targets.settings import TargetsSettings
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
 from foldgraft.train.settings import Experiment
+from foldgraft.train.sweep import expand
 from foldgraft.trunk.settings import TrunkSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -89,6 +90,12 @@ class Config(Settings):
     """What the report shows."""
     predict: PredictSettings = PredictSettings()
     """New sequences to predict for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expanded(cls, values: Any) -> Any:
+        given = values.get("experiments") if isinstance(values, dict) else None
+        return {**values, "experiments": expand(given)} if isinstance(given, dict) else values
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":

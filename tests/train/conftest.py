@@ -159,3 +159,9 @@ def embed(path: Path, trunk: Trunk, sequences) -> Path:
     contents = Contents(trunk.sha256, trunk.layers, trunk.width, (trunk.layers,))
     write_embeddings(path, zip(names, trunk.embed_layers(sequences, [trunk.layers]), strict=True), contents)
     return path
+
+
+@pytest.fixture(scope="session")
+def embed_sequences():
+    """Writes the embeddings of sequences as a shard."""
+    return embed

@@ -128,6 +128,9 @@ class Experiment(Settings):
     """Seed of the first member; the next has this plus one."""
     training: Training = Training()
     """How the head is trained."""
+    grid: dict[str, list[Any]] = Field(default_factory=dict)
+    """A sweep: values by key, such as `training.optimizer.name`; the experiment becomes one for each combination, named
+    after it and its values."""
 
     @model_validator(mode="after")
     def _fitting(self) -> "Experiment":

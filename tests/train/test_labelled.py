@@ -1,0 +1,150 @@
+"""A labelled table makes a task without a line of code: classes, values, labels per residue, covariates."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import sequence_sha256
+from foldgraft.records.labels import SCHEMA, Description, described
+from foldgraft.records.predictions import PROTEIN, RESIDUE, read_about
+from foldgraft.records.split import SPLIT
+from foldgraft.records.tables import read_frame, read_rows, write_frame
+from foldgraft.residues import AMINO_ACIDS
+from foldgraft.tasks.covariates import encode
+from foldgraft.tasks.task import Task
+from foldgraft.tasks.trained import load_head
+from foldgraft.train.experiment import train
+from foldgraft.train.inputs import Inputs
+from foldgraft.train.outputs import Outputs
+from foldgraft.train.settings import Experiment
+
+COUNT = 150
+
+
+class Toy:
+    """A table on disk, with a split, and the trunk of the other tests."""
+
+    def __init__(self, folder, root, embed):
+        self.folder, self.root, self.embed = folder, root, embed
+        rng = np.random.default_rng(0)
+        self.sequences = ["".join(rng.choice(list(AMINO_ACIDS), rng.integers(20, 40))) for _ in range(COUNT)]
+        self.fold = np.arange(COUNT) % 5
+
+    def run(self, kind, level="protein", label=None, residues=None, covariates=None, read=(), **experiment):
+        """Write the table, train an experiment on it, and return where its results are."""
+        classes = ("membrane", "cytosol", "nucleus") if kind == "classes" else ()
+        description = Description(
+            task="toy", level=level, kind=kind, classes=classes, unit="nM" if kind == "value" else "",
+            covariates=("host", "dose") if covariates is not None else (),
+        )  # fmt: skip
+        names = [sequence_sha256(sequence) for sequence in self.sequences]
+        frame = pd.DataFrame({"id": [f"t{n}" for n in range(COUNT)], "sequence": self.sequences})
+        frame = frame.assign(
+            sequence_sha256=names,
+            label=label if label is not None else None,
+            residues=residues if residues is not None else None,
+            fold=pd.array(self.fold, dtype="Int64"),
+            split=None,
+            group=None,
+            covariates=covariates if covariates is not None else [[] for _ in range(COUNT)],
+            replicates=1,
+            spread=None,
+        )
+        write_frame(self.root / "toy-00000.parquet", frame[SCHEMA.names], described(description))
+        places = frame[["id", "sequence_sha256"]].assign(set="toy", cluster=0, split="train", fold=self.fold)
+        write_frame(self.root / "split.parquet", places, SPLIT)
+        shard = self.embed(self.root / "embed/toy-00000.safetensors", self.folder.trunk(), self.sequences)
+        inputs = Inputs(self.root / "split.parquet", self.folder.trunk(), labels=[self.root / "toy-00000.parquet"],
+                        embeddings=[shard])  # fmt: skip
+        task = Task(name="toy", level=level, kind=kind)
+        out = self.root / "out"
+        outputs = Outputs(
+            out / "head.safetensors", out / "history.csv", out / "experiment.yaml", out / "checks.json",
+            out / "layers.csv", out / "adapters", out / "predictions",
+        )  # fmt: skip
+        train("x", Experiment(task="toy", covariates=read, **experiment), [task], inputs, outputs)
+        return outputs
+
+
+@pytest.fixture
+def toy(folder, tmp_path, embed_sequences):
+    return Toy(folder, tmp_path, embed_sequences)
+
+
+def share(sequences, letters):
+    return np.array([sum(letter in letters for letter in text) / len(text) for text in sequences])
+
+
+def on_test_proteins(outputs):
+    table = read_frame(outputs.predictions / "toy.parquet", PROTEIN)
+    table = table[table["split"] == "test"]
+    return table["truth"].to_numpy(), np.vstack(table["score"])
+
+
+def test_classes(toy):
+    shares = np.stack([share(toy.sequences, letters) for letters in ("AILMFWV", "DEKR", "GSTNQ")])
+    outputs = toy.run("classes", label=shares.argmax(0).astype(float), head="linear", cross_validate=True)
+    truth, score = on_test_proteins(outputs)
+    assert len(truth) == COUNT and score.shape == (COUNT, 3) and score.sum(1) == pytest.approx(1, abs=1e-4)
+    assert (score.argmax(1) == truth).mean() > max(np.bincount(truth.astype(int))) / COUNT + 0.1
+    assert read_about(outputs.predictions / "toy.parquet").target == {
+        "kind": "classes",
+        "names": ["membrane", "cytosol", "nucleus"],
+    }
+
+
+def test_values_come_in_their_unit(toy):
+    label = 1000 + 5000 * share(toy.sequences, "DEKR")
+    outputs = toy.run("value", label=label, head="linear", cross_validate=True)
+    truth, score = on_test_proteins(outputs)
+    assert 1 - np.square(truth - score[:, 0]).mean() / truth.var() > 0.3
+    assert read_about(outputs.predictions / "toy.parquet").target == {"kind": "value", "unit": "nM"}
+
+
+def test_labels_of_residues_and_those_that_are_missing(toy):
+    residues = [np.array([np.nan if c == "W" else 3.0 * (c in "DEKR") for c in text]) for text in toy.sequences]
+    training = {"epochs": 12, "patience": 12, "batch_size": 8, "optimizer": {"lr": 0.02}}
+    outputs = toy.run("value", "residue", residues=residues, head={"name": "ss3_mlp", "window": 3, "hidden": 16},
+                      validation="next", training=training)  # fmt: skip
+    for row in read_rows(outputs.predictions / "toy.parquet", RESIDUE):
+        truth, score = np.array(row["truth"]), np.array(row["score"])
+        known = ~np.isnan(truth)
+        assert known.sum() + toy.sequences[int(row["id"][1:])].count("W") == row["length"]
+        assert np.abs(truth - score)[known].mean() < 0.6
+
+
+def test_covariates_join_the_head(toy):
+    """The label is what the host says, which no sequence knows."""
+    host = np.arange(COUNT) % 2
+    known = [["coli" if h else "yeast", f"{h + 0.5}" if n % 3 else ""] for n, h in enumerate(host)]
+    label = host.astype(float)
+    outputs = toy.run("binary", label=label, covariates=known, head="linear", read=["host"], cross_validate=True)
+    truth, score = on_test_proteins(outputs)
+    assert ((score[:, 0] > 0.5) == truth).all()
+    assert load_head(outputs.head).info.covariates == ["host=coli", "host=yeast"]
+    with pytest.raises(FoldgraftError, match=r"covariates: 'strain' is none of the table's .*host, dose"):
+        toy.run("binary", label=label, covariates=known, head="linear", read=["strain"])
+
+
+def test_labels_of_another_length_than_their_sequence_are_named(toy):
+    residues = [np.zeros(len(text) - (n == 7)) + (n % 2) for n, text in enumerate(toy.sequences)]
+    with pytest.raises(FoldgraftError, match=r"x: t7 has \d+ labels for \d+ residues; correct the table toy"):
+        toy.run("value", "residue", residues=residues, head="ss3_mlp")
+
+
+def test_a_class_that_is_tested_alone_is_named(toy):
+    label = np.where(toy.fold == 0, 2.0, np.arange(COUNT) % 2)
+    with pytest.raises(FoldgraftError, match="no training protein is of the class nucleus of toy"):
+        toy.run("classes", label=label, head="linear")
+
+
+def test_labels_that_are_constant_are_named(toy):
+    with pytest.raises(FoldgraftError, match="a head cannot learn toy from its training labels: all are 1"):
+        toy.run("binary", label=np.ones(COUNT), head="linear")
+
+
+def test_covariates_become_numbers():
+    found = encode(["host", "dose"], [["coli", "1"], ["yeast", "3"], ["coli", ""], ["", "2"]])
+    assert found.names == ["host=", "host=coli", "host=yeast", "dose"]
+    assert found.values.tolist() == [[0, 1, 0, 1], [0, 0, 1, 3], [0, 1, 0, 2], [1, 0, 0, 2]]
