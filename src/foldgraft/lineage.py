@@ -11,6 +11,7 @@ An input marked `ancient` that a rule makes is left out: a parameter says what o
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,10 @@ class Lineage:
 
     def __init__(self, workflow: Any, folder: Path, digest: Digest, checkpoints: Any):
         self._rules = [rule for rule in workflow.rules if Path(str(rule.snakefile)).is_relative_to(folder)]
-        self._digest, self._checkpoints, self._done = digest, checkpoints, -1
-        self._told: dict[tuple, tuple[str, list[str]]] = {}
+        self._digest, self._checkpoints, self._done = cache(digest), checkpoints, -1
+        self._known: dict[tuple, tuple[str, str]] = {}
         self._makers: dict[str, tuple[Rule, Wildcards] | None] = {}
+        self._wildcards: dict[tuple, Wildcards] = {}
 
     def attach(self) -> None:
         """Give each job its lineage, and let each target name every file that it stands on.
@@ -60,7 +62,7 @@ class Lineage:
     def told(self, rule: Rule, wildcards: Wildcards) -> str:
         """The lineage of a job, its threads and the short lineages of what it reads, as `origin.begin` takes them."""
         own, read = self._of(rule, wildcards)
-        return f"{own}@{_threads(rule)}:{','.join(sorted({lineage[:SHORT] for lineage in read}))}"
+        return f"{own}@{_threads(rule)}:{read}"
 
     def files(self, rule: Rule, asked: Iterable[Any]) -> list[str]:
         """Every file that the rules make for what a target asks."""
@@ -73,26 +75,28 @@ class Lineage:
                 queue += map(str, self._inputs(*maker))
         return list(found)
 
-    def _of(self, rule: Rule, wildcards: Wildcards) -> tuple[str, list[str]]:
+    def _of(self, rule: Rule, wildcards: Wildcards) -> tuple[str, str]:
+        """The lineage of a job, and the short ones of what it reads."""
         if self._done != (done := len(self._checkpoints.created_output)):
-            self._told, self._done = {}, done
+            self._known, self._done = {}, done
         key = (rule.name, *sorted(wildcards.items()))
-        if key not in self._told:
-            self._told[key] = self._follow(rule, wildcards)
-        return self._told[key]
+        if key not in self._known:
+            self._known[key] = self._follow(rule, wildcards)
+        return self._known[key]
 
-    def _follow(self, rule: Rule, wildcards: Wildcards) -> tuple[str, list[str]]:
+    def _follow(self, rule: Rule, wildcards: Wildcards) -> tuple[str, str]:
         text = hashlib.sha256(f"{rule.shellcmd}\nthreads {_threads(rule)}\n{sorted(wildcards.items())}\n".encode())
         for name, value in sorted(self._parameters(rule, wildcards)):
             text.update(f"{name}\t{value}\n".encode())
-        read = []
+        read = set()
         for path in self._inputs(rule, wildcards):
             maker = self._maker(str(path))
+            lineage = self._of(*maker)[0] if maker else self._digest(Path(path))
             if maker:
-                read.append(self._of(*maker)[0])
+                read.add(lineage[:SHORT])
             if not (maker and is_flagged(path, "ancient")):
-                text.update(f"{read[-1] if maker else self._digest(Path(path))}\n".encode())
-        return text.hexdigest()[:16], read
+                text.update(f"{lineage}\n".encode())
+        return text.hexdigest()[:16], ",".join(sorted(read))
 
     def _parameters(self, rule: Rule, wildcards: Wildcards) -> Iterable[tuple[str, str]]:
         """Those that follow from the configuration; what is said of inputs and outputs is in their lineages."""
@@ -109,8 +113,13 @@ class Lineage:
         """The rule that makes a file, and its wildcards; None for what comes from outside."""
         if path not in self._makers:
             rule = next((rule for rule in self._rules if rule.shellcmd and rule.is_producer(path)), None)
-            self._makers[path] = (rule, Wildcards(fromdict=rule.get_wildcards(path))) if rule else None
+            self._makers[path] = (rule, self._shared(rule, rule.get_wildcards(path))) if rule else None
         return self._makers[path]
+
+    def _shared(self, rule: Rule, wildcards: dict[str, str]) -> Wildcards:
+        """One object for all files of a job, of which there are many."""
+        key = (rule.name, *sorted(wildcards.items()))
+        return self._wildcards.setdefault(key, Wildcards(fromdict=wildcards))
 
 
 def _threads(rule: Rule) -> int:

@@ -26,7 +26,7 @@ def main() -> None:
     named = [Path(word) for word in words if word.startswith("results/") and Path(word) != results]
     inputs = [file for path in named if path.exists() for file in ([path] if path.is_file() else path.rglob("*.*"))]
     outputs = [path for path in named if not path.exists()]
-    if stage == "report":  # its words name the folder of results alone
+    if command == "render":  # its words name the folder of results alone
         read = ("fetch", "curate", "cluster", "msa", "targets", "trunk", "train", "evaluate")
         inputs += [path for name in read for path in (results / name).rglob("*") if path.is_file()]
     told = hashlib.sha256("\n".join(words).encode())

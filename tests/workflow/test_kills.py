@@ -187,7 +187,7 @@ CASES = [
         edit,
         targets,
         "-00001" if values is SEVERAL else "",
-        marks=() if (name, edit, len(targets)) == ("several", "key", 1) else WHOLE,
+        marks=() if (name, edit, len(targets)) == ("one", "key", 1) else WHOLE,
         id=f"{name}-{edit}-{'default' if len(targets) == 1 else 'stages'}",
     )
     for name, values in {"one": OFFLINE, "several": SEVERAL, "remote": REMOTE, "converted": CONVERTED}.items()
@@ -205,9 +205,8 @@ def test_a_killed_rerun_is_made_up_for(values, edit, targets, shards, finished, 
     assert "Nothing to be done" in run.plan()
 
 
-@pytest.mark.parametrize(
-    "signal", ["SIGKILL", pytest.param("SIGINT", marks=WHOLE), pytest.param("SIGTERM", marks=WHOLE)]
-)
+@WHOLE
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGINT", "SIGTERM"])
 def test_a_run_that_is_stopped_is_made_up_for(signal, finished, undisturbed, tmp_path):
     """Snakemake and its job are stopped after an edit."""
     run = finished(OFFLINE).copied(tmp_path / "checkout")
@@ -221,6 +220,7 @@ def test_a_run_that_is_stopped_is_made_up_for(signal, finished, undisturbed, tmp
     run.holds(undisturbed(OFFLINE, "code"))
 
 
+@WHOLE
 def test_a_clock_that_was_set_back_forgets_nothing(finished, undisturbed, tmp_path):
     """All files of the first run are of the future; a rerun ends half done, and is made up for."""
     run = finished(OFFLINE).copied(tmp_path / "checkout")
@@ -234,6 +234,7 @@ def test_a_clock_that_was_set_back_forgets_nothing(finished, undisturbed, tmp_pa
     run.holds(undisturbed(OFFLINE, "key"))
 
 
+@WHOLE
 def test_a_second_snakemake_in_one_folder_is_refused(finished, tmp_path):
     run = finished(OFFLINE).copied(tmp_path / "checkout")
     run.edit("code")
@@ -272,6 +273,7 @@ def test_a_protein_at_the_end_of_a_list_costs_its_shard_and_what_is_about_all(fi
     assert not {"fetch_labels", "fetch_sequences", "fetch_sifts", "msa_database", "trunk_download"} & set(counts)
 
 
+@WHOLE
 def test_every_rule_is_killed_somewhere(finished):
     reached = set().union(*(finished(values).rules() for values in (OFFLINE, REMOTE, CONVERTED)))
     assert reached == set(rules())
