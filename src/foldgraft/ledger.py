@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self, path: Path | None = None, keep: bool = False):
         self._path, self._keep = path, keep
         self._known: dict[str, list[str]] = {}
+        self._changed = False
         if path and path.is_file():
             try:
                 self._known = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -41,7 +42,9 @@ class Ledger:
         if status.st_size < SMALL:
             return file_sha256(path)
         seen = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-        return self.kept(str(path), seen, lambda: file_sha256(path))
+        found = self.kept(str(path), seen, lambda: file_sha256(path))
+        self.save()
+        return found
 
     def kept(self, name: str, seen: str, digest: Callable[[], str]) -> str:
         """The digest noted under a name if things look as they did then, else that which the function finds."""
@@ -49,19 +52,21 @@ class Ledger:
         known = self._known.get(name)
         if known is None or known[0] != seen:
             self._known[name] = [seen, digest()]
-            self._write()
+            self._changed = True
         return self._known[name][1]
 
     def known(self, name: str) -> str | None:
         """What was noted under a name, however things look now."""
         return self._known.get(hashlib.sha256(name.encode()).hexdigest()[:16], [None, None])[1]
 
-    def _write(self) -> None:
-        if not (self._path and self._keep):
+    def save(self) -> None:
+        """Write what has been noted since."""
+        if not (self._path and self._keep and self._changed):
             return
         try:
             with atomic(self._path) as temporary:
                 temporary.write_text(json.dumps(self._known), encoding="utf-8")
+            self._changed = False
         except OSError:
             self._keep = False  # a folder that cannot be written to is planned in, too
 

@@ -112,9 +112,11 @@ def make(config: Config, ledger: Ledger | None = None) -> Plan:
     if config.replay:
         return _replayed(config, ledger)
     structures = inputs.structure_shards(config.structures, config.fetch, data) if config.structures else {}
+    digests = {shard: _shard_digest(config, shard, items, ledger) for shard, items in structures.items()}
+    ledger.save()
     sifts = inputs.sifts_path(config.structures.sifts, data) if config.structures else None
     return Plan(
-        structures={shard: _shard_digest(config, shard, items, ledger) for shard, items in structures.items()},
+        structures=digests,
         places={shard: [item.place for item in items] for shard, items in structures.items()},
         labels=_label_shards(config, config.tables),
         tables={name: ledger.digest(table_files(name, table, data)) for name, table in config.tables.items()},
