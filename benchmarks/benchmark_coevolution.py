@@ -27,14 +27,15 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
+from foldgraft.evolution.a3m import encode, onto_chain
+from foldgraft.evolution.coevolution import scores
+from foldgraft.evolution.filters import build
+from foldgraft.evolution.formats import Row
+from foldgraft.evolution.settings import MeanField, MutualInformation, Pseudolikelihood
+from foldgraft.evolution.weights import weights
 from foldgraft.geometry import CONTACT_CUTOFF, distances
-from foldgraft.msa.a3m import encode, onto_chain
-from foldgraft.msa.coevolution import scores
-from foldgraft.msa.filters import build
-from foldgraft.msa.formats import Row
 from foldgraft.msa.inputs import find
-from foldgraft.msa.settings import AlignmentFiles, MeanField, MsaSettings, MutualInformation, Pseudolikelihood
-from foldgraft.msa.weights import weights
+from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 
 CUTS = [(separation, share) for separation in (6, 24) for share in (1, 2, 5)]
 TUNED = slice(0, None, 4)

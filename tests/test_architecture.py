@@ -12,6 +12,7 @@ STAGES = [name for name in COMMANDS if name != "config"]
 GROUND_FLOOR = {
     "records",
     "geometry",
+    "evolution",
     "residues",
     "models",
     "tasks",

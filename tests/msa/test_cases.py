@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from foldgraft.msa.a3m import INSERTION, parse_a3m
+from foldgraft.evolution.a3m import INSERTION, parse_a3m
 from foldgraft.msa.command import app
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records import index

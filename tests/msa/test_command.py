@@ -4,9 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import INSERTION, parse_a3m
+from foldgraft.evolution.a3m import INSERTION, parse_a3m
+from foldgraft.evolution.settings import CoevolutionSettings
 from foldgraft.msa.command import app
-from foldgraft.msa.settings import CoevolutionSettings, MsaSettings
+from foldgraft.msa.settings import MsaSettings
 from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json

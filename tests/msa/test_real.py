@@ -6,13 +6,14 @@ import gemmi
 import numpy as np
 import pytest
 
+from foldgraft.evolution.a3m import encode, onto_chain
+from foldgraft.evolution.coevolution import scores
+from foldgraft.evolution.filters import build
+from foldgraft.evolution.settings import MeanField, Pseudolikelihood
+from foldgraft.evolution.weights import weights
 from foldgraft.geometry import CONTACT_CUTOFF, distances
-from foldgraft.msa.a3m import encode, onto_chain
-from foldgraft.msa.coevolution import scores
-from foldgraft.msa.filters import build
 from foldgraft.msa.inputs import find
-from foldgraft.msa.settings import AlignmentFiles, MeanField, MsaSettings, Pseudolikelihood
-from foldgraft.msa.weights import weights
+from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 
 SEPARATION = 6
 

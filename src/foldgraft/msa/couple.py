@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from foldgraft.msa.a3m import GAP, encode, parse_a3m
-from foldgraft.msa.coevolution import scores
-from foldgraft.msa.settings import CoevolutionSettings
-from foldgraft.msa.weights import weights
+from foldgraft.evolution.a3m import GAP, encode, parse_a3m
+from foldgraft.evolution.coevolution import scores
+from foldgraft.evolution.settings import CoevolutionSettings
+from foldgraft.evolution.weights import weights
 from foldgraft.progress import progress
 from foldgraft.records.pairs import pack
 

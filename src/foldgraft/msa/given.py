@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import Alignment, Row, onto_chain, safe_name
-from foldgraft.msa.fit import Chains, Fit, fits, place
-from foldgraft.msa.formats import told
+from foldgraft.evolution.a3m import Alignment, Row, onto_chain, safe_name
+from foldgraft.evolution.fit import Chains, Fit, fits, place
+from foldgraft.evolution.formats import told
 from foldgraft.msa.inputs import Given, find
 from foldgraft.msa.settings import AlignmentFiles
 from foldgraft.progress import progress

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import Alignment, over_columns
-from foldgraft.msa.formats import Part, read_parts
+from foldgraft.evolution.a3m import Alignment, over_columns
+from foldgraft.evolution.formats import Part, read_parts
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records.files import matches
 

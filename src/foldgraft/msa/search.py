@@ -9,12 +9,12 @@ import numpy as np
 
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import GAP, encode, format_a3m
-from foldgraft.msa.filters import REASONS, build
-from foldgraft.msa.formats import Row
+from foldgraft.evolution.a3m import GAP, encode, format_a3m
+from foldgraft.evolution.filters import REASONS, build
+from foldgraft.evolution.formats import Row
+from foldgraft.evolution.weights import weights
 from foldgraft.msa.given import Services
 from foldgraft.msa.settings import MsaSettings
-from foldgraft.msa.weights import weights
 from foldgraft.progress import progress
 from foldgraft.records.fasta import open_text
 

@@ -7,9 +7,9 @@ on every fourth family of `benchmarks/benchmark_coevolution.py`; its others show
 import numpy as np
 import torch
 
-from foldgraft.msa import mean_field, mutual_information, pseudolikelihood
-from foldgraft.msa.a3m import GAP
-from foldgraft.msa.settings import MeanField, Method, MutualInformation
+from foldgraft.evolution import mean_field, mutual_information, pseudolikelihood
+from foldgraft.evolution.a3m import GAP
+from foldgraft.evolution.settings import MeanField, Method, MutualInformation
 
 
 def scores(codes: np.ndarray, weights: np.ndarray, method: Method, device: torch.device | str = "cpu") -> np.ndarray:

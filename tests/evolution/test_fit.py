@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldgraft.msa import fit
-from foldgraft.msa.a3m import Alignment
-from foldgraft.msa.fit import Chains, fits, place
-from foldgraft.msa.formats import Row
+from foldgraft.evolution import fit
+from foldgraft.evolution.a3m import Alignment
+from foldgraft.evolution.fit import Chains, fits, place
+from foldgraft.evolution.formats import Row
 
 RNG = np.random.default_rng(8)
 CHAINS = {f"c{k}": "".join(RNG.choice(list("ACDEFGHIKLMNPQRSTVWY"), 80)) for k in range(30)}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from foldgraft.msa import mutual_information
-from foldgraft.msa.a3m import GAP
-from foldgraft.msa.coevolution import corrected, scores
-from foldgraft.msa.settings import CoevolutionSettings, MeanField, MutualInformation, Pseudolikelihood
-from foldgraft.msa.weights import weights
+from foldgraft.evolution import mutual_information
+from foldgraft.evolution.a3m import GAP
+from foldgraft.evolution.coevolution import corrected, scores
+from foldgraft.evolution.settings import CoevolutionSettings, MeanField, MutualInformation, Pseudolikelihood
+from foldgraft.evolution.weights import weights
 
 METHODS = [Pseudolikelihood(), MeanField(name="mean_field"), MutualInformation(name="mutual_information")]
 

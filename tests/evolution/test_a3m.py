@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.a3m import CODES, GAP, INSERTION, encode, format_a3m, onto_chain, over_columns, parse_a3m, safe_name
-from foldgraft.msa.formats import Part, Row
+from foldgraft.evolution.a3m import (
+    CODES,
+    GAP,
+    INSERTION,
+    encode,
+    format_a3m,
+    onto_chain,
+    over_columns,
+    parse_a3m,
+    safe_name,
+)
+from foldgraft.evolution.formats import Part, Row
 from foldgraft.residues import AMINO_ACIDS
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from foldgraft.msa.a3m import GAP
+from foldgraft.evolution.a3m import GAP
 
 BLOCK = 1024
 

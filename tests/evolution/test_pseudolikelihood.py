@@ -8,9 +8,9 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from foldgraft.msa import pseudolikelihood
-from foldgraft.msa.a3m import GAP
-from foldgraft.msa.pseudolikelihood import Regressions, norms, strengths
+from foldgraft.evolution import pseudolikelihood
+from foldgraft.evolution.a3m import GAP
+from foldgraft.evolution.pseudolikelihood import Regressions, norms, strengths
 
 
 def solve(codes, weights, ridge, rounds=150):

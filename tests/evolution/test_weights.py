@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from foldgraft.msa import weights as module
-from foldgraft.msa.a3m import GAP
-from foldgraft.msa.weights import weights
+from foldgraft.evolution import weights as module
+from foldgraft.evolution.a3m import GAP
+from foldgraft.evolution.weights import weights
 
 
 def brute_force(codes, identity):

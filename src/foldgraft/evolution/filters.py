@@ -5,16 +5,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from foldgraft.msa.a3m import GAP, Row, encode, safe_name
-from foldgraft.msa.settings import MsaSettings
-from foldgraft.msa.weights import letters_and_onehot
+from foldgraft.evolution.a3m import GAP, Row, encode, safe_name
+from foldgraft.evolution.settings import FilterSettings
+from foldgraft.evolution.weights import letters_and_onehot
 
 BLOCK = 512
 REASONS = ("repeated", "short", "distant", "alike", "surplus")
 
 
 def build(
-    sequence: str, rows: Iterable[Row], covered: np.ndarray, settings: MsaSettings
+    sequence: str, rows: Iterable[Row], covered: np.ndarray, settings: FilterSettings
 ) -> tuple[list[Row], Counter[str]]:
     """The alignment of a chain: its own sequence first, then the homologs that pass the filters, in their order.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.formats import Part, Row
+from foldgraft.evolution.formats import Part, Row
 from foldgraft.residues import AMINO_ACIDS
 
 GAP = len(AMINO_ACIDS)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from foldgraft.msa.a3m import GAP
+from foldgraft.evolution.a3m import GAP
 
 Rows = Callable[[int, int], np.ndarray]
 """Rows begin to end of a symmetric matrix, from column `begin` on."""

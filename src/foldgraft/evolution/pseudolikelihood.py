@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldgraft.msa.a3m import GAP
+from foldgraft.evolution.a3m import GAP
 from foldgraft.records.pairs import triangle
 
 BLOCK = 1024

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from foldgraft.msa import filters
-from foldgraft.msa.filters import build, diverse
-from foldgraft.msa.formats import Row
-from foldgraft.msa.settings import MsaSettings
+from foldgraft.evolution import filters
+from foldgraft.evolution.filters import build, diverse
+from foldgraft.evolution.formats import Row
+from foldgraft.evolution.settings import FilterSettings
 from foldgraft.residues import AMINO_ACIDS
 
 
 def kept(sequence, texts, covered=None, **settings):
     covered = np.ones(len(sequence), bool) if covered is None else np.array(covered)
     rows = [Row(f"r{k}", text) for k, text in enumerate(texts)]
-    found, counts = build(sequence, rows, covered, MsaSettings(**settings))
+    found, counts = build(sequence, rows, covered, FilterSettings(**settings))
     assert found[0] == Row("query", sequence)
     assert len(found) == 1 + counts["found"] - sum(counts[reason] for reason in filters.REASONS)
     return [row.text for row in found[1:]], counts

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foldgraft.msa.a3m import GAP
-from foldgraft.msa.mean_field import strengths
-from foldgraft.msa.weights import weights
+from foldgraft.evolution.a3m import GAP
+from foldgraft.evolution.mean_field import strengths
+from foldgraft.evolution.weights import weights
 
 
 def textbook(codes, weight, pseudocount):
@@ -57,5 +57,5 @@ def test_the_two_ways_agree_for_any_alignment(rows, columns, seed, pseudocount):
 def test_blocks_change_nothing(random_codes, monkeypatch):
     codes = random_codes(30, 20)
     whole = strengths(codes, np.ones(30), 0.5)
-    monkeypatch.setattr("foldgraft.msa.mean_field.PAIRS_IN_MEMORY", 1)
+    monkeypatch.setattr("foldgraft.evolution.mean_field.PAIRS_IN_MEMORY", 1)
     np.testing.assert_allclose(strengths(codes, np.ones(30), 0.5), whole, rtol=1e-9)

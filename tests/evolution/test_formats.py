@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa import formats
-from foldgraft.msa.formats import Row, read_parts
+from foldgraft.evolution import formats
+from foldgraft.evolution.formats import Row, read_parts
 
 TEXTS = ["ACDEFGHIKLMNPQRSTVWY" * 4, "ACDEF-HIKLMNPQRSTVW-" * 4, "--DEFGHIKLMNPQRSTVWY" * 4]
 

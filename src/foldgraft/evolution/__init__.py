@@ -1,0 +1,1 @@
+"""Alignments and what they tell: read, brought onto chains, filtered, weighed, and scored for coevolution."""
