@@ -115,11 +115,11 @@ class Config(Settings):
             raise ValueError(f"predict.experiments: {unknown[0]!r} is none of {', '.join(self.experiments) or 'none'}")
         if self.predict.sequences and not self.predicting:
             raise ValueError("predict.sequences: no protein-level experiment; name others in predict.experiments")
-        for name in self.predicting:
+        for name in self.predicting if self.predict.sequences else ():
             if self.resolved(name).reads("coevolution"):
                 raise ValueError(
                     f"predict.experiments: {name} has the feature coevolution, which needs an alignment; choose one "
-                    "whose features leave it out"
+                    "whose features leave it out, or predict.alignments"
                 )
         if self.trunk.pretrain is not None and not (self.synth or self.sequences or self.trunk.pretrain.corpus):
             raise ValueError("trunk.pretrain: it needs the section sequences, or its key corpus, to learn from")
@@ -152,7 +152,9 @@ class Config(Settings):
         except ValueError as error:
             raise ValueError(f"experiments.{name}.{error}") from None
         if resolved.reads("coevolution") and not self.aligned:
-            raise ValueError(f"experiments.{name}.features: coevolution needs sequences, or msa.alignments")
+            raise ValueError(
+                f"experiments.{name}.features: coevolution needs sequences, msa.database, or msa.alignments"
+            )
 
     def _covariates(self, table: str) -> list[str]:
         """Covariates of a labelled table; none of another task."""
@@ -187,7 +189,7 @@ class Config(Settings):
     @property
     def aligned(self) -> bool:
         """Whether the run has anything to align: a database, or alignments made elsewhere."""
-        return bool(self.synth or self.sequences or self.msa.alignments.files)
+        return bool(self.synth or self.sequences or self.msa.alignments.files or self.msa.database != "sequences")
 
     @property
     def tables(self) -> dict[str, LabelsSettings]:
@@ -203,6 +205,12 @@ class Config(Settings):
     def predicting(self) -> list[str]:
         """Names of the experiments that predict for new sequences."""
         return list(self.predict.experiments) or self.of_level("protein")
+
+    @property
+    def predicting_pairs(self) -> list[str]:
+        """Names of the experiments on residue pairs that predict for alignments."""
+        pairs = self.of_level("pair")
+        return [name for name in self.predict.experiments if name in pairs] or pairs
 
     def residue_layers(self, kind: Literal["labels", "structures"]) -> list[str]:
         """Layers whose residue embeddings an experiment on labelled proteins, or on structures, reads.

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from foldgraft.config import Config, load
 from foldgraft.curate.user_sequences import check_supplied, supplied_paths
 from foldgraft.errors import FoldgraftError
+from foldgraft.evolution.formats import read_parts
 from foldgraft.fetch import checks, inputs
 from foldgraft.fetch.inputs import shown_path, table_files
 from foldgraft.fetch.label_settings import LabelsSettings
@@ -79,6 +80,8 @@ def check_inputs(config: Config) -> None:
         if fasta != made and not (data / fasta).is_file():
             hint = f"; this run's constructs will be {made}" if made else ""
             raise FoldgraftError(f"predict.sequences.{name}: {data / fasta} does not exist{hint}")
+    for alignment in config.predict.alignments.values():
+        read_parts(data / alignment, msa_inputs.HEAD)
     check_supplied(config.curate.sequences, data)
     msa_inputs.check(config.msa, data)
     _check_trunk(config.trunk, data)

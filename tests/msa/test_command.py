@@ -3,6 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
+from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.a3m import INSERTION, parse_a3m
 from foldgraft.evolution.settings import CoevolutionSettings
@@ -68,6 +69,26 @@ def test_rows_and_their_number_are_bounded(run, family):
     assert alignments["a"]["depth"] == 7
     alignments, _ = run({"a": ancestor + "".join(reversed(ancestor)) * 2}, MsaSettings(min_coverage=0.9))
     assert alignments["a"]["depth"] == 1
+
+
+def test_a_prepared_database_gives_what_the_runs_own_does(run, family, tmp_path, write_chains):
+    ancestor, members = family
+    own, _ = run({"a": ancestor}, MsaSettings())
+    named = {"itself": ancestor} | {f"m{k}": member for k, member in enumerate(members)}
+    database = mmseqs.database(named, tmp_path / "prepared")
+    table = tmp_path / "prepared.parquet"
+    call("search", "--chains", write_chains({"a": ancestor}), "--database", database, "--alignments", table)
+    (row,) = read_rows(table, ALIGNMENTS)
+    assert sorted(row["a3m"].split()) == sorted(own["a"]["a3m"].split())
+
+
+def test_what_each_filter_dropped_is_told(run, family):
+    ancestor, _ = family
+    alignments, _ = run({"a": ancestor}, MsaSettings(max_identity=0.45, min_identity=0.5))
+    row = alignments["a"]
+    dropped = sum(row[reason] for reason in ("repeated", "short", "distant", "alike", "surplus"))
+    assert row["depth"] == 1 + row["found"] - dropped
+    assert row["alike"] > 0 and row["repeated"] >= 1  # the database holds the query itself
 
 
 def test_too_long_an_alignment_is_not_scored(run, family):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.msa.inputs import HEAD, check, find
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
@@ -81,3 +82,13 @@ def test_a_query_that_does_not_fit_its_columns_is_named(data):
 
 def test_without_alignments_there_is_nothing_to_check(tmp_path):
     check(MsaSettings(), tmp_path)
+
+
+def test_a_prepared_database_is_one_of_proteins(tmp_path):
+    mmseqs.database({"a": "ACDEFGHIKLMNPQRSTVWY"}, tmp_path / "proteins")
+    check(MsaSettings(database="proteins"), tmp_path)
+    with pytest.raises(FoldgraftError, match=r"msa.database: .*/none is no MMseqs2 database"):
+        check(MsaSettings(database="none"), tmp_path)
+    (tmp_path / "proteins.dbtype").write_bytes(b"\x01\0\0\0")
+    with pytest.raises(FoldgraftError, match="no database of protein sequences"):
+        check(MsaSettings(database="proteins"), tmp_path)

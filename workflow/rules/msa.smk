@@ -6,11 +6,12 @@ in   fetch/sequences.fasta.gz             the sequences that are searched, if th
      alignments that the configuration names, for the chains that one of their rows fits
 out  msa/given.csv                        what each of these is used for, or why not (schema: foldgraft.records.given)
      msa/given.json                       for each shard a digest of its part of that
-     msa/database/sequences*              the MMseqs2 database
+     msa/database/sequences*              the MMseqs2 database of the run's sequences, unless msa.database names one
      msa/alignments/<shard>.parquet       A3M, depth and Neff (schema: foldgraft.records.alignments.ALIGNMENTS)
      msa/coevolution/<shard>.parquet      a score per pair (schema: foldgraft.records.alignments.COEVOLUTION)
 """
 
+OWN_DATABASE = CONFIG.msa.database == "sequences"
 ACCOUNT = CONFIG.results / "msa/given.csv" if CONFIG.msa.alignments.files else None
 
 
@@ -94,8 +95,8 @@ rule msa_database:
 rule msa_search:
     input:
         chains="<results>/curate/chains/{shard}.parquet",
-        database="<results>/msa/database/sequences",
-        done="<results>/msa/database/done.json",
+        database="<results>/msa/database/sequences" if OWN_DATABASE else str(Path(DATA) / CONFIG.msa.database),
+        done=["<results>/msa/database/done.json"] if OWN_DATABASE else [],
         given=ancient("<results>/msa/given.csv") if ACCOUNT else [],
         compared=when_given,
         code=code("msa"),

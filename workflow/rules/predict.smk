@@ -7,6 +7,7 @@ out  predict/<name>.csv                 a row per sequence: id, length, <task>, 
      predict/<name>.residues.csv        a row per residue: id, position, residue, <task>
      predict/<name>.pairs.parquet       a row per map of residue pairs: contacts, and distances of distograms
      predict/<name>.<table>.rejects.csv id, rule, value, reason
+     predict/<name>.contacts.csv        ranked residue pairs of an alignment of predict.alignments, and .png, their maps
 Which of the tables there are follows from the levels of the experiments named.
 """
 
@@ -30,7 +31,7 @@ PREDICT_TARGETS = [
     for name in CONFIG.predict.sequences
     for table, level in _predicted_tables.items()
     if set(CONFIG.predicting) & set(CONFIG.of_level(level))
-]
+] + [f"<results>/predict/{name}.contacts.csv" for name in CONFIG.predict.alignments]
 
 
 rule predict_sequences:
@@ -73,6 +74,46 @@ rule predict_sequences:
             --output-predictions {output.predictions:q} \
             --output-rejects {output.rejects:q} \
             --precision {params.precision:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule predict_contacts:
+    input:
+        alignment=lambda wildcards: str(Path(DATA) / CONFIG.predict.alignments[wildcards.name]),
+        heads=expand("<results>/train/{name}/head.safetensors", name=CONFIG.predicting_pairs),
+        trunk="<results>/trunk/model.safetensors",
+        description="<results>/trunk/trunk.json",
+        code=code("predict"),
+    output:
+        pairs="<results>/predict/{name}.contacts.csv",
+        map="<results>/predict/{name}.contacts.png",
+    log:
+        "<logs>/predict/{name}.contacts.log",
+    benchmark:
+        "<benchmarks>/predict/{name}.contacts.tsv"
+    wildcard_constraints:
+        name="|".join(CONFIG.predict.alignments) or "(?!)",
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("msa", exclude={"alignments", "database", "iterations", "sensitivity", "evalue"}),
+        heads=lambda wildcards, input: flags("--head", input.heads),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} predict contacts \
+            --alignment {input.alignment:q} \
+            --trunk {input.trunk:q} \
+            --description {input.description:q} \
+            {params.heads:q} \
+            --output-pairs {output.pairs:q} \
+            --output-map {output.map:q} \
+            --threads {threads} \
             --settings {params.settings:q} \
             2>{log:q}
         """

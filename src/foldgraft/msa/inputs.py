@@ -10,6 +10,7 @@ from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records.files import matches
 
 HEAD = 1_000_000  # bytes by which a file is known before any job runs
+PROTEINS = {0, 2}  # types of MMseqs2's databases: amino acids, and profiles of them
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,15 @@ def _query(path: Path) -> str:
     return rows[0].text
 
 
+def prepared(settings: MsaSettings, data: Path) -> Path | None:
+    """The database that the settings name; None for that of the run's own sequences."""
+    return None if settings.database == "sequences" else data / settings.database
+
+
 def check(settings: MsaSettings, data: Path) -> None:
     """Check before any job runs, by its beginning, that each alignment can be read and has a usable row.
+
+    A prepared database must be one of proteins.
 
     Raises
     ------
@@ -70,3 +78,13 @@ def check(settings: MsaSettings, data: Path) -> None:
     """
     for given in find(settings.alignments, data):
         given.read(HEAD)
+    database = prepared(settings, data)
+    if database is None:
+        return
+    kind = database.with_name(f"{database.name}.dbtype")
+    if not kind.is_file() or not database.with_name(f"{database.name}.index").is_file():
+        raise FoldgraftError(
+            f"msa.database: {database} is no MMseqs2 database; `mmseqs createdb` or `databases` makes one"
+        )
+    if int.from_bytes(kind.read_bytes()[:2], "little") not in PROTEINS:
+        raise FoldgraftError(f"msa.database: {database} is no database of protein sequences or profiles")

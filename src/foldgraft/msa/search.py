@@ -133,13 +133,15 @@ def _holds_nothing(path: Path) -> bool:
 
 
 def is_empty(database: Path) -> bool:
-    """Whether the database holds no sequences.
+    """Whether the database is the empty file that stands for no sequences.
 
     Raises
     ------
     FoldgraftError
         if there is none.
     """
+    if database.with_name(f"{database.name}.dbtype").exists():
+        return False
     if not database.exists():
         raise FoldgraftError(f"{database}: no mmseqs database; make it with `foldgraft msa database`")
-    return database.stat().st_size == 0
+    return True

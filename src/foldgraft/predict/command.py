@@ -6,13 +6,20 @@ from typing import Annotated, Literal
 import torch
 import typer
 
+from foldgraft.errors import FoldgraftError
+from foldgraft.evolution.lone import couple_file
+from foldgraft.evolution.settings import AlignmentSettings
+from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
+from foldgraft.predict.contacts import maps_of, tell, write_map, write_pairs
 from foldgraft.predict.heads import load_heads
 from foldgraft.predict.new import predict as predicted
 from foldgraft.predict.sequences import candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import write_table
+from foldgraft.records.fasta import read_fasta
 from foldgraft.settings import option
+from foldgraft.tasks.trained import Trained
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,3 +49,60 @@ def predict_sequences(
     heads = load_heads(head, frozen)
     records = predicted(candidates(fasta, settings), heads, frozen)
     write_table(output_predictions, output_rejects, heads[0].info.level, heads, records)
+
+
+@app.command()
+def contacts(
+    alignment: Annotated[Path, typer.Option(help="Alignment of the protein, in any common format.")],
+    output_pairs: Annotated[Path, typer.Option(help="Ranked pairs to write, CSV.")],
+    sequence: Annotated[
+        Path | None, typer.Option(help="The protein, FASTA with one record; the alignment's first row by default.")
+    ] = None,
+    trunk: Annotated[Path | None, typer.Option(help="Weights of the trunk.")] = None,
+    description: Annotated[Path | None, typer.Option(help="Description of the trunk, JSON.")] = None,
+    head: Annotated[list[Path] | None, typer.Option(help="Trained head of residue pairs; repeat for several.")] = None,
+    output_map: Annotated[Path | None, typer.Option(help="Maps to draw, PNG or SVG.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of matrix products.")] = 1,
+    settings: Annotated[AlignmentSettings, option(AlignmentSettings)] = AlignmentSettings(),
+) -> None:
+    """Rank the contacts of one protein by its alignment: by coevolution, by the trunk, by heads that use both.
+
+    Without a trunk, by coevolution alone. The pairs are ranked by the last head given, else by the trunk's own contact
+    regression if it has one, else by coevolution.
+    """
+    torch.set_num_threads(threads)
+    frozen, heads = _trunk_and_heads(trunk, description, head or [])
+    given = None if sequence is None else _one(sequence)
+    coupled = couple_file(alignment, given, settings, pick())
+    tell(coupled)
+    maps = maps_of(coupled, frozen, heads)
+    write_pairs(output_pairs, coupled.sequence, maps)
+    if output_map is not None:
+        write_map(output_map, coupled.sequence, maps)
+
+
+def _trunk_and_heads(
+    trunk: Path | None, description: Path | None, head: list[Path]
+) -> tuple[Trunk | None, list[Trained]]:
+    if (trunk is None) != (description is None):
+        raise FoldgraftError("--trunk and --description go together")
+    if trunk is None or description is None:
+        if head:
+            raise FoldgraftError("--head needs --trunk and --description")
+        return None, []
+    frozen = Trunk.load(trunk, description)
+    heads = load_heads(head, frozen, aligned=True)
+    other = next((each for each in heads if each.info.level != "pair"), None)
+    if other:
+        raise FoldgraftError(
+            f"--head: the experiment {other.info.name} predicts for each {other.info.level}, not for pairs"
+        )
+    return frozen, heads
+
+
+def _one(fasta: Path) -> str:
+    """The sequence of a FASTA file with one record."""
+    records = [record.sequence.upper().removesuffix("*") for record in read_fasta(fasta)]
+    if len(records) != 1:
+        raise FoldgraftError(f"{fasta}: {len(records)} records; give the one protein of the alignment")
+    return records[0]

@@ -8,8 +8,8 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.tasks.trained import Trained, load_head
 
 
-def load_heads(paths: Sequence[Path], trunk: Trunk) -> list[Trained]:
-    """Read the heads of several experiments of one level.
+def load_heads(paths: Sequence[Path], trunk: Trunk, aligned: bool = False) -> list[Trained]:
+    """Read the heads of several experiments of one level; those on coevolution only where there is an alignment.
 
     Raises
     ------
@@ -27,10 +27,10 @@ def load_heads(paths: Sequence[Path], trunk: Trunk) -> list[Trained]:
                 f"{heads[0].info.level}; predict them separately"
             )
         info.trunk.require(trunk, f"{path}: the experiment {info.name}")
-        if "coevolution" in info.features:
+        if "coevolution" in info.features and not aligned:
             raise FoldgraftError(
-                f"{path}: the experiment {info.name} was trained on coevolution, which needs an alignment; choose one "
-                "whose features leave it out"
+                f"{path}: the experiment {info.name} was trained on coevolution, which needs an alignment: use "
+                "`foldgraft predict contacts`, or choose one whose features leave it out"
             )
         if info.covariates:
             raise FoldgraftError(

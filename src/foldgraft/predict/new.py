@@ -12,7 +12,8 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.predict.sequences import Candidate, chunks
 from foldgraft.records.files import sequence_sha256
 from foldgraft.tasks.examples import Examples
-from foldgraft.tasks.pairs import Chain, PairExamples
+from foldgraft.tasks.pair_features import Coevolution
+from foldgraft.tasks.pairs import Chain, PairExamples, distances, expand
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.trained import Trained
 from foldgraft.tasks.vectors import TrunkVectors
@@ -56,11 +57,34 @@ def predict(
         yield from zip(chunk, found, strict=True)
 
 
+def pair_scores(head: Trained, sequence: str, coevolution: Coevolution, trunk: Trunk) -> dict[str, np.ndarray]:
+    """What a head of pairs says of one sequence and its coevolution: by experiment and task, the packed probabilities
+    of contacts, the mean of the ensemble."""
+    vectors = TrunkVectors(trunk, head.info.layers) if head.info.layers else None
+    if vectors is not None:
+        vectors.embed([sequence], residues=True)
+    examples = _examples(head, [sequence], trunk, vectors, [coevolution])
+    (scored,) = examples.score(head.members, np.arange(1))
+    found = {}
+    for number, (task, values) in enumerate(zip(head.info.tasks, scored.outputs, strict=True)):
+        mean = task.target.mean(head.predict(number, values))
+        contact = expand(mean[:, 0].numpy(), len(sequence), 0.0) if task.kind == "binary" else None
+        name = head.info.name if len(head.info.tasks) == 1 else f"{head.info.name}_{task.name}"
+        found[name] = distances(mean, len(sequence))["score"] if contact is None else contact
+    return found
+
+
 def _reads(head: Trained) -> str:
     return "trunk" if head.info.unfreeze != 0 else reads(head.info.level, head.info.head)
 
 
-def _examples(head: Trained, sequences: Sequence[str], trunk: Trunk, vectors: TrunkVectors | None) -> Examples:
+def _examples(
+    head: Trained,
+    sequences: Sequence[str],
+    trunk: Trunk,
+    vectors: TrunkVectors | None,
+    coevolution: Sequence[Coevolution] | None = None,
+) -> Examples:
     info = head.info
     table = pd.DataFrame(
         {
@@ -71,7 +95,9 @@ def _examples(head: Trained, sequences: Sequence[str], trunk: Trunk, vectors: Tr
         }
     )
     if info.level == "pair":
-        chains = [Chain(*row) for row in table.itertuples(index=False)]
+        given = coevolution or [None] * len(table)
+        rows = zip(table.itertuples(index=False), given, strict=True)
+        chains = [Chain(*row, coevolution=evidence) for row, evidence in rows]
         return PairExamples(info.tasks, chains, info.head, info.features, trunk, vectors)
     unknown = [[np.empty((0, 1), dtype=np.float32)] * len(table) for _ in info.tasks]
     return SequenceExamples(info.tasks, table, unknown, _reads(head), vectors)

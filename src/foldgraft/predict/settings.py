@@ -15,8 +15,12 @@ class PredictSettings(Settings):
 
     sequences: dict[TableName, Path] = Field(default_factory=dict)
     """FASTA files, plain or gzip-compressed, by the name that their table gets."""
+    alignments: dict[TableName, Path] = Field(default_factory=dict)
+    """Alignments, in any of the formats of `msa.alignments`, by the name that their table gets: contacts of their first
+    row by coevolution, by the trunk, and by the heads of residue pairs."""
     experiments: tuple[str, ...] = ()
-    """Experiments whose heads predict; all protein-level experiments if empty."""
+    """Experiments whose heads predict; if empty, all protein-level experiments for sequences, all of residue pairs for
+    alignments."""
     min_length: int = Field(10, ge=1)
     """Shorter sequences are rejected, residues."""
     max_length: int = Field(5000, ge=1)
