@@ -83,7 +83,10 @@ def test_every_key_has_a_sentence(root):
         ({**INPUT, "run": "x", "replay": "results/x/fetch/lock.parquet"}, ["replay", "its own lock"]),
         ({**INPUT, "predict": {"experiments": ["nothing"]}}, ["predict", "nothing"]),
         ({**INPUT, "predict": {"sequences": {"new": "new.fasta"}}}, ["predict.sequences", "predict.experiments"]),
-        ({**INPUT, **ALIGNED, "predict": {"experiments": ["c"]}}, ["predict.experiments: c", "coevolution"]),
+        (
+            {**INPUT, **ALIGNED, "predict": {"sequences": {"n": "n.fa"}, "experiments": ["c"]}},
+            ["predict.experiments: c", "coevolution"],
+        ),
         ({**INPUT, "trunk": {"pretrain": {}}}, ["trunk.pretrain", "sequences"]),
         ({**INPUT, "trunk": {"model": "esm3"}}, ["trunk", "esm3", "esm2_t6_8M_UR50D"]),
     ],

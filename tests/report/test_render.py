@@ -242,6 +242,22 @@ def test_what_an_earlier_configuration_left_behind_does_not_count(tmp_path, made
     assert page(run, None, ReportSettings()) == fresh
 
 
+def test_what_became_of_given_alignments_is_listed(tmp_path, made_up):
+    run = made_up.make_run(tmp_path)
+    columns = ["file", "part", "format", "rows", "dropped", "used", "reason", "chains", "sequence_sha256", "row"]
+    columns += ["row_number", "length", "residues", "identity", "coverage"]
+    rows = [
+        ["deep.a3m", 1, "FASTA", 900, "2 empty", True, "", "1aba_A", "0" * 64, "q", 1, 60, 57, 0.98, 1.0],
+        ["<b>.sto", 1, "Stockholm", 4, "", False, "no chain of the run resembles any of its rows", *[""] * 8],
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(run / "msa/given.csv", index=False)
+    text = page(run, None, ReportSettings())
+    assert "Alignments given: 2 files, 1 of them used, for 1 chains." in text
+    assert "<td>1aba_A</td><td>57 of 60</td><td>98.0%</td><td>2 empty</td><td></td>" in text
+    assert "<td>&lt;b&gt;.sto</td>" in text and "no chain of the run resembles any of its rows" in text
+    assert "<td>short</td><td>below msa.min_coverage</td>" in text
+
+
 def test_what_the_trunk_cannot_read_is_counted(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False)
     rows = [("lab0003", "too_long", "12000", "longer than 10000 residues"), ("gone", "too_long", "12000", "longer")]

@@ -48,6 +48,7 @@ rule report_render:
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
         cluster=expand("<results>/cluster/{name}", name=["split.parquet", "leakage.parquet", "verdict.json"]),
         alignments=expand("<results>/msa/alignments/{shard}.parquet", shard=ALIGNED_SHARDS),
+        given=["<results>/msa/given.csv"] if CONFIG.msa.alignments.files and ALIGNED_SHARDS else [],
         coevolution=expand("<results>/msa/coevolution/{shard}.parquet", shard=ALIGNED_SHARDS),
         targets=expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS),
         trunk="<results>/trunk/trunk.json",

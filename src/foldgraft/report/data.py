@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.metrics.decisions import MIDDLE
-from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, log_axis, number, panels, plural, share, svg
+from foldgraft.report.alignments import alignments
+from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, number, panels, plural, share, svg
 from foldgraft.report.page import Block, Figure, Section, Table, Text, Tiles
 from foldgraft.report.run import Labelled, Run
 
 
 def section(run: Run) -> Section:
     """The chapter on data."""
-    blocks: list[Block] = [_tiles(run), *_rejects(run), *_lengths(run), *_labels(run), *_split(run), *_alignments(run)]
+    blocks: list[Block] = [_tiles(run), *_rejects(run), *_lengths(run), *_labels(run), *_split(run), *alignments(run)]
     return Section("data", "Data", blocks, folded=True)
 
 
@@ -235,39 +236,6 @@ def _nearest(run: Run) -> list[Block]:
             "since a fragment leaks as well as a whole.",
             f"{len(run.leakage) - len(found)} of {len(run.leakage)} test proteins have no hit at all; {leaks} have one "
             "that counts as a leak.",
-        )
-    ]
-
-
-def _alignments(run: Run) -> list[Block]:
-    table = run.alignments
-    if table.empty:
-        return [Text("No alignments in this run, hence no coevolution.", "note")]
-    drawn = []
-    for column, title, name, colour in (
-        ("depth", "Depth", "sequences in the alignment", BLUE),
-        ("neff", "Effective depth", "Neff", ORANGE),
-    ):
-        figure, (axes,) = canvas(4.3, 2.7)
-        values = np.maximum(table[column].to_numpy(dtype=float), 1)
-        axes.hist(
-            values, bins=np.geomspace(1, max(2.0, values.max() * 1.05), 26), color=colour, edgecolor="white", lw=0.4
-        )
-        axes.set(xscale="log", title=title, xlabel=name, ylabel="proteins")
-        log_axis(axes.xaxis)
-        drawn.append(svg(figure, f"alignments-{column}"))
-    per_residue = table["neff"] / np.sqrt(table["length"])
-    shallow = int((per_residue < 1).sum())
-    return [
-        Figure(
-            panels(drawn),
-            f"Histograms of {len(table)} alignments: median depth {table['depth'].median():.0f}, median Neff "
-            f"{table['neff'].median():.1f}.",
-            "Depth of every alignment, and its effective depth.",
-            "Neff counts each sequence as one over the number within 80 % identity of it, itself included.",
-            f"The median alignment has {table['depth'].median():.0f} sequences, worth {table['neff'].median():.0f} "
-            f"independent ones; {count(shallow)} of {count(len(table))} have a Neff below the square root of their "
-            "length, too little for coevolution to say much.",
         )
     ]
 

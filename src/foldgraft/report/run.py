@@ -16,6 +16,7 @@ from foldgraft.metrics.catalogue import describe, headline
 from foldgraft.records import alignments, index, labels, lock, predictions, split
 from foldgraft.records.chains import Chain, read_chains
 from foldgraft.records.files import read_json
+from foldgraft.records.given import GIVEN, read_given
 from foldgraft.records.metrics import TABLES
 from foldgraft.records.rejects import COLUMNS as REJECTS
 from foldgraft.records.rejects import read_rejects
@@ -207,10 +208,20 @@ class Run:
 
     @cached_property
     def alignments(self) -> pd.DataFrame:
-        """Depth and effective depth of every alignment, without the alignments."""
+        """Depths, filters and the mean fraction of gaps of every alignment, without the alignments."""
         folder = self.folder / "msa/alignments"
         paths = [path for path in sorted(folder.glob("*.parquet")) if path.stem in set(self.index["shard"])]
-        return read_frames(paths, alignments.ALIGNMENTS, ["id", "length", "depth", "neff", "source"])
+        columns = [name for name in alignments.ALIGNMENTS.names if name not in ("a3m", "sequence_sha256")]
+        frames = [read_frame(path, alignments.ALIGNMENTS, columns) for path in paths]
+        frames = [frame.assign(gaps=[float(gaps.mean()) for gaps in frame["gaps"]]) for frame in frames]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+    @cached_property
+    def given(self) -> pd.DataFrame:
+        """What became of the alignments that the user gave; empty if there were none."""
+        path = self.folder / "msa/given.csv"
+        named = self.provenance.get("config", {}).get("msa", {}).get("alignments", {}).get("files", [True])
+        return read_given(path) if path.exists() and named else pd.DataFrame(columns=list(GIVEN))
 
     @cached_property
     def trunk(self) -> dict[str, Any]:
