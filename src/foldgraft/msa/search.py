@@ -112,7 +112,7 @@ class Found:
         offset, size = self._entries[name]
         with self._data.open("rb") as handle:
             handle.seek(offset)
-            lines = handle.read(size).decode("ascii").rstrip("\0\n").splitlines()
+            lines = handle.read(size).decode("utf-8", errors="replace").rstrip("\0\n").split("\n")
         for header, text in zip(lines[::2], lines[1::2], strict=True):
             yield Row(header[1:], text)
 
