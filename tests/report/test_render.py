@@ -135,6 +135,14 @@ def test_the_layer_that_does_best_on_validation_is_told(tmp_path, made_up):
     assert "linear does best with layer 2 (0.720)" in page(run, None, ReportSettings())
 
 
+def test_experiments_of_a_task_are_compared_on_one_plot(still, run_folder):
+    history = pd.read_csv(run_folder / "train/attention/history.csv")
+    curve = history.groupby("epoch")["valid_loss"].mean()
+    assert f"attention {curve.min():.3f} at epoch {curve.idxmin()}" in still
+    assert "Validation loss of 2 experiments of solubility" in still
+    assert "experiments of contact" not in still
+
+
 def test_chapters_of_what_was_done_are_folded_after_the_answers(still):
     folded = re.findall(r'<details class="chapter"><summary><h2>([^<]+)</h2>', still)
     assert folded == ["Data", "Training", "Trunk", "Methods and provenance"]

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from foldgraft.report.drawing import BLUE, ORANGE, canvas, number, panels, svg
+from foldgraft.report.drawing import BLUE, ORANGE, canvas, colours, number, panels, svg
 from foldgraft.report.page import Block, Bullets, Figure, Heading, Section, Text
-from foldgraft.report.run import Experiment, Run
+from foldgraft.report.run import Experiment, Run, Task
 
 BAD = {"diverging", "not learning"}
 CAUTION = {"overfitting", "still learning", "jumps", "too short"}
@@ -13,7 +13,7 @@ CAUTION = {"overfitting", "still learning", "jumps", "too short"}
 
 def section(run: Run) -> Section:
     """The chapter on training."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [block for task in run.tasks for block in _together(task)]
     diagnosis = run.evaluation("diagnosis")
     for experiment in run.experiments:
         if {"epoch", "train_loss", "valid_loss"} <= set(experiment.history.columns) and len(experiment.history):
@@ -23,6 +23,32 @@ def section(run: Run) -> Section:
     if not blocks:
         blocks = [Text("No head was trained in this run.", "note")]
     return Section("training", "Training", blocks, folded=True)
+
+
+def _together(task: Task) -> list[Block]:
+    """Validation loss of all experiments of a task that were trained in epochs, on one plot; none for a single one."""
+    curves = {}
+    for one in task.experiments:
+        if {"epoch", "valid_loss"} <= set(one.history.columns) and one.history["epoch"].max() > 0:
+            curves[one.name] = one.history.groupby("epoch")["valid_loss"].mean()
+    if len(curves) < 2:
+        return []
+    figure, (axes,) = canvas(5.8, 3.4)
+    for name, (colour, dash) in colours(curves).items():
+        axes.plot(curves[name].index, curves[name], color=colour, ls=dash, label=name)
+    axes.set(title=f"{task.name}: validation loss", xlabel="epoch", ylabel="loss")
+    axes.legend(fontsize=7, ncols=2 if len(curves) > 4 else 1)
+    least = pd.Series({name: curve.min() for name, curve in curves.items()}).sort_values()
+    said = ", ".join(f"{name} {number(value)} at epoch {curves[name].idxmin():.0f}" for name, value in least.items())
+    return [
+        Figure(
+            svg(figure, f"together-{task.name}"),
+            f"Validation loss of {len(curves)} experiments of {task.name}. Least: {said}.",
+            f"How the experiments of {task.name} learn, beside each other.",
+            "The mean over the members that are still training; experiments with another loss are not comparable.",
+            f"Least validation loss: {said}.",
+        )
+    ]
 
 
 def _curves(experiment: Experiment) -> Figure:
