@@ -76,3 +76,21 @@ def test_residue_embeddings_are_kept_of_the_kind_whose_residues_an_experiment_re
     commands = " ".join(done.stdout.replace("\\\n", " ").split())
     trained = commands.partition(" train experiment --experiment c")[2].partition(" 2>")[0]
     assert "--embeddings results/r/embed/files-00000.safetensors" in trained and "embed/solubility" not in trained
+
+
+def test_a_prepared_database_and_an_alignment_of_ones_own_need_no_database_made(folder):
+    (folder / "db.dbtype").write_bytes(bytes(4))
+    for name in ("db", "db.index"):
+        (folder / name).write_text("")
+    (folder / "s.fasta").write_text(">a\nMKV\n")
+    given = {
+        **STRUCTURES,
+        "sequences": {"files": ["s.fasta"]},
+        "trunk": {"pretrain": {}},
+        "msa": {"database": "db"},
+        "experiments": {"c": {"task": "contact", "features": ["attention", "coevolution"]}},
+        "predict": {"alignments": {"mine": "a.a3m"}},
+    }
+    counts = plan(folder, given, "predict")
+    assert counts["msa_search"] == counts["train_experiment"] == counts["predict_contacts"] == 1
+    assert "msa_database" not in counts
