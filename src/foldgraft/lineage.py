@@ -48,7 +48,7 @@ class Lineage:
         self._wildcards: dict[tuple, Wildcards] = {}
 
     def attach(self) -> None:
-        """Give each job its lineage, and let each target name every file that it stands on.
+        """Give each job its lineage, and let each target name what it stands on.
 
         Snakemake removes the outputs of a job that fails, and would not miss them otherwise.
         """
@@ -65,13 +65,19 @@ class Lineage:
         return f"{own}@{_threads(rule)}:{read}"
 
     def files(self, rule: Rule, asked: Iterable[Any]) -> list[str]:
-        """Every file that the rules make for what a target asks."""
+        """What the rules make for what a target asks: each file that a job reads, and one of each job at least."""
         found: dict[str, None] = {}
+        done = set()
         queue = [str(IOFile(path, rule=rule).apply_wildcards({})) for path in asked if not callable(path)]
         while queue:
-            maker = self._maker(queue.pop())
-            if maker and (made := [str(path) for path in maker[0].expand_output(maker[1])[0]])[0] not in found:
-                found |= dict.fromkeys(made)
+            path = queue.pop()
+            maker = self._maker(path)
+            if maker is None or path in found:
+                continue
+            found[path] = None
+            if (job := (maker[0].name, *sorted(maker[1].items()))) not in done:
+                done.add(job)
+                found[str(maker[0].expand_output(maker[1])[0][0])] = None
                 queue += map(str, self._inputs(*maker))
         return list(found)
 
