@@ -126,20 +126,28 @@ def test_a_head_of_another_run_is_refused_by_a_job(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"head": {"name": "transformer"}}, "is no trained head"),
-        ({"head": {"name": "residual"}}, "no head 'residual'"),
-        ({"widths": [1 << 40, 0]}, "of this size"),
-        ({"widths": [7, 0]}, "the tensors do not fit the head 'mlp'"),
-        ({"members": []}, "is no trained head"),
-        ({"surprise": 1}, "is no trained head"),
-    ],
+    "change", [{"head": {"name": "transformer"}}, {"members": []}, {"surprise": 1}, {"trunk": None}, {"widths": "wide"}]
 )
-def test_a_header_that_does_not_fit_is_refused(tmp_path, change, message):
+def test_a_header_of_another_kind_is_refused(tmp_path, change):
     path, about = tmp_path / "head.safetensors", info([SOLUBILITY], MLPSettings(name="mlp", hidden=5))
     save_head(path, heads(about), about)
-    header = json.loads(about.model_dump_json())
-    save_file(load_file(path), path, metadata={"foldgraft": json.dumps({**header, **change})})
+    header = json.loads(about.model_dump_json()) | change
+    text = json.dumps({"head": header, "sha256": "", "made_from": ""})
+    save_file(load_file(path), path, metadata={"foldgraft": text})
+    with pytest.raises(FoldgraftError, match="is no trained head"):
+        load_head(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head": ResidualSettings(name="residual")}, "no head 'residual'"),
+        ({"widths": (1 << 40, 0)}, "of this size"),
+        ({"widths": (7, 0)}, "the tensors do not fit the head 'mlp'"),
+    ],
+)
+def test_a_header_that_does_not_fit_the_tensors_is_refused(tmp_path, change, message):
+    path, about = tmp_path / "head.safetensors", info([SOLUBILITY], MLPSettings(name="mlp", hidden=5))
+    save_head(path, heads(about), about.model_copy(update=change))
     with pytest.raises(FoldgraftError, match=message):
         load_head(path)

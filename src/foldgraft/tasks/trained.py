@@ -1,8 +1,7 @@
 """Trained heads on disk: `train/<experiment>/head.safetensors`.
 
-One file holds all members of an experiment; the tensors of member n are named `members.<n>.<tensor>`. Of the header's
-metadata, `foldgraft` is the JSON of a `HeadInfo`, `sha256` the digest of it and of all tensors, and `made_from` that of
-what the job was made from (foldgraft.records.origin).
+One file holds all members of an experiment; the tensors of member n are named `members.<n>.<tensor>`. The header's one
+metadata key, `foldgraft`, is the JSON of a `Header`.
 """
 
 import hashlib
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -95,6 +94,17 @@ class HeadInfo(Settings):
         return self.tasks[0].level
 
 
+class Header(Settings):
+    """The one entry of the file's metadata."""
+
+    head: HeadInfo
+    """What must be known of the head."""
+    sha256: str
+    """Digest of that and of all tensors."""
+    made_from: str
+    """Digest of everything that it was made from."""
+
+
 class Trained:
     """A trained head: what is known of it, and its members, in evaluation mode."""
 
@@ -127,15 +137,14 @@ def save_head(path: Path, members: Sequence[Head], info: HeadInfo) -> None:
         for number, member in enumerate(members)
         for name, tensor in trained_state(member).items()
     }
-    text = info.model_dump_json()
-    told = {"foldgraft": text, "sha256": _sha256(text, tensors), "made_from": origin.made_from()}
-    with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata=told)
+    header = Header(head=info, sha256=_sha256(info, tensors), made_from=origin.made_from())
+    with atomic(path) as temporary:  # one key, since safetensors writes several in any order
+        save_file(tensors, temporary, metadata={"foldgraft": header.model_dump_json()})
 
 
-def _sha256(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
+def _sha256(info: HeadInfo, tensors: Mapping[str, torch.Tensor]) -> str:
     """The digest of a description and of named tensors, with their kinds and shapes."""
-    digest = hashlib.sha256(text.encode())
+    digest = hashlib.sha256(info.model_dump_json().encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -153,17 +162,16 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
     """
     try:
         with safe_open(path, framework="pt") as handle:
-            told = handle.metadata() or {}
-            text = told.get("foldgraft", "null")
-            info = TypeAdapter(HeadInfo).validate_json(text)
+            header = Header.model_validate_json((handle.metadata() or {}).get("foldgraft", "null"))
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise FoldgraftError(f"{path}: cannot be read as a trained head ({error}); {origin.REMAKE}") from None
     except ValidationError as error:
         raise FoldgraftError(f"{path}: is no trained head ({explain(error).splitlines()[0]})") from None
-    if told.get("sha256", digest := _sha256(text, tensors)) != digest:
+    info = header.head
+    if header.sha256 != _sha256(info, tensors):
         raise FoldgraftError(f"{path}: was damaged, its digest is not the one that was written; {origin.REMAKE}")
-    origin.accept(path, told.get("made_from", ""))
+    origin.accept(path, header.made_from)
     if info.head.name not in HEADS[info.level] or not all(0 <= width <= LARGEST for width in info.widths):
         raise FoldgraftError(f"{path}: there is no head {info.head.name!r} of this size for {info.level} tasks")
     members = []

@@ -29,7 +29,7 @@ from foldgraft.train.settings import Experiment
 SOLVED = 0
 """The epoch that the history states of a head that was solved for."""
 
-WORSE = 3
+WORSE = 2
 """Weaker penalties in a row that validation finds worse, after which no weaker one is tried."""
 
 
