@@ -10,6 +10,7 @@ out  cluster/clusters.parquet         the group of related sequences that each s
      cluster/leakage.parquet          each test protein's nearest training protein, in every fold that is tested
                                       (schema: foldgraft.records.split.LEAKAGE)
      cluster/verdict.json             clean or leaking, per set
+     cluster/structural.json          test chains whose fold a training chain has, where foldseek is at hand
 """
 
 # The sets of proteins in which each fold is once the test set.
@@ -132,5 +133,35 @@ rule cluster_audit:
             --verdict {output.verdict:q} \
             --threads {threads} \
             --settings {params.settings:q} \
+            2>{log:q}
+        """
+
+
+rule cluster_structural_audit:
+    input:
+        split="<results>/cluster/split.parquet",
+        chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
+        code=code("cluster"),
+    output:
+        "<results>/cluster/structural.json",
+    log:
+        "<logs>/cluster/structural_audit.log",
+    benchmark:
+        "<benchmarks>/cluster/structural_audit.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=240,
+    params:
+        chains=lambda wildcards, input: flags("--chains", input.chains),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} cluster structural-audit \
+            --split {input.split:q} \
+            {params.chains:q} \
+            --output {output:q} \
+            --threads {threads} \
             2>{log:q}
         """

@@ -47,6 +47,7 @@ rule report_render:
         curate=expand("<results>/curate/{name}", name=["index.parquet", "rejects.csv"] if STRUCTURE_SHARDS else []),
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
         cluster=expand("<results>/cluster/{name}", name=["split.parquet", "leakage.parquet", "verdict.json"]),
+        structural=["<results>/cluster/structural.json"] if STRUCTURE_SHARDS else [],
         alignments=expand("<results>/msa/alignments/{shard}.parquet", shard=ALIGNED_SHARDS),
         given=["<results>/msa/given.csv"] if CONFIG.msa.alignments.files and ALIGNED_SHARDS else [],
         coevolution=expand("<results>/msa/coevolution/{shard}.parquet", shard=ALIGNED_SHARDS),

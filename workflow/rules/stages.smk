@@ -22,6 +22,7 @@ rule cluster:
         "<results>/cluster/split.parquet",
         "<results>/cluster/leakage.parquet",
         "<results>/cluster/verdict.json",
+        ["<results>/cluster/structural.json"] if STRUCTURE_SHARDS else [],
 
 
 rule msa:

@@ -11,8 +11,9 @@ from foldgraft.cluster import audit as auditing
 from foldgraft.cluster import folds, verdict
 from foldgraft.cluster.group import CLUSTERS
 from foldgraft.cluster.group import group as group_sequences
-from foldgraft.cluster.proteins import read_proteins, unique_sequences
+from foldgraft.cluster.proteins import STRUCTURES, read_proteins, unique_sequences
 from foldgraft.cluster.settings import ClusterSettings
+from foldgraft.cluster.structural import structural_audit
 from foldgraft.records.files import write_json
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.split import LEAKAGE, SPLIT
@@ -90,3 +91,19 @@ def audit(
     for name, entry in verdicts.items():
         print(f"{name}: {entry['verdict']}. {entry['text']}", file=sys.stderr)
     verdict.enforce(verdicts, settings)
+
+
+@app.command(name="structural-audit")
+def audit_structures(
+    split: Annotated[Path, typer.Option(help="Table of the split that `split` wrote.")],
+    chains: Annotated[list[Path], typer.Option(help="Shard of curated chains; repeat for each.")],
+    output: Annotated[Path, typer.Option(help="JSON to write: test chains whose fold a training chain has.")],
+    threads: Threads = 1,
+) -> None:
+    """Search the fold of every test chain among the others, where foldseek is at hand."""
+    roles = read_frame(split, SPLIT, ["set", "id", "split"])
+    of_chains = roles[roles["set"] == STRUCTURES]
+    with mmseqs.scratch(output) as folder:
+        found = structural_audit(chains, dict(zip(of_chains.id, of_chains.split, strict=True)), folder, threads)
+    write_json(output, found)
+    print(found["text"], file=sys.stderr)

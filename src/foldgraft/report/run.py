@@ -207,6 +207,11 @@ class Run:
         return self._json("cluster/verdict.json")
 
     @cached_property
+    def structural(self) -> dict[str, Any]:
+        """The audit by structure; empty for a run without structures."""
+        return self._json("cluster/structural.json")
+
+    @cached_property
     def alignments(self) -> pd.DataFrame:
         """Depths, filters and the mean fraction of gaps of every alignment, without the alignments."""
         folder = self.folder / "msa/alignments"

@@ -62,6 +62,8 @@ def trust(run: Run) -> Iterator[tuple[str, str]]:
     """Whether test proteins have relatives in training, for each set of proteins, as (tone, sentence)."""
     for name, found in run.verdict.items():
         yield of_set(run, name, found)
+    if run.structural:
+        yield "note", run.structural["text"]
     if not run.verdict:
         yield "note", "The split was not searched for leaks."
 
