@@ -98,6 +98,15 @@ def test_one_step_is_the_gradient_by_hand():
     assert head.out[0].weight.item() == pytest.approx(((y - 0.5) * x).mean().item(), abs=1e-6)
 
 
+def test_half_precision_steps_nearly_as_the_whole_does():
+    heads = [line(3), line(3)]
+    _, whole = uneven()
+    for head, precision in zip(heads, ("float32", "bfloat16"), strict=True):
+        fit(head, whole, lambda head: Score(0.0, 0.0), BCE, training(epochs=5, patience=5, precision=precision))
+    exact, rough = (head.out[0].weight for head in heads)
+    assert torch.allclose(exact, rough, atol=0.02) and not torch.equal(exact, rough) and rough.dtype == torch.float32
+
+
 def test_gradients_are_clipped():
     head = line()
     fit(head, [batch()], lambda head: Score(0.0, 0.0), BCE, training(epochs=1, gradient_clip=0.01))

@@ -201,7 +201,7 @@ class Recipe:
             columns=layout.names if layout else [],
             members=members,
             trunk=Identity.of(self.trunk),
-            experiment=self.experiment.model_dump(mode="json"),
+            experiment=self.experiment.stated(),
             versions=versions(),
         )
 

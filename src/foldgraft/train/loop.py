@@ -167,7 +167,9 @@ def _epoch(
         seen = 0.0
         for batch in group:
             batch = _noisy(batch.to(device), head, training.noise)
-            value = loss.sum(batch.outputs(head), batch.truth, counts)
+            with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
+                outputs = batch.outputs(head)
+            value = loss.sum(outputs, batch.truth, counts)
             value.backward()
             seen += float(value.detach())
         if training.l1:

@@ -16,8 +16,8 @@ from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
 from foldgraft.models.heads.tuned import adapter_config
 from foldgraft.records.files import atomic, write_json
-from foldgraft.settings import Settings
 from foldgraft.tasks.trained import HeadInfo, save_head
+from foldgraft.train.settings import Experiment
 
 HISTORY = ["member", "epoch", "train_loss", "valid_loss", "valid_metric", "lr", "seconds"]
 """valid_metric: see `foldgraft.train.measure.headline`. A head that is solved for has one row, of epoch 0."""
@@ -61,7 +61,7 @@ def write_results(
     members: Sequence[Head],
     info: HeadInfo,
     history: Sequence[dict[str, Any]],
-    experiment: Settings,
+    experiment: Experiment,
     checks: dict[str, Any],
 ) -> None:
     """Write the head, its history, the experiment as resolved, and the checks."""
@@ -69,5 +69,5 @@ def write_results(
     with atomic(outputs.history) as temporary:
         pd.DataFrame(list(history), columns=HISTORY).to_csv(temporary, index=False)
     with atomic(outputs.config) as temporary:
-        temporary.write_text(yaml.safe_dump({info.name: experiment.model_dump(mode="json")}, sort_keys=False))
+        temporary.write_text(yaml.safe_dump({info.name: experiment.stated()}, sort_keys=False))
     write_json(outputs.checks, checks)

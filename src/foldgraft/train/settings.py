@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from foldgraft.models.heads.settings import CONVEX, FROM_SCRATCH, HEADS, HeadChoice, Unfreeze
 from foldgraft.settings import Settings
-from foldgraft.tasks.task import BUILT_IN, LOSSES, Task, default_head
+from foldgraft.tasks.task import LOSSES, Task, default_head
 
 Feature = Literal["attention", "coevolution", "separation", "embedding"]
 Layer = Annotated[int, Field(ge=1, le=1000)]
@@ -61,6 +61,8 @@ class Training(Settings):
     """Learning rate of what is trained of the trunk; that of the optimizer if null."""
     layer_decay: float = Field(1.0, gt=0, le=1)
     """The trunk's learning rate is multiplied by this once for each layer below the last."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """In which products of matrices are computed in training; weights and losses stay in float32."""
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of the gradient; a longer one is shortened to it."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -253,7 +255,9 @@ class Experiment(Settings):
         """Whether pair features of this kind are read."""
         return feature in (self.features or ())
 
-    @property
-    def built_in(self) -> bool:
-        """Whether all tasks are from structures."""
-        return all(name in BUILT_IN for name in self.task)
+    def stated(self) -> dict[str, Any]:
+        """All keys of a resolved experiment that it reads, with their values."""
+        values = self.model_dump(mode="json", exclude={"grid"})
+        if self.convex:
+            values["training"] = {key: values["training"][key] for key in sorted(CONVEX_READS)}
+        return {key: value for key, value in values.items() if value is not None}
