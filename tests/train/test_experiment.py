@@ -194,6 +194,23 @@ def test_the_trunk_can_be_trained_along(folder, tmp_path, unfreeze, capsys):
         load_head(written.head)
 
 
+@pytest.mark.parametrize(
+    ("error", "values", "words"),
+    [
+        (MemoryError(), {"head": "mlp"}, r"lower training\.batch_size \(now 64\)"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), {"head": "linear"}, r"lower head\.max_examples"),
+        (torch.OutOfMemoryError("CUDA out of memory"), {"head": "mlp"}, r"experiments\.x: it does not fit in memory"),
+    ],
+)
+def test_what_does_not_fit_in_memory_says_which_key_to_lower(folder, tmp_path, monkeypatch, error, values, words):
+    def full(*arguments):
+        raise error
+
+    monkeypatch.setattr("foldgraft.train.experiment.run_checks", full)
+    with pytest.raises(FoldgraftError, match=words):
+        run(folder, tmp_path, LABELS, "solubility", **values)
+
+
 def test_the_same_seed_gives_the_same_files(folder, tmp_path):
     first, second = (
         run(folder, tmp_path / name, LABELS, "solubility", head="mlp", training={**QUICK, "epochs": 2}) for name in "ab"

@@ -1,5 +1,6 @@
 """The recipe of every experiment: examples, checks, heads, calibration, predictions."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.settings import Lora
@@ -28,6 +30,9 @@ from foldgraft.train.layers import COLUMNS, best_layer, compare_layers
 from foldgraft.train.outputs import Outputs, versions, write_adapters, write_results
 from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
+
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory")
+"""What torch says where memory is at its end."""
 
 RESUME = ".resume"
 """Folder beside the results where trainings keep their state until all are done."""
@@ -74,7 +79,12 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
             widths = (examples.vectors.width if examples.vectors is not None else 0, 0)
         recipe = Recipe(name, experiment, examples, learnt, widths, inputs)
         recipe.trainer.folder = outputs.folder / RESUME
-        recipe.run(outputs, before)
+        try:
+            recipe.run(outputs, before)
+        except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not OUT_OF_MEMORY.search(str(error)):
+                raise
+            raise FoldgraftError(f"experiments.{name}: it does not fit in memory; {_lower(experiment)}") from None
     rmtree(outputs.folder / RESUME, ignore_errors=True)
     with atomic(outputs.layers) as temporary:
         pd.DataFrame(compared, columns=COLUMNS).to_csv(temporary, index=False)
@@ -114,6 +124,7 @@ class Recipe:
         groups = self.trainer.groups()
         self._announce(groups)
         checks = self._checks(groups[0])
+        self._largest(groups[0])
         calibrated, history = [], []
         for group in groups:
             self.trainer.train(group)
@@ -163,6 +174,16 @@ class Recipe:
             batch = next(iter(self.examples.batches(_spread(self.examples, rows, size), size, None)))
         return run_checks(head, batch.to(self.trunk.device), loss, truth, self.trunk)
 
+    def _largest(self, group: Group) -> None:
+        """Take a step on the longest proteins, so that a batch that does not fit in memory stops it before training."""
+        if self.experiment.convex or self.examples.tasks[0].level == "pair":
+            return
+        rows, size = group.roles[0].train, self.experiment.training.batch_size
+        longest = rows[np.argsort(self.examples.lengths[rows], kind="stable")[-size:]]
+        head, loss = self.trainer.new_head(rows, self.experiment.seed)
+        batch = next(iter(self.examples.batches(longest, size, None)))
+        loss.of_batch(head.train(), batch.to(self.trunk.device)).backward()
+
     def _predict(self, done: Calibrated, writers: Writers) -> None:
         """Write the validation proteins, by heads that did not learn from them, then the test proteins."""
         folds = self.examples.table["fold"].to_numpy()
@@ -204,6 +225,15 @@ class Recipe:
             experiment=self.experiment.stated(),
             versions=versions(),
         )
+
+
+def _lower(experiment: Experiment) -> str:
+    """Which key to lower for less memory."""
+    if experiment.pairs is not None:
+        return f"lower pairs.max_length (now {experiment.pairs.max_length}) or pairs.max_chains"
+    if experiment.convex:
+        return f"lower head.max_examples (now {experiment.head.max_examples})"
+    return f"lower training.batch_size (now {experiment.training.batch_size}), and raise training.accumulate for it"
 
 
 def _spread(examples: Examples, rows: np.ndarray, count: int) -> np.ndarray:
