@@ -24,7 +24,7 @@ def of_kind(task: Task) -> list[Block]:
 def calibration(task: Task) -> list[Block]:
     """Whether a predicted probability is a frequency."""
     bins = task.tables["reliability"]
-    if bins.empty or task.best is None:
+    if bins.empty or not (bins["experiment"] == task.best).any():
         return []
     figure, (axes,) = canvas(4.4, 3.4)
     looks = colours(name for name in dict.fromkeys(bins["experiment"]) if not name.startswith("baseline_"))
