@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from made_up_predictions import STATES, TORSIONS, about, split_frame, write_residues
 
+from foldgraft.evaluate.baselines import residue
 from foldgraft.evaluate.baselines import run as run_baseline
 from foldgraft.evaluate.baselines.residue import WINDOW, windows
 from foldgraft.evaluate.settings import EvaluateSettings
@@ -78,7 +79,9 @@ def test_windows_by_hand():
     assert found.sum() == 9  # three letters seen from each of three places, nothing beyond the ends
 
 
-def test_one_hot_windows_see_the_letter_two_residues_on(tmp_path):
+@pytest.mark.parametrize("most", [100_000, 300])
+def test_one_hot_windows_see_the_letter_two_residues_on(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(residue, "MOST", most)
     found = run(tmp_path, "ss3", "onehot")
     right = np.concatenate([score.argmax(axis=1)[1:-2] == truth[1:-2, 0] for truth, score in found.values()])
     assert right.mean() > 0.99

@@ -106,14 +106,20 @@ def onehot(task: Task, train: Array, valid: Array) -> tuple[Say, Say]:
     """Logistic or ridge regression on one-hot windows of the sequence around the residue."""
 
     def examples(rows: Array) -> tuple[sparse.csr_matrix, Array]:
-        x, y = (
-            sparse.vstack([windows(task.table["sequence"][row]) for row in rows]),
-            np.concatenate([task.truth[row] for row in rows]),
-        )
-        known = np.flatnonzero(np.isfinite(y).all(axis=1))
+        truth = np.concatenate([task.truth[row] for row in rows])
+        known = np.flatnonzero(np.isfinite(truth).all(axis=1))
         if len(known) > MOST:
             known = np.sort(np.random.default_rng(task.seed).choice(known, MOST, replace=False))
-        return x.tocsr()[known], y[known].astype(np.float64)
+        ends = np.cumsum([len(task.truth[row]) for row in rows])
+        parts = np.split(known, np.searchsorted(known, ends[:-1]))  # those of each protein
+        starts = ends - [len(task.truth[row]) for row in rows]
+        inputs = [
+            windows(task.table["sequence"][row])[part - start]
+            for row, part, start in zip(rows, parts, starts, strict=True)
+            if len(part)
+        ]
+        found = sparse.vstack([windows("")[:0], *inputs]).tocsr()
+        return found, truth[known].astype(np.float64)
 
     def fitted(rows: Array, strength: float) -> models.Predict:
         return models.linear(task.kind, task.outputs, *examples(rows), strength, task.seed)
