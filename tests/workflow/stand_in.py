@@ -1,7 +1,7 @@
 """Stands in for the package's commands: writes what follows from its words, inputs and code, and dies when told to.
 
 So Snakemake and the rules are real, and a run of all stages costs seconds. An output is a digest of all that a stage's
-command may depend on: its words, the bytes of the inputs that they name, and the module of its command.
+command may depend on: its words, and the bytes of its rule's inputs, code among them.
 """
 
 import hashlib
@@ -13,8 +13,14 @@ import sys
 import time
 from pathlib import Path
 
-FOLDERS = ("structures", "predictions")
-"""Outputs that are folders."""
+RULES = "".join(path.read_text() for path in Path("workflow/rules").glob("*.smk"))
+FOLDERS = {Path(path).name for path in re.findall(r'directory\("([^"]+)"\)', RULES)}
+"""Names of the outputs that are folders."""
+
+
+def files(path: Path) -> list[Path]:
+    """A file, or all files of a folder."""
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
 
 
 def main() -> None:
@@ -22,15 +28,9 @@ def main() -> None:
     if words[0] == "--made-from":
         del words[:2]
     stage, command = words[:2]
-    results = next(Path(*Path(word).parts[:2]) for word in words if word.startswith("results/"))
-    named = [Path(word) for word in words if word.startswith("results/") and Path(word) != results]
-    inputs = [file for path in named if path.exists() for file in ([path] if path.is_file() else path.rglob("*.*"))]
-    outputs = [path for path in named if not path.exists()]
-    if command == "render":  # its words name the folder of results alone
-        read = ("fetch", "curate", "cluster", "msa", "targets", "trunk", "train", "evaluate")
-        inputs += [path for name in read for path in (results / name).rglob("*") if path.is_file()]
+    inputs = [file for name in os.environ["FG_INPUTS"].split() for file in files(Path(name))]
+    outputs = [Path(name) for name in os.environ["FG_OUTPUTS"].split()]
     told = hashlib.sha256("\n".join(words).encode())
-    told.update((Path(__file__).parent / stage / "command.py").read_bytes())
     for path in sorted(set(inputs)):
         told.update(f"{path}\n".encode() + path.read_bytes())
     made = f"{stage} {command} {told.hexdigest()}\n"

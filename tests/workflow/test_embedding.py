@@ -36,7 +36,7 @@ class Run:
         torch.manual_seed(0)
         network = build_network(Architecture(1, 8, 2))
         write_trunk(self.results / "trunk/model.safetensors", self.results / "trunk/trunk.json", network, "small", {})
-        self.shards = []
+        self.shards, self.tables = [], 0
 
     def write(self, name, sequences):
         frame = pd.DataFrame({"id": [f"{name[-1]}{k}" for k in range(len(sequences))], "sequence": sequences})
@@ -47,6 +47,7 @@ class Run:
 
     def labels(self, *shards):
         """Write the labelled table and its shards."""
+        self.tables = len(shards)
         rows = [f"p{k}{place},{text},1" for k, held in enumerate(shards) for place, text in enumerate(held)]
         (self.folder / "labels.csv").write_text("\n".join(["id,sequence,label", *rows, ""]))
         for number, sequences in enumerate(shards):
@@ -67,7 +68,12 @@ class Run:
         write_frame(self.results / "curate/index.parquet", frame, index.SCHEMA)
 
     def snakemake(self, *words):
-        done = snakemake(self.folder, "embed", *words, "--configfile", "hand.yaml")
+        """Ask for the files of embeddings; the stage's target would name those of the stages before as well."""
+        shards = [f"solubility-{k:05d}" for k in range(self.tables)] + [
+            f"files-{k:05d}" for k in range(len(self.shards))
+        ]
+        files = [f"results/hand/embed/{shard}.safetensors" for shard in shards]
+        done = snakemake(self.folder, *files, *words, "--configfile", "hand.yaml")
         assert done.returncode == 0, done.stderr[-3000:]
         return done
 
@@ -113,9 +119,13 @@ def test_a_sequence_is_embedded_once_and_longer_lists_redo_their_last_shards_alo
     assert run.held("files-00000") == named("GGGEE")
     assert run.held("files-00001") == named("GGGAA", "GGGCC")
 
-    # A table that was deleted is missed, although everything that was made from it is there.
+    # A table that was deleted to save space is made again before it is read; the stage's target asks for it at once.
     (run.results / "curate/chains/files-00001.parquet").unlink()
-    assert "curate_shard" in planned(run.snakemake("--dry-run").stdout)
+    assert "curate_shard" not in planned(run.snakemake("--dry-run").stdout)
+    again = planned(run.snakemake("--dry-run", "--config", "embed={max_length: 99}").stdout)
+    assert {"curate_shard", "embed_shard"} <= set(again)
+    stage = snakemake(run.folder, "embed", "--dry-run", "--configfile", "hand.yaml")
+    assert "curate_shard" in planned(stage.stdout)
 
     # What a failed comparison took away is made again; until then nothing is known to be embedded.
     (run.results / "embed/repeats/labels.parquet").unlink()

@@ -77,6 +77,9 @@ class Folder:
     def made(cls, folder: Path, values: dict) -> "Folder":
         made = cls(copy_checkout(folder))
         shutil.copy(Path(__file__).with_name("stand_in.py"), folder / "src/foldgraft/__main__.py")
+        for rules in (folder / "workflow/rules").glob("*.smk"):
+            told = "FG_INPUTS='{input}' FG_OUTPUTS='{output}' python -m foldgraft"
+            rules.write_text(rules.read_text().replace("python -m foldgraft", told))
         (folder / "labels.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
         (folder / "some.fasta").write_text(">a\nMKV\n")
         for name in ("own.pt", "other.pt"):
@@ -257,19 +260,15 @@ def test_touched_inputs_and_code_rerun_nothing(finished, tmp_path):
 
 
 def test_a_protein_at_the_end_of_a_list_costs_its_shard_and_what_is_about_all(finished, tmp_path):
-    run = finished(REMOTE | {"fetch": {"shard_size": 1}}).copied(tmp_path / "checkout")
-    longer = REMOTE["structures"] | {"rcsb": REMOTE["structures"]["rcsb"] | {"ids": ["1abc", "2abc"]}}
-    run.configure(REMOTE | {"fetch": {"shard_size": 1}, "structures": longer})
+    def listed(*ids: str) -> dict:
+        return REMOTE | {"fetch": {"shard_size": 1}, "structures": {"rcsb": {"ids": list(ids)}, "sifts": "download"}}
+
+    run = finished(listed("1abc")).copied(tmp_path / "checkout")
+    run.configure(listed("1abc", "2abc"))
     counts = planned(run.plan())
-    for rule in (
-        "fetch_structures",
-        "curate_shard",
-        "targets_shard",
-        "msa_search",
-        "cluster_group",
-        "train_experiment",
-    ):
-        assert counts[rule] == 1, rule
+    per_shard = {"fetch_structures", "curate_shard", "targets_shard", "msa_search"}
+    about_all = {"curate_summary", "cluster_group", "train_experiment", "report_render"}
+    assert {counts[rule] for rule in per_shard | about_all} == {1}
     assert not {"fetch_labels", "fetch_sequences", "fetch_sifts", "msa_database", "trunk_download"} & set(counts)
 
 
