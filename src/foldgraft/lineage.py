@@ -21,7 +21,7 @@ from snakemake.rules import Rule
 
 from foldgraft.records.origin import SHORT
 
-PARAMETER = "made_from"
+PARAMETER = "lineage"
 Digest = Callable[[Path], str]
 
 
@@ -54,7 +54,11 @@ class Lineage:
         """
         for rule in self._rules:
             if rule.shellcmd:
-                rule.set_params(**{PARAMETER: lambda wildcards, rule=rule: self.told(rule, wildcards)})
+                # One that reads `input` is for the command alone; Snakemake remembers the other.
+                rule.set_params(
+                    made_from=lambda wildcards, input, rule=rule: self.told(rule, wildcards),
+                    **{PARAMETER: lambda wildcards, rule=rule: self._of(rule, wildcards)[0]},
+                )
             else:
                 asked = list(rule.input)
                 rule.set_input(lambda wildcards, rule=rule, asked=asked: self.files(rule, asked))
