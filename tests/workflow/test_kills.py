@@ -43,7 +43,7 @@ KEYS = {
     "fetch": {"max_file_mb": 77, "refreshed_after": "2026-01-01"},
     "curate": {"min_length": 33},
     "cluster": {"seed": 7},
-    "msa": {"coevolution": {"pseudocount": 0.25}},
+    "msa": {"coevolution": {"max_length": 999}},
     "targets": {"orientations": True},
     "trunk": {},
     "embed": {"batch_tokens": 999},
