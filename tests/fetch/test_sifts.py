@@ -114,8 +114,8 @@ def test_a_bomb_is_defused(run, tmp_path):
 
 def test_a_file_that_is_missing_stops_the_run_beforehand(tmp_path):
     with pytest.raises(FoldgraftError, match=r"structures\.sifts: there is no file .*s\.csv"):
-        check(StructuresSettings(rcsb={"ids": ["1ubq"]}, sifts="s.csv"), None, None, tmp_path)
-    check(StructuresSettings(rcsb={"ids": ["1ubq"]}, sifts="download"), None, None, tmp_path)
+        check(StructuresSettings(rcsb={"ids": ["1ubq"]}, sifts="s.csv"), None, {}, tmp_path)
+    check(StructuresSettings(rcsb={"ids": ["1ubq"]}, sifts="download"), None, {}, tmp_path)
 
 
 def test_the_table_is_downloaded_once_and_asked_for_again_when_it_may_have_changed(run, httpserver, store):
