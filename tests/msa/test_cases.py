@@ -70,7 +70,8 @@ def align(tmp_path, write_chains):
         frame = pd.DataFrame({"id": list(chains), "sequence": list(chains.values())})
         frame["sequence_sha256"] = [sequence_sha256(text) for text in frame["sequence"]]
         frame["length"] = frame["sequence"].str.len()
-        write_frame(tmp_path / "i", frame.assign(entry="e", resolved_fraction=1.0, shard="files-00000"), index.SCHEMA)
+        whole = frame.assign(entry="e", resolved_fraction=1.0, shard="files-00000", released=None, organism=None)
+        write_frame(tmp_path / "i", whole, index.SCHEMA)
         files = AlignmentFiles(files=[pattern], **settings)
         common = ("--data", data, "--settings", MsaSettings(alignments=files).model_dump_json())
         call("given", "--index", tmp_path / "i", "--given", tmp_path / "g", "--digests", tmp_path / "j", *common)
