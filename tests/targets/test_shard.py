@@ -65,8 +65,9 @@ def test_the_command_writes_what_the_functions_return(chains, tmp_path):
 def test_the_same_chains_give_the_same_bytes(chains, tmp_path):
     path = written(tmp_path, chains)
     for name in "ab":
-        write_shard(path, tmp_path / f"{name}.parquet", tmp_path / f"{name}.csv", TargetsSettings())
-    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+        write_shard(path, tmp_path / name / "files-00000.parquet", tmp_path / f"{name}.csv", TargetsSettings())
+    one, other = (tmp_path / name / "files-00000.parquet" for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 ROOT = Path(__file__).parent.parent.parent
 
 SMALL = {
@@ -49,3 +51,8 @@ def planned(output: str) -> dict[str, int]:
     """Job counts by rule, out of a dry run's table; empty if nothing is to be done."""
     table = output.partition("Job stats:")[2].partition("\n\n")[0]
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def content(path: Path) -> object:
+    """What a file holds: the rows of a table, whose metadata differ between runs, or the bytes of another file."""
+    return pq.read_table(path).to_pylist() if path.suffix == ".parquet" else path.read_bytes()

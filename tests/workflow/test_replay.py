@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 from pytest_httpserver import HTTPServer
-from running import ROOT, planned, snakemake
+from running import ROOT, content, planned, snakemake
 from werkzeug import Response
 
 
@@ -60,7 +60,7 @@ def run(folder, values, *options):
 
 def tables(folder, run):
     root = folder / "results" / run / "fetch"
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    return {str(path.relative_to(root)): content(path) for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import yaml
 from pytest_httpserver import HTTPServer
-from running import ROOT, snakemake
+from running import ROOT, content, snakemake
 from services import UniprotService, active, inactive
 
 TABLE = "PDB,CHAIN,SP_PRIMARY,RES_BEG,RES_END,PDB_BEG,PDB_END,SP_BEG,SP_END\n1abc,A,P69905,1,9,1,9,2,10\n"
@@ -20,7 +20,7 @@ def fetched(folder, run, services, **more):
     done = snakemake(folder, "fetch", "--cores", "2", "--configfile", "given.yaml", snakefile=ROOT / "Snakefile")
     assert done.returncode == 0, done.stdout + done.stderr
     names = ("sequences.fasta.gz", "sequences.parquet", "sifts.parquet", "sifts_lock.parquet", "lock.parquet")
-    return {name: (folder / "results" / run / "fetch" / name).read_bytes() for name in names}
+    return {name: content(folder / "results" / run / "fetch" / name) for name in names}
 
 
 def test_what_services_gave_is_replayed_without_them(tmp_path):
