@@ -1,5 +1,6 @@
 """What every trunk's network offers, whatever its architecture."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -26,7 +27,7 @@ def packed_attention(query: Tensor, key: Tensor, value: Tensor, lengths: list[in
     return torch.cat([attention(*part) for part in parts], dim=1)
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A stack of transformer layers over embedded tokens, with the heads that its checkpoint has.
 
     Attributes
@@ -46,25 +47,25 @@ class Network(nn.Module):
     lm_head: nn.Module | None
     contact_head: "ContactRegression | None"
 
+    @abstractmethod
     def embed(self, tokens: Tensor) -> Tensor:
         """The first state, from tokens (B, T) to (B, T, D)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rotary(self, length: int) -> Tensor | None:
         """Turns of the rotary positions, complex numbers of modulus 1, in the shape that the layers take."""
-        raise NotImplementedError
 
+    @abstractmethod
     def normalise(self, x: Tensor) -> Tensor:
         """What makes representations of the last state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, representations: Tensor) -> Tensor:
         """Scores of the tokens by the language head, where there is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def new_language_head(self, frequencies: Tensor) -> nn.Module:
         """A head that guesses by the frequencies of the tokens, (33,), whatever it reads, for want of any training."""
-        raise NotImplementedError
 
     def forward(self, tokens: Tensor, padded: bool | None = None) -> Tensor:
         """Representations of the last layer after its norm; tokens (B, T) to (B, T, D)."""
