@@ -5,6 +5,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -128,11 +129,17 @@ def test_too_few_test_proteins_are_no_defeat(tmp_path, made_up):
     )
 
 
-def test_the_layer_that_does_best_on_validation_is_told(tmp_path, made_up):
+def test_what_layers_are_worth_is_drawn_and_what_a_mix_takes_of_them(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False)
-    table = pd.DataFrame({"layer": [1, 2, 3], "metric": "roc_auc", "value": [0.6, 0.72, 0.7]})
+    table = pd.DataFrame({"layer": [1, 2, 3], "metric": "mae", "value": [30.0, 25, 28], "share": np.nan})
     table.to_csv(run / "train/linear/layers.csv", index=False)
-    assert "linear does best with layer 2 (0.720)" in page(run, None, ReportSettings())
+    text = page(run, None, ReportSettings())
+    assert "linear: layer 2 does best (25.000)" in text and "whatever the head of the experiment" in text
+    assert "Shares of the layers" not in text
+    table = table.assign(metric=np.nan, value=np.nan, share=[0.2, 0.7, 0.1])  # the trunk is trained along
+    table.to_csv(run / "train/linear/layers.csv", index=False)
+    text = page(run, None, ReportSettings())
+    assert "does best" not in text and "linear takes most of layer 2 (70 %)" in text
 
 
 def test_experiments_of_a_task_are_compared_on_one_plot(still, run_folder):

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads.build import build
+from foldgraft.models.heads.build import Widths, build
 from foldgraft.models.heads.settings import ConvolutionSettings, MLPSettings, ResidualSettings
 from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.records import origin
@@ -142,8 +142,10 @@ def test_a_header_of_another_kind_is_refused(tmp_path, change):
     ("change", "message"),
     [
         ({"head": ResidualSettings(name="residual")}, "no head 'residual'"),
-        ({"widths": (1 << 40, 0)}, "of this size"),
-        ({"widths": (7, 0)}, "the tensors do not fit the head 'mlp'"),
+        ({"widths": Widths(1 << 40)}, "of this size"),
+        ({"widths": Widths(6, mixed=4)}, "of this size"),
+        ({"widths": Widths(7)}, "the tensors do not fit the head 'mlp'"),
+        ({"widths": Widths(6, mixed=2)}, "the tensors do not fit the head 'mlp'"),
     ],
 )
 def test_a_header_that_does_not_fit_the_tensors_is_refused(tmp_path, change, message):

@@ -156,8 +156,9 @@ def write_chains(root: Path, number: int, shard: list[Targets], rng: np.random.G
 def embed(path: Path, trunk: Trunk, sequences) -> Path:
     sequences = list(sequences)
     names = [sequence_sha256(sequence) for sequence in sequences]
-    contents = Contents(trunk.sha256, trunk.layers, trunk.width, (trunk.layers,))
-    write_embeddings(path, zip(names, trunk.embed_layers(sequences, [trunk.layers]), strict=True), contents)
+    layers = tuple(range(1, trunk.layers + 1))
+    contents = Contents(trunk.sha256, trunk.layers, trunk.width, layers)
+    write_embeddings(path, zip(names, trunk.embed_layers(sequences, layers), strict=True), contents)
     return path
 
 

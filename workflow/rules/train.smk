@@ -10,7 +10,8 @@ out  train/<experiment>/head.safetensors        all members; schema: foldgraft.t
      train/<experiment>/history.csv             member, epoch, train_loss, valid_loss, valid_metric, lr, seconds
      train/<experiment>/experiment.yaml         the experiment with all keys resolved
      train/<experiment>/checks.json             checks before training; the trunk's hash before and after
-     train/<experiment>/layers.csv              layer, metric, value on validation, where layers were compared
+     train/<experiment>/layers.csv              layer; metric and value on validation of a regression on it alone; share
+                                                in a learnt mix; no rows for an experiment that reads one layer
      train/<experiment>/adapters/               LoRA of each member by PEFT's names, where the trunk is trained so
      train/<experiment>/predictions/            <task>.parquet of each task; schema: foldgraft.records.predictions
 """

@@ -271,7 +271,7 @@ class Run:
         return min(pairs, key=lambda task: task.about.target["kind"] != "binary", default=None)
 
     def layers(self, experiment: str) -> pd.DataFrame:
-        """How an experiment does on validation with each layer of the trunk; empty where none were compared."""
+        """What each layer of the trunk is worth to an experiment; empty where only one is read."""
         return self._csv(f"train/{experiment}/layers.csv")
 
     def evaluation(self, name: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from foldgraft.metrics.catalogue import describe
 from foldgraft.records.targets import Targets
-from foldgraft.report import curves, pairs
+from foldgraft.report import curves, layers, pairs
 from foldgraft.report.drawing import canvas, colours, number, panels, svg
 from foldgraft.report.page import Block, Bullets, Figure, Fold, Heading, Section
 from foldgraft.report.run import Run, Task
@@ -38,7 +38,7 @@ def _task(run: Run, task: Task, examples: Sequence[Targets]) -> list[Block]:
     found = run.verdict.get(task.set)
     blocks: list[Block] = [headline_table(task), *([Bullets([of_set(run, task.set, found)])] if found else [])]
     blocks += [*pairs.definition(task), *curves.calibration(task)]
-    blocks += [*_parts(task), *curves.of_kind(task), *_layers(run, task)]
+    blocks += [*_parts(task), *curves.of_kind(task), *layers.blocks(run, task)]
     if task.about.level == "pair":
         blocks += pairs.blocks(run, task, examples)
     blocks.append(Fold("All metrics and comparisons", [metrics_table(task), comparison_table(task)]))
@@ -110,31 +110,3 @@ def _spread(rows: pd.DataFrame, by: str, task: Task) -> list[str]:
     rows = rows.sort_values("value", ascending=task.lower_is_better)
     best, worst = rows.iloc[0], rows.iloc[-1]
     return [f"by {by} from {number(best['value'])} ({best['part']}) to {number(worst['value'])} ({worst['part']})"]
-
-
-def _layers(run: Run, task: Task) -> list[Block]:
-    """Validation metric against the layer of the trunk, where layers were compared."""
-    found = {one.name: run.layers(one.name) for one in task.experiments}
-    found = {name: table for name, table in found.items() if {"layer", "value"} <= set(table.columns) and len(table)}
-    if not found:
-        return []
-    figure, (axes,) = canvas(5.4, 2.9)
-    said = []
-    for name, (colour, dash) in colours(found).items():
-        table = found[name].sort_values("layer")
-        axes.plot(table["layer"], table["value"], color=colour, ls=dash, marker="o", ms=3, label=name)
-        metric = str(table["metric"].iloc[0]) if "metric" in table else "validation metric"
-        lower = describe(metric).lower_is_better
-        best = table.loc[table["value"].idxmin() if lower else table["value"].idxmax()]
-        said.append(f"{name} does best with layer {best['layer']:.0f} ({number(best['value'])})")
-    axes.set(title="By layer of the trunk", xlabel="layer", ylabel=describe(metric).title)
-    axes.legend()
-    return [
-        Figure(
-            svg(figure, f"layers-{task.name}"),
-            f"{describe(metric).title} against the layer of the trunk: {'; '.join(said)}.",
-            "How well a head does on validation proteins with each layer of the trunk.",
-            "A regression on the pooled embedding of one layer at a time; the test proteins take no part.",
-            f"{'; '.join(said)}.",
-        )
-    ]

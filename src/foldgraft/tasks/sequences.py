@@ -22,6 +22,9 @@ POOL = 32
 NORMALISING = {"pooled": 20_000, "residues": 512, "trunk": 256}
 """Most training proteins that say what mean and deviation are."""
 
+NORMALISED = 16
+"""Proteins whose embeddings are in memory together for that."""
+
 SCORING = 64
 """Proteins that are scored together."""
 
@@ -104,19 +107,19 @@ class SequenceExamples(Dataset[Batch]):
             return
         chosen = drawn(rows, NORMALISING[self.reads], seed)
         if self.reads == "trunk":
-            head.body.normalise.fit(self._embedded(head, chosen))
+            head.body.normalise.fit_parts(self._embedded(head, chosen))
             return
-        head.body.normalise.fit(torch.from_numpy(np.vstack([self.item(row) for row in chosen])))
+        parts = (chosen[start : start + NORMALISED] for start in range(0, len(chosen), NORMALISED))
+        head.body.normalise.fit_parts(torch.from_numpy(np.vstack([self.item(row) for row in part])) for part in parts)
 
     @torch.no_grad()
-    def _embedded(self, head: Head, rows: np.ndarray) -> Tensor:
-        """What the untrained trunk within a head gives its body, an example a row."""
-        device, found = next(head.parameters()).device, []
+    def _embedded(self, head: Head, rows: np.ndarray) -> Iterator[Tensor]:
+        """What the untrained trunk within a head gives its body, an example a row, a few proteins at a time."""
+        device = next(head.parameters()).device
         for numbers in LengthBuckets(rows, self.lengths, 8):
             batch = self[numbers].to(device)
             values = head.body.embeddings(*batch.inputs).cpu()
-            found.append(values if values.ndim == 2 else values[batch.inputs[1].cpu()])
-        return torch.cat(found)
+            yield values if values.ndim == 2 else values[batch.inputs[1].cpu()]
 
     def batches(
         self, rows: np.ndarray, batch_size: int, generator: torch.Generator | None, workers: int = 0

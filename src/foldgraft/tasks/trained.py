@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads.build import TrunkPart, build, build_tuned
+from foldgraft.models.heads.build import TrunkPart, Widths, build, build_tuned
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import HEADS, HeadChoice, Unfreeze
 from foldgraft.models.heads.tuned import load_trained, trained_state
@@ -67,8 +67,9 @@ class HeadInfo(Settings):
     """What is predicted, in the order of the output layers."""
     head: HeadChoice
     """Which head, and its settings."""
-    widths: tuple[int, int]
-    """Width of what the head reads; for pairs that of a pair's features, and of the residue embeddings beside them."""
+    widths: Widths
+    """Width of what the head reads; for pairs that of a pair's features, and of the residue embeddings beside them; how
+    many layers a learnt mix makes one of, 1 without a mix."""
     layers: list[int]
     """Layers of the trunk whose embeddings are read; none for a head that reads no embeddings."""
     unfreeze: Unfreeze = 0
@@ -172,7 +173,7 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
     if header.sha256 != _sha256(info, tensors):
         raise FoldgraftError(f"{path}: was damaged, its digest is not the one that was written; {origin.REMAKE}")
     origin.accept(path, header.made_from)
-    if info.head.name not in HEADS[info.level] or not all(0 <= width <= LARGEST for width in info.widths):
+    if info.head.name not in HEADS[info.level] or not _possible(info.widths):
         raise FoldgraftError(f"{path}: there is no head {info.head.name!r} of this size for {info.level} tasks")
     members = []
     for number in range(len(info.members)):
@@ -187,11 +188,16 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
     return Trained(info, members)
 
 
+def _possible(widths: Widths) -> bool:
+    mixed = widths.mixed
+    return all(0 <= width <= LARGEST for width in widths) and mixed > 0 and widths.features % mixed == 0
+
+
 def _empty(path: Path, info: HeadInfo, trunk: Trunk | None) -> Head:
     outputs = [task.target.outputs for task in info.tasks]
     if info.unfreeze == 0:
         return build(info.level, info.head, info.widths, outputs, len(info.covariates))
     if trunk is None:
         raise FoldgraftError(f"{path}: the experiment {info.name} trained a part of its trunk, which is needed too")
-    part = TrunkPart(trunk.network, info.layers, info.unfreeze)
+    part = TrunkPart(trunk.network, info.layers, info.unfreeze, info.widths.mixed > 1)
     return build_tuned(info.level, info.head, part, outputs, len(info.covariates))

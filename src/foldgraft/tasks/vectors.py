@@ -102,7 +102,8 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def layer_numbers(layers: str | int | Sequence[int], depth: int) -> list[int]:
-    """The layers of a trunk of this depth that `last`, `all`, a number or several name; ascending.
+    """The layers of a trunk of this depth that `last`, a number or several name, or that `all`, `best` and `mix` need;
+    ascending.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def layer_numbers(layers: str | int | Sequence[int], depth: int) -> list[int]:
     """
     if layers == "last":
         return [depth]
-    if layers in ("all", "best"):
+    if layers in ("all", "best", "mix"):
         return list(range(1, depth + 1))
     numbers = [layers] if isinstance(layers, int) else sorted(set(layers))
     wrong = [number for number in numbers if not 1 <= number <= depth]

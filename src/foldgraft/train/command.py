@@ -32,7 +32,7 @@ def train_experiment(
     output_history: Annotated[Path, typer.Option(help="Losses and scores per epoch, CSV.")],
     output_config: Annotated[Path, typer.Option(help="The experiment with all keys resolved, YAML.")],
     output_checks: Annotated[Path, typer.Option(help="Checks before training and the frozen trunk, JSON.")],
-    output_layers: Annotated[Path, typer.Option(help="What each layer reaches, if layers were compared, CSV.")],
+    output_layers: Annotated[Path, typer.Option(help="What each layer is worth, if several are read, CSV.")],
     output_adapters: Annotated[Path, typer.Option(help="Folder of the members' LoRA, as PEFT keeps them.")],
     output_predictions: Annotated[Path, typer.Option(help="Folder of the predictions, one table per task.")],
     labels: Annotated[list[Path] | None, typer.Option(help="Shard of labelled sequences; repeat for each.")] = None,

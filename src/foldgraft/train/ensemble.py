@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads.build import TrunkPart, build, build_tuned
+from foldgraft.models.heads.build import TrunkPart, Widths, build, build_tuned
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
@@ -68,8 +68,7 @@ class Trainer:
     experiment : Experiment
         resolved.
     examples : Examples
-    widths : (int, int)
-        of what the head reads, see `foldgraft.models.heads.build.build`.
+    widths : Widths
     trunk : Trunk
     learnt : array of bool
         which proteins may train and validate.
@@ -82,7 +81,7 @@ class Trainer:
         name: str,
         experiment: Experiment,
         examples: Examples,
-        widths: tuple[int, int],
+        widths: Widths,
         trunk: Trunk,
         learnt: np.ndarray,
         folder: Path | None = None,
@@ -144,7 +143,7 @@ class Trainer:
         outputs, known = [task.target.outputs for task in tasks], 0 if covariates is None else len(covariates.names)
         if self.experiment.unfreeze != 0:
             layers = layer_numbers(self.experiment.layers, self.trunk.layers)
-            part = TrunkPart(self.trunk.network, layers, self.experiment.unfreeze)
+            part = TrunkPart(self.trunk.network, layers, self.experiment.unfreeze, self.widths.mixed > 1)
             head = build_tuned(self.level, self.experiment.head, part, outputs, known).to(self.device)
         else:
             head = build(self.level, self.experiment.head, self.widths, outputs, known)

@@ -9,16 +9,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.heads.build import Widths
+from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
 from foldgraft.models.trunk.fingerprint import Identity
-from foldgraft.records.files import atomic
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
 from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import HeadInfo
 from foldgraft.tasks.vectors import StoredVectors, layer_numbers
@@ -26,7 +27,7 @@ from foldgraft.train.calibration import Calibrated, calibrate
 from foldgraft.train.checks import run_checks, summary
 from foldgraft.train.ensemble import Group, Trainer
 from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
-from foldgraft.train.layers import COLUMNS, best_layer, compare_layers
+from foldgraft.train.layers import best_layer, compare_layers, write_layers
 from foldgraft.train.outputs import Outputs, versions, write_adapters, write_results
 from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
@@ -65,29 +66,32 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
         raise FoldgraftError(f"experiments.{name}: {error}") from None
     before = inputs.trunk.state_sha256()
     outputs.folder.mkdir(parents=True, exist_ok=True)
-    compared: list[dict[str, Any]] = []
     with TemporaryDirectory(dir=outputs.folder, prefix=".maps-") as spool:
         if tasks[0].level == "pair":
             examples, learnt = pair_examples(name, experiment, tasks, inputs, Path(spool))
-            widths = examples.widths
+            widths, compared = examples.widths, []
         else:
             examples = sequence_examples(name, experiment, tasks, inputs)
+            compared = compare_layers(name, experiment, examples, inputs.trunk)
             if experiment.layers == "best":
-                compared = compare_layers(name, experiment, examples, inputs.trunk)
                 examples.vectors = StoredVectors(examples.vectors.embeddings, [best_layer(compared)])
             learnt = np.ones(len(examples), dtype=bool)
-            widths = (examples.vectors.width if examples.vectors is not None else 0, 0)
+            widths = _widths(experiment, examples, inputs)
         recipe = Recipe(name, experiment, examples, learnt, widths, inputs)
         recipe.trainer.folder = outputs.folder / RESUME
         try:
-            recipe.run(outputs, before)
+            heads = recipe.run(outputs, before)
         except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not OUT_OF_MEMORY.search(str(error)):
                 raise
             raise FoldgraftError(f"experiments.{name}: it does not fit in memory; {_lower(experiment)}") from None
     rmtree(outputs.folder / RESUME, ignore_errors=True)
-    with atomic(outputs.layers) as temporary:
-        pd.DataFrame(compared, columns=COLUMNS).to_csv(temporary, index=False)
+    write_layers(outputs.layers, compared, heads)
+
+
+def _widths(experiment: Experiment, examples: SequenceExamples, inputs: Inputs) -> Widths:
+    features = examples.vectors.width if examples.vectors is not None else 0
+    return Widths(features, mixed=inputs.trunk.layers if experiment.layers == "mix" else 1)
 
 
 class Recipe:
@@ -101,8 +105,7 @@ class Recipe:
     examples : Examples
     learnt : array of bool, shape (N,)
         which proteins may train and validate; the others are predicted alone.
-    widths : (int, int)
-        of what the head reads.
+    widths : Widths
     inputs : Inputs
     """
 
@@ -112,15 +115,15 @@ class Recipe:
         experiment: Experiment,
         examples: Examples,
         learnt: np.ndarray,
-        widths: tuple[int, int],
+        widths: Widths,
         inputs: Inputs,
     ):
         self.name, self.experiment, self.examples, self.learnt = name, experiment, examples, learnt
         self.widths, self.trunk = widths, inputs.trunk
         self.trainer = Trainer(name, experiment, examples, widths, inputs.trunk, learnt)
 
-    def run(self, outputs: Outputs, before: str) -> None:
-        """Check, train, calibrate, predict, write."""
+    def run(self, outputs: Outputs, before: str) -> list[Head]:
+        """Check, train, calibrate, predict, write; the members of all test folds."""
         groups = self.trainer.groups()
         self._announce(groups)
         checks = self._checks(groups[0])
@@ -145,6 +148,7 @@ class Recipe:
             write_adapters(outputs.adapters, heads, self.experiment.unfreeze, self.trunk.name)
         write_results(outputs, heads, info, history, self.experiment, proof)
         print(f"{self.name}: {len(heads)} heads", file=sys.stderr)
+        return heads
 
     def _announce(self, groups: Sequence[Group]) -> None:
         """Say what training through the trunk will cost, before it begins."""

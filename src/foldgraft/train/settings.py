@@ -108,9 +108,9 @@ class Experiment(Settings):
     """Weight of each task's loss among several; 1 by default."""
     head: HeadChoice | None = None
     """The head and its settings; by default the task's own."""
-    layers: Literal["last", "all", "best"] | Layer | Annotated[tuple[Layer, ...], Field(min_length=1)] = "last"
-    """Layers of the trunk whose embeddings the head reads, counted from 1: `last`, `all` side by side, one, several, or
-    the `best` one, which a regression on each chooses on validation."""
+    layers: Literal["last", "all", "best", "mix"] | Layer | Annotated[tuple[Layer, ...], Field(min_length=1)] = "last"
+    """Layers of the trunk whose embeddings the head reads, counted from 1: `last`, `all` side by side, one, several,
+    the `best` one, which a regression on each chooses on validation, or a `mix` of all, whose weights are learnt."""
     unfreeze: Unfreeze = 0
     """What of the trunk is trained along: nothing (0), the `last` n layers, `all`, or low-rank additions (`lora`)."""
     covariates: tuple[str, ...] = ()
@@ -184,6 +184,9 @@ class Experiment(Settings):
         self._check_unfreeze(level)
         if self.convex:
             self._check_convex()
+        elif name in CONVEX and (ignored := self.head.model_fields_set & {"penalty", "max_examples"}):
+            key = "unfreeze" if self.unfreeze != 0 else "layers: mix"
+            raise ValueError(f"head.{min(ignored)}: with {key} the head is trained, not solved for; remove it")
         if level != "pair":
             for key in ("features", "pairs"):
                 if getattr(self, key) is not None:
@@ -194,10 +197,12 @@ class Experiment(Settings):
             raise ValueError("covariates: only protein-level tasks read them")
         if self.training.noise and (name in FROM_SCRATCH or level == "pair"):
             raise ValueError(f"training.noise: the head {name} reads no embeddings")
+        if self.training.noise and self.unfreeze != 0:
+            raise ValueError("training.noise: it is for embeddings of a frozen trunk; remove it, or unfreeze")
         if self.layers != "last" and (name in FROM_SCRATCH or (level == "pair" and "embedding" not in self.features)):
             raise ValueError(f"layers: the head {name} reads no embeddings")
-        if self.layers == "best" and level == "pair":
-            raise ValueError("layers: `best` is for protein- and residue-level tasks; name the layers")
+        if self.layers in ("best", "mix") and level == "pair":
+            raise ValueError(f"layers: `{self.layers}` is for protein- and residue-level tasks; name the layers")
         if self.layers == "best" and self.cross_validate:
             raise ValueError(
                 "layers: with cross_validate every protein is tested, so none could choose the `best`; take all, or one"
@@ -215,9 +220,6 @@ class Experiment(Settings):
             raise ValueError(f"unfreeze: the head {self.head.name} reads no trunk")
         if self.layers == "best":
             raise ValueError("layers: `best` compares layers of the frozen trunk; name them where it is trained")
-        ignored = self.head.model_fields_set & {"penalty", "max_examples"}
-        if ignored:
-            raise ValueError(f"head.{min(ignored)}: with unfreeze the head is trained, not solved for; remove it")
 
     def _check_convex(self) -> None:
         ignored = sorted(self.training.model_fields_set - CONVEX_READS)
@@ -243,13 +245,14 @@ class Experiment(Settings):
     def residue_layers(self) -> list[str]:
         """The layers as `foldgraft embed shard --residues` takes them."""
         if isinstance(self.layers, str):
-            return ["all" if self.layers == "best" else self.layers]
+            return ["all" if self.layers in ("best", "mix") else self.layers]
         return [str(layer) for layer in ([self.layers] if isinstance(self.layers, int) else self.layers)]
 
     @property
     def convex(self) -> bool:
-        """Whether the head is solved for rather than trained."""
-        return self.head is not None and self.head.name in CONVEX and self.unfreeze == 0
+        """Whether the head is solved for rather than trained, as one is whose features nothing learnt enters."""
+        fixed = self.unfreeze == 0 and self.layers != "mix"
+        return self.head is not None and self.head.name in CONVEX and fixed
 
     def reads(self, feature: str) -> bool:
         """Whether pair features of this kind are read."""

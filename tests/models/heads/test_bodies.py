@@ -140,6 +140,15 @@ def test_standardised_features_have_mean_0_and_deviation_1():
     assert torch.allclose(scaled.std(dim=0, correction=0), torch.tensor([1.0, 1, 1, 0]), atol=1e-4)
 
 
+def test_values_that_come_in_parts_are_standardised_as_at_once():
+    values = torch.randn(300, 5) * torch.tensor([1.0, 50, 0.1, 0, 3]) + torch.tensor([100.0, 0, 5, 2, -3])
+    whole, parts = Standardise(5), Standardise(5)
+    whole.fit(values)
+    parts.fit_parts(values.split([1, 120, 3, 176]))
+    assert torch.allclose(whole.mean, values.mean(0), atol=1e-5)
+    assert torch.allclose(parts.mean, whole.mean) and torch.allclose(parts.std, whole.std)
+
+
 def test_without_dropout_is_a_copy_that_drops_nothing():
     head = ready("protein", "mlp").train()
     inputs = collate(items("protein", "mlp", [5, 5]))

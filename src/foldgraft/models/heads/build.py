@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from foldgraft.models.heads import pair, sequence
 from foldgraft.models.heads.layers import Body, Head
+from foldgraft.models.heads.mix import Mix
 from foldgraft.models.heads.settings import HeadSettings, Unfreeze
 from foldgraft.models.heads.tuned import Tuned
 from foldgraft.models.trunk.network import Network
@@ -16,6 +17,15 @@ class TrunkPart(NamedTuple):
     network: Network
     layers: Sequence[int]
     unfreeze: Unfreeze
+    mixed: bool = False  # whether a learnt mix of the layers is read, rather than the layers side by side
+
+
+class Widths(NamedTuple):
+    """Of what a head reads."""
+
+    features: int
+    embeddings: int = 0  # for pairs, of the residue embeddings beside the features
+    mixed: int = 1  # layers among the features, of which a learnt mix is read; 1 where there is no mix
 
 
 BODIES: dict[tuple[str, str], type[Any]] = {
@@ -45,13 +55,14 @@ def build_tuned(
 ) -> Head:
     """A new head that trains a part of the trunk; parameters as for `build`."""
     pooled = BODIES[level, settings.name].reads == "pooled" and level == "protein"
-    width = len(trunk.layers) * trunk.network.architecture.width
-    body = BODIES[level, settings.name](width, settings)
+    layers = len(trunk.layers)
+    widths = Widths(layers * trunk.network.architecture.width, mixed=layers if trunk.mixed else 1)
+    body = _body(BODIES[level, settings.name], settings, widths)
     return Head(Tuned(body, trunk.network, trunk.layers, trunk.unfreeze, pooled), outputs, covariates)
 
 
 def build(
-    level: str, settings: HeadSettings, widths: tuple[int, int], outputs: Sequence[int], covariates: int = 0
+    level: str, settings: HeadSettings, widths: Sequence[int], outputs: Sequence[int], covariates: int = 0
 ) -> Head:
     """A new head.
 
@@ -59,13 +70,19 @@ def build(
     ----------
     level : str
     settings : settings of the head
-    widths : (int, int)
-        of its features, and, for pairs, of the residue embeddings beside them.
+    widths : Widths
     outputs : sequence of int
         K of each task.
     covariates : int
         numbers known of each protein besides its sequence.
     """
-    kind = BODIES[level, settings.name]
-    body: Body = kind(*widths, settings) if level == "pair" else kind(widths[0], settings)
-    return Head(body, outputs, covariates)
+    kind, widths = BODIES[level, settings.name], Widths(*widths)
+    if level == "pair":
+        return Head(kind(widths.features, widths.embeddings, settings), outputs, covariates)
+    return Head(_body(kind, settings, widths), outputs, covariates)
+
+
+def _body(kind: type[Any], settings: HeadSettings, widths: Widths) -> Body:
+    width = widths.features // widths.mixed
+    body: Body = kind(width, settings)
+    return body if widths.mixed == 1 else Mix(body, widths.mixed, width)

@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -23,9 +23,19 @@ class Standardise(nn.Module):
 
     def fit(self, values: Tensor) -> None:
         """Take mean and deviation from training values, shape (N, width); constant features are only centred."""
-        values = values.float()
-        self.mean.copy_(values.mean(dim=0))
-        std = values.std(dim=0, correction=0)
+        self.fit_parts([values])
+
+    def fit_parts(self, parts: Iterable[Tensor]) -> None:
+        """`fit` on values that come in parts, of which one at a time is in memory (Chan et al. 1983)."""
+        count, mean, squares = 0, torch.zeros_like(self.mean.double()), torch.zeros_like(self.std.double())
+        for part in parts:
+            variance, centre = torch.var_mean(part.to(mean.device).double(), dim=0, correction=0)
+            total, shift = count + len(part), centre - mean
+            mean += shift * (len(part) / total)
+            squares += variance * len(part) + shift.square() * (count * len(part) / total)
+            count = total
+        std = (squares / count).sqrt()
+        self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
 
     def forward(self, x: Tensor) -> Tensor:
