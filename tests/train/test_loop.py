@@ -10,7 +10,9 @@ from foldgraft.models.heads.layers import Body, Head
 from foldgraft.tasks.examples import Batch
 from foldgraft.tasks.target import Binary, Classes, Value
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
-from foldgraft.train.loop import Score, fit
+from foldgraft.train import loop
+from foldgraft.train.engine import Engine
+from foldgraft.train.loop import Run, Score
 from foldgraft.train.losses import Loss, build_loss
 from foldgraft.train.optimizers import KINDS, Schedule, build_optimizer
 from foldgraft.train.settings import Experiment, Training
@@ -43,6 +45,11 @@ def line(width=1, outputs=(1,)) -> Head:
 def batch(n=64) -> Batch:
     x = torch.linspace(-1, 1, n)[:, None]
     return Batch((x,), ((x > 0).float(),))
+
+
+def fit(head, batches, validate, loss, training):
+    engine = Engine(precision=training.precision, kind="cpu")
+    return loop.fit(head, batches, validate, loss, training, Run(engine))
 
 
 BCE = Loss([Binary()], ["bce"], [1.0], [None])

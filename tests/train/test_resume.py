@@ -8,7 +8,8 @@ from foldgraft.models.heads.sequence import MLP
 from foldgraft.models.heads.settings import MLPSettings
 from foldgraft.tasks.examples import Batch
 from foldgraft.tasks.target import Binary
-from foldgraft.train.loop import Kept, Score, fit, seed_everything
+from foldgraft.train.engine import Engine
+from foldgraft.train.loop import Run, Score, fit, seed_everything
 from foldgraft.train.losses import Loss
 from foldgraft.train.optimizers import KINDS
 from foldgraft.train.resume import Resume
@@ -40,8 +41,8 @@ class KilledError(Exception):
 
 def train(path, optimizer="adamw", killed_at=None, key="k", epochs=8):
     """Train with dropout; raise in the validation of an epoch."""
-    generator = seed_everything(3)
-    data = Shuffled(generator)
+    run = Run(Engine(kind="cpu"), 3, resume=Resume(path, key))
+    data = Shuffled(run.generator)
     seed_everything(3)
     head = Head(MLP(6, MLPSettings(hidden=8, dropout=0.4)), [1])
     epochs_seen = []
@@ -60,7 +61,7 @@ def train(path, optimizer="adamw", killed_at=None, key="k", epochs=8):
             "schedule": {"name": "cosine", "warmup_steps": 3},
         }
     )
-    done = fit(head, data, validate, LOSS, training, Kept(Resume(path, key), generator))
+    done = fit(head, data, validate, LOSS, training, run)
     return head, done, len(epochs_seen)
 
 

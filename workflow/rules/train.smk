@@ -84,9 +84,13 @@ rule train_experiment:
         targets=lambda wildcards, input: flags("--targets", input.targets),
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
         embeddings=lambda wildcards, input: flags("--embeddings", input.embeddings),
+        # The same head however many devices: these are of the machine, and change no lineage.
+        launcher=lambda wildcards, resources: resources.get("mpi", ""),
+        devices=lambda wildcards, resources: max(1, resources.gpu // resources.get("nodes", 1)),
+        nodes=lambda wildcards, resources: resources.get("nodes", 1),
     shell:
         """
-        python -m foldgraft --made-from {params.made_from} train experiment \
+        {params.launcher} python -m foldgraft --made-from {params.made_from} train experiment \
             --experiment {wildcards.experiment:q} \
             --tasks {params.tasks:q} \
             --split {input.split:q} \
@@ -103,6 +107,8 @@ rule train_experiment:
             --output-layers {output.layers:q} \
             --output-adapters {output.adapters:q} \
             --output-predictions {output.predictions:q} \
+            --devices {params.devices} \
+            --nodes {params.nodes} \
             --settings {params.settings:q} \
             2>{log:q}
         """

@@ -42,6 +42,24 @@ class Scored(NamedTuple):
     outputs: list[Tensor]  # of each task, (M, n, K)
 
 
+class Loading(NamedTuple):
+    """How batches are made.
+
+    Attributes
+    ----------
+    batch_size : int
+        proteins of a batch.
+    workers : int
+        processes that load beside this one.
+    share : (int, int)
+        which of how many training processes this is; each gets a part of every batch, or of the batches.
+    """
+
+    batch_size: int
+    workers: int = 0
+    share: tuple[int, int] = (0, 1)
+
+
 class Examples(Protocol):
     """Proteins with what is known of them, at one level.
 
@@ -65,9 +83,10 @@ class Examples(Protocol):
         """Fit the head's normalisation to training proteins."""
 
     def batches(
-        self, rows: np.ndarray, batch_size: int, generator: torch.Generator | None, workers: int = 0
-    ) -> Iterable[Batch]:
-        """Training batches of one epoch, of like length; in a fixed order without a generator."""
+        self, rows: np.ndarray, loading: Loading, generator: torch.Generator | None = None
+    ) -> Iterable[Batch | None]:
+        """Training batches of one epoch, of like length; in a fixed order without a generator. None stands for one of
+        which this process has no share."""
 
     def matrix(self, rows: np.ndarray, most: int, seed: int) -> Batch:
         """At most so many training examples at once, for convex heads."""

@@ -15,7 +15,7 @@ from foldgraft.models.heads.pair import logistic_outputs, symmetric
 from foldgraft.models.heads.settings import LogisticSettings, ResidualSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.pairs import triangle
-from foldgraft.tasks.examples import Batch, Scored
+from foldgraft.tasks.examples import Batch, Loading, Scored
 from foldgraft.tasks.pair_features import SEPARATION, Coevolution, Layout, pair_index
 from foldgraft.tasks.sequences import drawn
 from foldgraft.tasks.task import Task
@@ -137,10 +137,11 @@ class PairExamples:
         )
 
     def batches(
-        self, rows: np.ndarray, batch_size: int, generator: torch.Generator | None, workers: int = 0
-    ) -> Iterable[Batch]:
-        """Rectangles of maps, one a batch, as many of a chain as cover its length once; in random order."""
-        return _Rectangles(self, np.asarray(rows), generator)
+        self, rows: np.ndarray, loading: Loading, generator: torch.Generator | None = None
+    ) -> Iterable[Batch | None]:
+        """Rectangles of maps, one a batch, as many of a chain as cover its length once; in random order. Processes take
+        turns with them."""
+        return _Rectangles(self, np.asarray(rows), generator, loading.share)
 
     def rectangle(self, row: int, top: int, left: int) -> Batch:
         """The pairs of `crop` residues from `top` on with as many from `left` on."""
@@ -226,8 +227,10 @@ class PairExamples:
 class _Rectangles:
     """The rectangles of one epoch, drawn again each time it is gone through."""
 
-    def __init__(self, examples: PairExamples, rows: np.ndarray, generator: torch.Generator | None):
-        self.examples, self.rows = examples, rows
+    def __init__(
+        self, examples: PairExamples, rows: np.ndarray, generator: torch.Generator | None, share: tuple[int, int]
+    ):
+        self.examples, self.rows, self.share = examples, rows, share
         self.generator = generator or torch.Generator().manual_seed(0)
 
     def __len__(self) -> int:
@@ -236,13 +239,14 @@ class _Rectangles:
     def _count(self, row: int) -> int:
         return -(-len(self.examples.chains[row].sequence) // self.examples.head.crop)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | None]:
         wanted = [row for row in self.rows for _ in range(self._count(row))]
-        for number in torch.randperm(len(wanted), generator=self.generator).tolist():
+        process, processes = self.share
+        for turn, number in enumerate(torch.randperm(len(wanted), generator=self.generator).tolist()):
             row = wanted[number]
             spare = max(0, len(self.examples.chains[row].sequence) - self.examples.head.crop)
             top, left = torch.randint(spare + 1, (2,), generator=self.generator).tolist()
-            yield self.examples.rectangle(row, top, left)
+            yield self.examples.rectangle(row, top, left) if turn % processes == process else None
 
 
 def sample_pairs(chain: Chain, budget: int, rng: np.random.Generator, even: bool) -> tuple[np.ndarray, float]:

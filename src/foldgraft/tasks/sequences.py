@@ -12,7 +12,7 @@ from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.tokens import tokens
 from foldgraft.models.trunk import alphabet
 from foldgraft.tasks.covariates import Covariates
-from foldgraft.tasks.examples import Batch, Scored
+from foldgraft.tasks.examples import Batch, Loading, Scored
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.vectors import Protein, Vectors
 
@@ -92,7 +92,9 @@ class SequenceExamples(Dataset[Batch]):
         parts = [self.truth(row) for row in rows]
         return [torch.cat(columns) for columns in zip(*parts, strict=True)]
 
-    def __getitem__(self, rows: list[int]) -> Batch:
+    def __getitem__(self, rows: list[int]) -> Batch | None:
+        if not rows:
+            return None
         items = [self.item(row) for row in rows]
         inputs = trunk_tokens(items) if self.reads == "trunk" else collate(items)
         covariates = None
@@ -122,11 +124,12 @@ class SequenceExamples(Dataset[Batch]):
             yield values if values.ndim == 2 else values[batch.inputs[1].cpu()]
 
     def batches(
-        self, rows: np.ndarray, batch_size: int, generator: torch.Generator | None, workers: int = 0
-    ) -> Iterable[Batch]:
+        self, rows: np.ndarray, loading: Loading, generator: torch.Generator | None = None
+    ) -> Iterable[Batch | None]:
+        workers = loading.workers
         return DataLoader(
             self,
-            sampler=LengthBuckets(rows, self.lengths, batch_size, generator),
+            sampler=LengthBuckets(rows, self.lengths, loading.batch_size, generator, loading.share),
             batch_size=None,
             generator=torch.Generator(),  # else it draws from the one that dropout draws from
             num_workers=workers,
@@ -172,17 +175,29 @@ class LengthBuckets(Sampler[list[int]]):
         row numbers that take part.
     lengths : array of int
         of all rows.
+    share : (int, int)
+        of each batch, which of how many parts; a part may be empty.
     """
 
     def __init__(
-        self, rows: np.ndarray, lengths: np.ndarray, batch_size: int, generator: torch.Generator | None = None
+        self,
+        rows: np.ndarray,
+        lengths: np.ndarray,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        share: tuple[int, int] = (0, 1),
     ):
         self.rows, self.lengths, self.size, self.generator = np.asarray(rows), lengths, batch_size, generator
+        self.share = share
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.size)
 
     def __iter__(self) -> Iterator[list[int]]:
+        number, parts = self.share
+        return (batch[number::parts] for batch in self._batches())
+
+    def _batches(self) -> Iterator[list[int]]:
         if self.generator is None:
             rows = self.rows[np.argsort(self.lengths[self.rows], kind="stable")]
             yield from (rows[start : start + self.size].tolist() for start in range(0, len(rows), self.size))

@@ -9,6 +9,7 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.settings import option
 from foldgraft.tasks.task import Tasks
 from foldgraft.train import experiment as recipe
+from foldgraft.train.engine import Engine
 from foldgraft.train.inputs import Inputs
 from foldgraft.train.outputs import Outputs
 from foldgraft.train.settings import Experiment
@@ -41,12 +42,15 @@ def train_experiment(
         list[Path] | None, typer.Option(help="Shard of coevolution scores, named like its targets; repeat.")
     ] = None,
     embeddings: Annotated[list[Path] | None, typer.Option(help="Shard of embeddings; repeat for each.")] = None,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs of each node that train together; processes without.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes; if several, srun starts a process for each device.")] = 1,
     settings: Annotated[Experiment, option(Experiment)] = Experiment(task="solubility"),
 ) -> None:
     """Train the heads of one experiment, whatever its task."""
+    engine = Engine(devices, nodes, settings.training.precision)
     inputs = Inputs(
         split=split,
-        trunk=Trunk.load(trunk, description),
+        trunk=Trunk.load(trunk, description, engine.device),
         labels=labels or [],
         targets=targets or [],
         coevolution=coevolution or [],
@@ -61,4 +65,4 @@ def train_experiment(
         adapters=output_adapters,
         predictions=output_predictions,
     )
-    recipe.train(experiment, settings, tasks.root, inputs, outputs)
+    recipe.train(experiment, settings, tasks.root, inputs, outputs, engine)

@@ -15,12 +15,13 @@ from foldgraft.models.heads.layers import Head
 from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
 from foldgraft.records.split import VALID_FOLD, Roles, roles
-from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.examples import Examples, Loading
 from foldgraft.tasks.target import Target
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.vectors import layer_numbers
 from foldgraft.train.convex import PENALTIES, Convex, measured
-from foldgraft.train.loop import Kept, Score, fit, seed_everything
+from foldgraft.train.engine import Engine
+from foldgraft.train.loop import Run, Score, fit, seed_everything
 from foldgraft.train.losses import Loss, build_loss
 from foldgraft.train.measure import headline
 from foldgraft.train.resume import Resume, digest
@@ -72,6 +73,8 @@ class Trainer:
     trunk : Trunk
     learnt : array of bool
         which proteins may train and validate.
+    engine : Engine
+        what heads are trained on; that of the trunk's device alone by default.
     folder : Path or None
         where trainings keep their state, so that a killed one goes on.
     """
@@ -84,11 +87,13 @@ class Trainer:
         widths: Widths,
         trunk: Trunk,
         learnt: np.ndarray,
+        engine: Engine | None = None,
         folder: Path | None = None,
     ):
         self.name, self.experiment, self.examples = name, experiment, examples
         self.widths, self.trunk, self.learnt = widths, trunk, learnt
-        self.device = trunk.device
+        self.engine = engine or Engine(kind=trunk.device.type)
+        self.device = self.engine.device
         self.folder, self._key = folder, None
         self.level = examples.tasks[0].level
 
@@ -168,43 +173,47 @@ class Trainer:
         for one, number in progress(work, f"{self.name}: members of test fold {group.test_fold}", len(work)):
             seed = self.experiment.seed + number
             head, loss = self.new_head(one.train, seed)
-            generator = seed_everything(seed)
             training = self.experiment.training
-            batches = self.examples.batches(one.train, training.batch_size, generator, training.workers)
-            kept = self._kept(f"{one.test_fold}-{one.valid_fold}-{number}", generator)
+            run = Run(self.engine, seed, resume=self._resume(f"{one.test_fold}-{one.valid_fold}-{number}"))
+            loading = Loading(training.batch_size, training.workers, self.engine.share)
+            batches = self.examples.batches(one.train, loading, run.generator)
 
             def validate(head: Head, one: Roles = one, loss: Loss = loss) -> Score:
                 return self.validate(head, one.valid, loss)
 
-            done = fit(head, batches, validate, loss, training, kept)
+            done = fit(head, batches, validate, loss, training, run)
             member = Member(head, loss.targets, seed, group.test_fold, one.valid_fold, best_epoch=done.best_epoch)
             group.history += [{"member": len(group.members), **row} for row in done.history]
             group.members.append(member)
             group.validated.setdefault(one.valid_fold, []).append(member)
 
-    def _kept(self, name: str, generator: torch.Generator) -> Kept | None:
+    def _resume(self, name: str) -> Resume | None:
         if self.folder is None:
             return None
         if self._key is None:
             self._key = digest(self.experiment, self.examples, self.trunk.sha256)
-        return Kept(Resume(self.folder / f"member-{name}.safetensors", self._key), generator)
+        return Resume(self.folder / f"member-{name}.safetensors", self._key)
 
     def validate(self, head: Head, rows: np.ndarray, loss: Loss) -> Score:
-        """Loss and headline metric of a head on whole validation proteins."""
-        plain, total, counts = loss.plain(), 0.0, 0.0
-        predicted, truth, lengths = [], [], []
-        for scored in self.examples.score([head], rows):
-            known = self.examples.truth(scored.row)
-            outputs = [values[0] for values in scored.outputs]
+        """Loss and headline metric of a head on whole validation proteins, which the processes share out."""
+        plain, task = loss.plain(), self.examples.tasks[0]
+        truth = {int(row): self.examples.truth(row) for row in rows}
+        sums = torch.zeros(2, dtype=torch.float64)  # the loss times its weight, and the weight
+        outputs = torch.zeros(sum(len(known[0]) for known in truth.values()), task.target.outputs)
+        predicted = dict(zip(truth, outputs.split([len(known[0]) for known in truth.values()]), strict=True))
+        number, processes = self.engine.share
+        for scored in self.examples.score([head], rows[number::processes]):
+            known = truth[scored.row]
             count = plain.counts(known)
             if float(count[0]):
-                total += float(plain.sum(outputs, known, count)) * float(count[0])
-                counts += float(count[0])
-            predicted.append(outputs[0])
-            truth.append(known[0])
-            lengths.append(len(self.examples.table["sequence"].iat[scored.row]))
-        metric = headline(self.examples.tasks[0], loss.targets[0], predicted, truth, lengths)
-        return Score(total / counts if counts else float("nan"), metric)
+                value = plain.sum([values[0] for values in scored.outputs], known, count)
+                sums += torch.stack([value * count[0], count[0]])
+            predicted[scored.row].copy_(scored.outputs[0][0])
+        total, weight = self.engine.sum(sums).tolist()
+        pieces = self.engine.sum(outputs).cpu().split([len(piece) for piece in predicted.values()])
+        lengths = [len(self.examples.table["sequence"].iat[row]) for row in truth]
+        metric = headline(task, loss.targets[0], pieces, [known[0] for known in truth.values()], lengths)
+        return Score(total / weight if weight else float("nan"), metric)
 
     def _solve(self, group: Group) -> None:
         """Choose the penalty on every validation fold, then solve again with all of them."""

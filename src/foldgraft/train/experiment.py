@@ -18,13 +18,14 @@ from foldgraft.models.heads.settings import Lora
 from foldgraft.models.trunk.fingerprint import Identity
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
-from foldgraft.tasks.examples import Examples
+from foldgraft.tasks.examples import Examples, Loading
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import HeadInfo
 from foldgraft.tasks.vectors import StoredVectors, layer_numbers
 from foldgraft.train.calibration import Calibrated, calibrate
 from foldgraft.train.checks import run_checks, summary
+from foldgraft.train.engine import Engine
 from foldgraft.train.ensemble import Group, Trainer
 from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
 from foldgraft.train.layers import best_layer, compare_layers, write_layers
@@ -42,7 +43,14 @@ CHECKED = 8
 """Proteins whose examples the checks before training look at."""
 
 
-def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs, outputs: Outputs) -> None:
+def train(
+    name: str,
+    settings: Experiment,
+    tasks: Sequence[Task],
+    inputs: Inputs,
+    outputs: Outputs,
+    engine: Engine | None = None,
+) -> None:
     """Train all heads of an experiment and write its results.
 
     Parameters
@@ -53,6 +61,8 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
         in the order of `settings.task`.
     inputs : Inputs
     outputs : Outputs
+    engine : Engine or None
+        what heads are trained on; the trunk's device alone by default.
 
     Raises
     ------
@@ -64,6 +74,7 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
         experiment = settings.resolve(tasks)
     except ValueError as error:
         raise FoldgraftError(f"experiments.{name}: {error}") from None
+    engine = engine or Engine(precision=experiment.training.precision, kind=inputs.trunk.device.type)
     before = inputs.trunk.state_sha256()
     outputs.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=outputs.folder, prefix=".maps-") as spool:
@@ -72,15 +83,20 @@ def train(name: str, settings: Experiment, tasks: Sequence[Task], inputs: Inputs
             widths, compared = examples.widths, []
         else:
             examples = sequence_examples(name, experiment, tasks, inputs)
-            compared = compare_layers(name, experiment, examples, inputs.trunk)
+            compared = []
+            if engine.rank == 0 or experiment.layers == "best":
+                compared = compare_layers(name, experiment, examples, inputs.trunk)
             if experiment.layers == "best":
                 examples.vectors = StoredVectors(examples.vectors.embeddings, [best_layer(compared)])
             learnt = np.ones(len(examples), dtype=bool)
             widths = _widths(experiment, examples, inputs)
-        recipe = Recipe(name, experiment, examples, learnt, widths, inputs)
-        recipe.trainer.folder = outputs.folder / RESUME
+        trainer = Trainer(name, experiment, examples, widths, inputs.trunk, learnt, engine, outputs.folder / RESUME)
+        recipe = Recipe(trainer)
         try:
-            heads = recipe.run(outputs, before)
+            recipe.train()
+            if engine.rank:
+                return
+            heads = recipe.finish(outputs, before)
         except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not OUT_OF_MEMORY.search(str(error)):
                 raise
@@ -95,42 +111,35 @@ def _widths(experiment: Experiment, examples: SequenceExamples, inputs: Inputs) 
 
 
 class Recipe:
-    """An experiment on its examples.
+    """An experiment on its examples, from the checks to the results."""
 
-    Parameters
-    ----------
-    name : str
-    experiment : Experiment
-        resolved.
-    examples : Examples
-    learnt : array of bool, shape (N,)
-        which proteins may train and validate; the others are predicted alone.
-    widths : Widths
-    inputs : Inputs
-    """
+    def __init__(self, trainer: Trainer):
+        self.trainer, self.engine = trainer, trainer.engine
+        self.name, self.experiment, self.examples = trainer.name, trainer.experiment, trainer.examples
+        self.trunk = trainer.trunk
+        self.groups = trainer.groups()
+        self.checks: list[Any] = []
 
-    def __init__(
-        self,
-        name: str,
-        experiment: Experiment,
-        examples: Examples,
-        learnt: np.ndarray,
-        widths: Widths,
-        inputs: Inputs,
-    ):
-        self.name, self.experiment, self.examples, self.learnt = name, experiment, examples, learnt
-        self.widths, self.trunk = widths, inputs.trunk
-        self.trainer = Trainer(name, experiment, examples, widths, inputs.trunk, learnt)
+    def train(self) -> None:
+        """Check and train; the first process alone checks, and solves what is solved for."""
+        if self.engine.rank == 0:
+            self._announce(self.groups)
+            self.checks = self._checks(self.groups[0])
+            self._largest(self.groups[0])
+        elif self.experiment.convex:
+            return
+        if not self.experiment.convex:
+            self.engine.launch()
+        with self.engine.quiet():
+            for group in self.groups:
+                self.trainer.train(group)
+        if not self.experiment.convex:
+            self.engine.wait()  # until none reads the state any more that `finish` lets go
 
-    def run(self, outputs: Outputs, before: str) -> list[Head]:
-        """Check, train, calibrate, predict, write; the members of all test folds."""
-        groups = self.trainer.groups()
-        self._announce(groups)
-        checks = self._checks(groups[0])
-        self._largest(groups[0])
+    def finish(self, outputs: Outputs, before: str) -> list[Head]:
+        """Calibrate, predict, write; the members of all test folds."""
         calibrated, history = [], []
-        for group in groups:
-            self.trainer.train(group)
+        for group in self.groups:
             members = sum(len(done.members) for done in calibrated)
             history += [row | {"member": row["member"] + members} for row in group.history]
             calibrated.append(calibrate(self.examples, group))
@@ -141,8 +150,8 @@ class Recipe:
                 self._predict(done, writers)
         heads = [member.head for done in calibrated for member in done.members]
         info = self._info([one for done in calibrated for one in done.infos])
-        penalties = [row for group in groups for row in group.penalties]
-        proof = summary(checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
+        penalties = [row for group in self.groups for row in group.penalties]
+        proof = summary(self.checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
         outputs.adapters.mkdir(parents=True, exist_ok=True)
         if isinstance(self.experiment.unfreeze, Lora):
             write_adapters(outputs.adapters, heads, self.experiment.unfreeze, self.trunk.name)
@@ -175,7 +184,7 @@ class Recipe:
             size = min(self.experiment.training.batch_size, CHECKED * (8 if self.experiment.unfreeze == 0 else 1))
             if self.experiment.unfreeze != 0:  # each step of the checks goes through the trunk
                 rows = rows[np.argsort(self.examples.lengths[rows], kind="stable")[: 20 * size]]
-            batch = next(iter(self.examples.batches(_spread(self.examples, rows, size), size, None)))
+            batch = next(iter(self.examples.batches(_spread(self.examples, rows, size), Loading(size))))
         return run_checks(head, batch.to(self.trunk.device), loss, truth, self.trunk)
 
     def _largest(self, group: Group) -> None:
@@ -185,7 +194,7 @@ class Recipe:
         rows, size = group.roles[0].train, self.experiment.training.batch_size
         longest = rows[np.argsort(self.examples.lengths[rows], kind="stable")[-size:]]
         head, loss = self.trainer.new_head(rows, self.experiment.seed)
-        batch = next(iter(self.examples.batches(longest, size, None)))
+        batch = next(iter(self.examples.batches(longest, Loading(size, share=self.engine.share))))
         loss.of_batch(head.train(), batch.to(self.trunk.device)).backward()
 
     def _predict(self, done: Calibrated, writers: Writers) -> None:
@@ -218,7 +227,7 @@ class Recipe:
             name=self.name,
             tasks=list(self.examples.tasks),
             head=self.experiment.head,
-            widths=self.widths,
+            widths=self.trainer.widths,
             layers=self._layers(),
             unfreeze=self.experiment.unfreeze,
             covariates=covariates.names if covariates else [],

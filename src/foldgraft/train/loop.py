@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.tuned import load_trained, trained_state
 from foldgraft.tasks.examples import Batch
+from foldgraft.train.engine import Engine
 from foldgraft.train.losses import Loss
 from foldgraft.train.optimizers import Schedule, build_optimizer
-from foldgraft.train.resume import Resume, optimizer_tensors, random_tensors, restore_optimizer, restore_random
+from foldgraft.train.resume import Resume, optimizer_tensors, restore_optimizer
 from foldgraft.train.settings import Training
 
 
@@ -47,74 +49,88 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A training's state on disk.
+class Run:
+    """Where and how a training runs.
 
     Attributes
     ----------
-    resume : Resume
+    engine : Engine
+    seed : int
     generator : torch.Generator
         of the order of batches.
+    resume : Resume or None
+        where the state is kept after every epoch, and taken up from.
     """
 
-    resume: Resume
-    generator: torch.Generator
+    engine: Engine = field(default_factory=Engine)
+    seed: int = 0
+    generator: torch.Generator = field(default_factory=torch.Generator)
+    resume: Resume | None = None
+
+    def seed_epoch(self, epoch: int) -> None:
+        """Seed the order of batches, which all processes share, and dropout, which they do not; so an epoch is the same
+        whatever was run before it."""
+        self.generator.manual_seed(_number(self.seed, epoch))
+        torch.manual_seed(_number(self.seed, epoch, self.engine.rank))
 
     def keep(self, head: Head, optimizer: torch.optim.Optimizer, schedule: Schedule, fit: Fit) -> None:
         """Write where the training stands."""
+        if self.resume is None or self.engine.rank:
+            return
         tensors = {f"now.{name}": tensor for name, tensor in trained_state(head).items()}
         tensors |= {f"best.{name}": tensor for name, tensor in (fit.weights or {}).items()}
-        tensors |= optimizer_tensors(optimizer) | random_tensors(self.generator)
         about = {"history": fit.history, "best_epoch": fit.best_epoch, "best": fit.best, "schedule": schedule.state()}
-        self.resume.save(tensors, about)
+        self.resume.save(tensors | optimizer_tensors(optimizer), about | {"scaler": self.engine.scaler})
 
-    def take_up(self, head: Head, optimizer: torch.optim.Optimizer, schedule: Schedule) -> Fit:
-        """Go on from what is on disk, or begin."""
-        found = self.resume.load()
+    def take_up(self, head: Head, optimizer: torch.optim.Optimizer, schedule: Schedule) -> tuple[Fit, Any]:
+        """Go on from what is on disk, or begin; with it the optimizer as the engine steps it."""
+        found = self.resume.load() if self.resume else None
         if found is None:
-            return Fit()
+            return Fit(), self.engine.setup(optimizer)
         tensors, about = found
         load_trained(head, _below("now.", tensors))
         restore_optimizer(optimizer, tensors)
-        restore_random(self.generator, tensors)
         schedule.restore(about["schedule"])
         print(f"going on after epoch {len(about['history'])} of an earlier attempt", file=sys.stderr)
-        return Fit(about["history"], about["best_epoch"], tuple(about["best"]), _below("best.", tensors) or None)
+        fit = Fit(about["history"], about["best_epoch"], tuple(about["best"]), _below("best.", tensors) or None)
+        return fit, self.engine.setup(optimizer, about["scaler"])
+
+
+def _number(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def seed_everything(seed: int) -> torch.Generator:
-    """Seed torch and choose its deterministic kernels; the generator is for the order of batches."""
+def seed_everything(seed: int) -> None:
+    """Seed torch and choose its deterministic kernels."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.manual_seed(seed)
-    return torch.Generator().manual_seed(seed)
 
 
 def fit(
     head: Head,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | None],
     validate: Callable[[Head], Score],
     loss: Loss,
     training: Training,
-    kept: "Kept | None" = None,
+    run: Run,
 ) -> Fit:
     """Train a head in place and leave it with the weights of its best epoch, in evaluation mode.
 
     Parameters
     ----------
     head : Head
-    batches : iterable of Batch
-        gone through once per epoch; it has a length.
+    batches : iterable of Batch or None
+        gone through once per epoch; it has a length, the same in all processes. None where another has the batch.
     validate : function
-        gives the score on validation proteins, for the head in evaluation mode.
+        gives the score on validation proteins, for the head in evaluation mode; the same in all processes.
     loss : Loss
     training : Training
-    kept : Kept or None
-        where the state is kept after every epoch, and taken up from.
+    run : Run
 
     Raises
     ------
@@ -124,12 +140,13 @@ def fit(
     optimizer = build_optimizer(head, training)
     steps = math.ceil(len(batches) / training.accumulate) * training.epochs
     schedule = Schedule(optimizer, training.schedule, steps)
-    result = kept.take_up(head, optimizer, schedule) if kept else Fit()
+    result, stepper = run.take_up(head, optimizer, schedule)
     for epoch in range(len(result.history) + 1, training.epochs + 1):
         if result.finished(training):
             break
+        run.seed_epoch(epoch)
         start, lr = time.monotonic(), optimizer.param_groups[0]["lr"]
-        train_loss = _epoch(head, batches, loss, training, optimizer, schedule)
+        train_loss = _epoch(head, batches, loss, training, run.engine, stepper, schedule)
         score = validate(head.eval())
         seconds = round(time.monotonic() - start, 3)
         row = {"epoch": epoch, "train_loss": train_loss, "valid_loss": score.loss, "valid_metric": score.metric}
@@ -139,8 +156,7 @@ def fit(
             result.best, result.best_epoch = goodness, epoch
             result.weights = {name: tensor.clone() for name, tensor in trained_state(head).items()}
         schedule.epoch(goodness[0])
-        if kept:
-            kept.keep(head, optimizer, schedule, result)
+        run.keep(head, optimizer, schedule, result)
     if result.weights is None:
         raise FoldgraftError(_nothing_kept(result.history))
     load_trained(head, result.weights)
@@ -151,42 +167,42 @@ def fit(
 
 def _epoch(
     head: Head,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | None],
     loss: Loss,
     training: Training,
-    optimizer: torch.optim.Optimizer,
+    engine: Engine,
+    optimizer: Any,
     schedule: Schedule,
 ) -> float:
     """One pass over the training data; the mean loss over its examples, as they were met."""
     head.train()
-    device = next(head.parameters()).device
-    total = weight = 0.0
+    total = weight = torch.zeros((), dtype=torch.float64, device=engine.device)
     for group in groups(batches, training.accumulate):
-        counts = sum(loss.counts(batch.truth) for batch in group).to(device)  # of the whole group, whatever is masked
+        known = sum((loss.counts(batch.truth) for batch in group), torch.zeros(len(loss.targets)))
+        counts = engine.sum(known.to(engine.device))  # of the whole group, whatever is masked
         optimizer.zero_grad()
-        seen = 0.0
         for batch in group:
-            batch = _noisy(batch.to(device), head, training.noise)
-            with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
+            batch = _noisy(batch.to(engine.device), head, training.noise)
+            with engine.autocast():
                 outputs = batch.outputs(head)
             value = loss.sum(outputs, batch.truth, counts)
-            value.backward()
-            seen += float(value.detach())
-        if training.l1:
-            (training.l1 * sum(p.abs().sum() for p in head.parameters() if p.requires_grad and p.ndim > 1)).backward()
-        nn.utils.clip_grad_norm_([p for p in head.parameters() if p.requires_grad], training.gradient_clip)
-        optimizer.step()
+            engine.backward(value)
+            total = total + value.detach() * counts[0]
+        if training.l1 and engine.rank == 0:
+            engine.backward(
+                training.l1 * sum(p.abs().sum() for p in head.parameters() if p.requires_grad and p.ndim > 1)
+            )
+        engine.step(head, optimizer, training.gradient_clip)
         schedule.step()
-        total += seen * float(counts[0])
-        weight += float(counts[0])
-    return total / max(weight, 1e-9)
+        weight = weight + counts[0]
+    return float(engine.sum(total)) / max(float(weight), 1e-9)
 
 
-def groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Lists of `size` batches that make one step; the last may be shorter."""
+def groups(batches: Iterable[Batch | None], size: int) -> Iterator[list[Batch]]:
+    """Lists of what this process has of `size` batches that make one step; the last may be shorter."""
     remaining = iter(batches)
     while group := list(islice(remaining, size)):
-        yield group
+        yield [batch for batch in group if batch is not None]
 
 
 def _noisy(batch: Batch, head: Head, noise: float) -> Batch:

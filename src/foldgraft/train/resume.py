@@ -84,19 +84,3 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
             _, number, name = key.split(".", 2)
             state.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def random_tensors(generator: torch.Generator) -> dict[str, Tensor]:
-    """States of the random numbers: of the order of batches, of dropout, and of that on the GPU."""
-    states = {"random.batches": generator.get_state(), "random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def restore_random(generator: torch.Generator, tensors: dict[str, Tensor]) -> None:
-    """Take over what `random_tensors` gave."""
-    generator.set_state(tensors["random.batches"])
-    torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])

@@ -50,9 +50,10 @@ class Training(Settings):
     patience: int = Field(8, ge=1)
     """Epochs without improvement on the validation proteins after which training stops."""
     batch_size: int = Field(64, ge=1)
-    """Proteins of a batch; lower it if a batch does not fit in memory. For pairs a batch is a part of one map."""
+    """Proteins of a batch, which several devices share out; lower it if a batch does not fit in memory. For pairs a
+    batch is a part of one map."""
     accumulate: int = Field(1, ge=1)
-    """Batches whose gradients make one step."""
+    """Batches whose gradients make one step; for pairs, at least as many as devices train together."""
     optimizer: Optimizer = Optimizer()
     """How weights are stepped."""
     schedule: Schedule = Schedule()
@@ -61,8 +62,9 @@ class Training(Settings):
     """Learning rate of what is trained of the trunk; that of the optimizer if null."""
     layer_decay: float = Field(1.0, gt=0, le=1)
     """The trunk's learning rate is multiplied by this once for each layer below the last."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """In which products of matrices are computed in training; weights and losses stay in float32."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """In which products of matrices are computed in training; weights and losses stay in float32. float16 needs a GPU,
+    and scales the loss so that small gradients do not vanish."""
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of the gradient; a longer one is shortened to it."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
