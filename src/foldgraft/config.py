@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.curate.settings import CurateSettings
@@ -23,6 +23,9 @@ from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
 from foldgraft.train.settings import Experiment
 from foldgraft.train.sweep import expand
 from foldgraft.trunk.settings import TrunkSettings
+
+RESULTS = Path("results")
+"""Holds the results of all runs."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
@@ -51,6 +54,7 @@ class Config(Settings):
 
     run: Name = "demo"
     """Name of the run; its results go to `results/<run>/`."""
+    _folder: Path = PrivateAttr(RESULTS)
     data: str = "."
     """Folder from which the relative paths below start; itself relative to the working directory."""
     store: str = "resources/store"
@@ -103,8 +107,6 @@ class Config(Settings):
             raise ValueError("synth: it takes the place of structures, sequences, solubility and data; remove one side")
         if self.replay and self.synth:
             raise ValueError("replay: a synthetic proteome is made anew by its seed; remove replay")
-        if self.replay and Path(self.replay).resolve() == (self.results / "fetch/lock.parquet").resolve():
-            raise ValueError("replay: it is where this run writes its own lock; copy it, or give the run another name")
         if not (self.synth or self.structures or self.tables):
             raise ValueError("no input: give structures, solubility or labels (or synth for a synthetic proteome)")
         self._check_split()
@@ -199,7 +201,7 @@ class Config(Settings):
     @property
     def results(self) -> Path:
         """Folder of the run's results."""
-        return Path("results") / self.run
+        return self._folder / self.run
 
     @property
     def predicting(self) -> list[str]:
@@ -235,8 +237,15 @@ class Config(Settings):
         return [name for name in self.experiments if self.tasks(name)[0].level == level]
 
 
-def load(values: Mapping[str, Any]) -> Config:
+def load(values: Mapping[str, Any], folder: Path = RESULTS) -> Config:
     """Read a configuration; a synthetic proteome's files are filled in as its inputs.
+
+    Parameters
+    ----------
+    values : mapping
+        of the configuration's keys.
+    folder : Path
+        that holds the results of all runs; as a module, the workflow may be given another.
 
     Raises
     ------
@@ -247,6 +256,9 @@ def load(values: Mapping[str, Any]) -> Config:
         config = Config.model_validate(dict(values))
     except ValidationError as error:
         raise FoldgraftError(f"configuration:\n{explain(error, Config)}") from None
+    config._folder = folder
+    if config.replay and Path(config.replay).resolve() == (config.results / "fetch/lock.parquet").resolve():
+        raise FoldgraftError("replay: it is where this run writes its own lock; copy it, or give the run another name")
     return _with_synthetic_inputs(config) if config.synth else config
 
 

@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from snakemake.io import IOFile, is_flagged
+from snakemake.io import IOFile, flag, is_flagged
 from snakemake.iocontainers import Wildcards
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.rules import Rule
 
 from foldgraft.records.origin import SHORT
@@ -30,18 +31,16 @@ class Lineage:
 
     Parameters
     ----------
-    workflow : snakemake.workflow.Workflow
-        whose rules lie below `folder`, or are used as a module.
-    folder : Path
-        of the rules that take part.
+    rules : () -> list of snakemake.rules.Rule
+        that take part; asked again and again, since who uses the workflow as a module may put others in their place.
     digest : Path -> str
         the digest of a file that no rule makes.
     checkpoints : snakemake.checkpoints.Checkpoints
         parameters may change when one of them is done.
     """
 
-    def __init__(self, workflow: Any, folder: Path, digest: Digest, checkpoints: Any):
-        self._rules = [rule for rule in workflow.rules if Path(str(rule.snakefile)).is_relative_to(folder)]
+    def __init__(self, rules: Callable[[], list[Rule]], digest: Digest, checkpoints: Any):
+        self._own, self._rules = rules, cache(rules)  # final once jobs are looked at
         self._digest, self._checkpoints, self._done = cache(digest), checkpoints, -1
         self._known: dict[tuple, tuple[str, str]] = {}
         self._makers: dict[str, tuple[Rule, Wildcards] | None] = {}
@@ -52,8 +51,11 @@ class Lineage:
 
         Snakemake removes the outputs of a job that fails, and would not miss them otherwise.
         """
-        for rule in self._rules:
+        for rule in self._own():
+            if rule.params.get(PARAMETER):
+                continue  # those of a module that is used rule by rule
             if rule.shellcmd:
+                _literal(rule)
                 # One that reads `input` is for the command alone; Snakemake remembers the other.
                 rule.set_params(
                     made_from=lambda wildcards, input, rule=rule: self.told(rule, wildcards),
@@ -83,7 +85,7 @@ class Lineage:
                 done.add(job)
                 found[str(maker[0].expand_output(maker[1])[0][0])] = None
                 queue += map(str, self._inputs(*maker))
-        return list(found)
+        return [flag(path, PATH_MODIFIER_FLAG) for path in found]  # a module's prefix is in them already
 
     def _of(self, rule: Rule, wildcards: Wildcards) -> tuple[str, str]:
         """The lineage of a job, and the short ones of what it reads."""
@@ -122,7 +124,7 @@ class Lineage:
     def _maker(self, path: str) -> tuple[Rule, Wildcards] | None:
         """The rule that makes a file, and its wildcards; None for what comes from outside."""
         if path not in self._makers:
-            rule = next((rule for rule in self._rules if rule.shellcmd and rule.is_producer(path)), None)
+            rule = next((rule for rule in self._rules() if rule.shellcmd and rule.is_producer(path)), None)
             self._makers[path] = (rule, self._shared(rule, rule.get_wildcards(path))) if rule else None
         return self._makers[path]
 
@@ -130,6 +132,13 @@ class Lineage:
         """One object for all files of a job, of which there are many."""
         key = (rule.name, *sorted(wildcards.items()))
         return self._wildcards.setdefault(key, Wildcards(fromdict=wildcards))
+
+
+def _literal(rule: Rule) -> None:
+    """Take parameters as they stand: in a path or a text of the configuration, braces are no wildcard."""
+    for name, value in list(rule.params.items()):
+        if not callable(value) and "{" in str(value):
+            setattr(rule.params, name, lambda wildcards, value=value: value)
 
 
 def _threads(rule: Rule) -> int:

@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from foldgraft.config import Config, load
-from foldgraft.curate.user_sequences import check_supplied, supplied_paths
+from foldgraft.config import RESULTS, Config, load
+from foldgraft.curate.supplied_files import check_supplied, supplied_paths
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.formats import read_parts
 from foldgraft.fetch import checks, inputs
@@ -52,15 +52,17 @@ class Plan:
     predict: dict[str, str]
 
 
-def configure(values: Mapping[str, Any], check: bool) -> Config:
+def configure(values: Mapping[str, Any], check: bool, folder: Path = RESULTS) -> Config:
     """Read the configuration and, with `check`, everything about the local inputs that can be known beforehand.
+
+    `folder` holds the results of all runs.
 
     Raises
     ------
     FoldgraftError
         naming the key, file or record that is wrong.
     """
-    config = load(values)
+    config = load(values, folder)
     if check:
         check_inputs(config)
     return config
@@ -133,7 +135,12 @@ def make(config: Config, ledger: Ledger | None = None) -> Plan:
 
 def _replayed(config: Config, ledger: Ledger) -> Plan:
     """The plan of an earlier run, from its lock and the store: local files need not be there any more."""
-    from foldgraft.fetch.replay import Replay, stored_files  # it imports pyarrow, which planning does without otherwise
+    try:
+        from foldgraft.fetch.replay import Replay, stored_files  # it imports pyarrow: planning does without otherwise
+    except ImportError as error:
+        raise FoldgraftError(
+            f"replay: {error}; install pyarrow and pandas beside Snakemake, to read the lock"
+        ) from None
 
     lock, data = Path(config.replay or ""), Path(config.data)
     earlier, made = Replay(lock, Path(config.store)), ledger.digest([lock])
@@ -235,8 +242,10 @@ def _shard_digest(config: Config, shard: str, items: list[inputs.Item], ledger: 
 
 def _as_locked(config: Config, shard: str, items: list[inputs.Item]) -> bool:
     """Whether the files of a shard are, byte for byte, those that its piece of the lock names."""
-    from foldgraft.records import lock, tables  # they import pyarrow, which planning does without otherwise
-
+    try:
+        from foldgraft.records import lock, tables  # they import pyarrow: planning does without otherwise
+    except ImportError:
+        return False
     piece = config.results / f"fetch/structures/{shard}.parquet"
     try:
         rows = tables.read_frame(piece, lock.SCHEMA, ["id", "sha256"])
@@ -276,6 +285,22 @@ def reasons(logs: Iterable[str]) -> Iterator[str]:
             first = next((k for k, line in enumerate(lines) if line.startswith("error: ")), max(0, len(lines) - LINES))
             yield f"\n{path} ends with"
             yield from (f"    {line}" for line in lines[first : first + 2 * LINES])
+
+
+def outside(path: str | Path, absolute: bool = False) -> str:
+    """A path that no rule makes, as Snakemake takes it.
+
+    Raises
+    ------
+    FoldgraftError
+        if Snakemake would take a part of it for a wildcard.
+    """
+    if found := re.search(r"\{\s*\w[^{}]*\}", str(path)):
+        raise FoldgraftError(
+            f"{path}: Snakemake takes {found[0]} in a path for a wildcard; rename it, or work in that folder and write "
+            "the path from there"
+        )
+    return str(Path(path).absolute() if absolute else path)
 
 
 def in_conda(workflow: Any) -> bool:

@@ -4,7 +4,6 @@ import difflib
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foldgraft.errors import FoldgraftError
@@ -124,6 +123,7 @@ def option(model: type[S], name: str = "--settings") -> Any:
 
     `@FILE` reads it from a file: a list of many thousand ids is longer than an argument may be.
     """
+    import typer  # planning reads settings too, and does without typer
 
     def parse(text: str | S) -> S:
         if isinstance(text, model):  # the default goes through the parser too

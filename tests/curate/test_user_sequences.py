@@ -9,7 +9,8 @@ from foldgraft.curate.alignment import align
 from foldgraft.curate.chains import protein_chains
 from foldgraft.curate.settings import CurateSettings
 from foldgraft.curate.structure_file import read_entry
-from foldgraft.curate.user_sequences import check_supplied, read_supplied, with_supplied
+from foldgraft.curate.supplied_files import check_supplied, read_supplied
+from foldgraft.curate.user_sequences import with_supplied
 from foldgraft.errors import FoldgraftError
 
 LONGEST = CurateSettings().max_length

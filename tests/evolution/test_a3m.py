@@ -8,17 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evolution.a3m import (
-    CODES,
-    GAP,
-    INSERTION,
-    encode,
-    format_a3m,
-    onto_chain,
-    over_columns,
-    parse_a3m,
-    safe_name,
-)
+from foldgraft.evolution.a3m import CODES, GAP, encode, format_a3m, onto_chain, parse_a3m, safe_name
+from foldgraft.evolution.columns import INSERTION, over_columns
 from foldgraft.evolution.formats import Part, Row
 from foldgraft.residues import AMINO_ACIDS
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.evolution import fit
-from foldgraft.evolution.a3m import Alignment
+from foldgraft.evolution.columns import Alignment
 from foldgraft.evolution.fit import Chains, fits, place
 from foldgraft.evolution.formats import Row
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from foldgraft.evolution.a3m import INSERTION, parse_a3m
+from foldgraft.evolution.a3m import parse_a3m
+from foldgraft.evolution.columns import INSERTION
 from foldgraft.msa.command import app
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records import index

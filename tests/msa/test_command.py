@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.evolution.a3m import INSERTION, parse_a3m
+from foldgraft.evolution.a3m import parse_a3m
+from foldgraft.evolution.columns import INSERTION
 from foldgraft.evolution.settings import CoevolutionSettings
 from foldgraft.msa.command import app
 from foldgraft.msa.settings import MsaSettings

@@ -47,6 +47,16 @@ def copy_checkout(folder: Path) -> Path:
     return folder
 
 
+def stood_in(folder: Path) -> Path:
+    """A checkout whose commands are those of `stand_in`, so that a run of all stages costs seconds."""
+    copy_checkout(folder)
+    shutil.copy(Path(__file__).with_name("stand_in.py"), folder / "src/foldgraft/__main__.py")
+    for rules in (folder / "workflow/rules").glob("*.smk"):
+        told = "FG_INPUTS='{input}' FG_OUTPUTS='{output}' python -m foldgraft"
+        rules.write_text(rules.read_text().replace("python -m foldgraft", told))
+    return folder
+
+
 def planned(output: str) -> dict[str, int]:
     """Job counts by rule, out of a dry run's table; empty if nothing is to be done."""
     table = output.partition("Job stats:")[2].partition("\n\n")[0]

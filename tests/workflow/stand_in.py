@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-RULES = "".join(path.read_text() for path in Path("workflow/rules").glob("*.smk"))
+RULES = "".join(path.read_text() for path in (Path(__file__).parents[2] / "workflow/rules").glob("*.smk"))
 FOLDERS = {Path(path).name for path in re.findall(r'directory\("([^"]+)"\)', RULES)}
 """Names of the outputs that are folders."""
 

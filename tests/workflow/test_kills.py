@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import ROOT, copy_checkout, planned, snakemake
+from running import ROOT, planned, snakemake, stood_in
 
 OFFLINE = {
     "run": "kill",
@@ -75,11 +75,7 @@ class Folder:
 
     @classmethod
     def made(cls, folder: Path, values: dict) -> "Folder":
-        made = cls(copy_checkout(folder))
-        shutil.copy(Path(__file__).with_name("stand_in.py"), folder / "src/foldgraft/__main__.py")
-        for rules in (folder / "workflow/rules").glob("*.smk"):
-            told = "FG_INPUTS='{input}' FG_OUTPUTS='{output}' python -m foldgraft"
-            rules.write_text(rules.read_text().replace("python -m foldgraft", told))
+        made = cls(stood_in(folder))
         (folder / "labels.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
         (folder / "some.fasta").write_text(">a\nMKV\n")
         for name in ("own.pt", "other.pt"):

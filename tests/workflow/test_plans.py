@@ -1,5 +1,7 @@
 """What is planned for runs that lack a kind of input, and what a change of one key replans."""
 
+import json
+
 import pytest
 import yaml
 from running import ROOT, planned, snakemake
@@ -94,3 +96,37 @@ def test_a_prepared_database_and_an_alignment_of_ones_own_need_no_database_made(
     counts = plan(folder, given, "predict")
     assert counts["msa_search"] == counts["train_experiment"] == counts["predict_contacts"] == 1
     assert "msa_database" not in counts
+
+
+def test_braces_in_the_folder_of_the_data_are_no_wildcards(folder):
+    folder = folder.rename(folder.with_name("{shard} of ü"))
+    given = {**STRUCTURES, **LABELS, "sequences": {"files": ["s.fasta"]}}
+    assert plan(folder, given)["train_experiment"] == 1
+
+
+def test_a_file_that_snakemake_would_take_for_a_pattern_is_refused_with_what_to_do(folder):
+    folder = folder.rename(folder.with_name("{shard}"))
+    (folder / "given.yaml").write_text(
+        yaml.safe_dump({"data": str(folder), **LABELS, "predict": {"sequences": {"new": "s.fasta"}}})
+    )
+    done = snakemake(folder.parent, "-n", "--configfile", str(folder / "given.yaml"), snakefile=ROOT / "Snakefile")
+    assert "{shard}/s.fasta: Snakemake takes {shard} in a path for a wildcard; rename it" in done.stderr
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+
+
+def test_batches_and_another_directory_are_planned(folder):
+    (folder / "given.yaml").write_text(yaml.safe_dump({"run": "r", "fetch": {"shard_size": 1}, **STRUCTURES}))
+    index = ("--dry-run", "results/r/curate/index.parquet", "--batch", "curate_summary=1/3")
+    words = ("--configfile", str(folder / "given.yaml"), "--directory", str(folder))
+    done = snakemake(folder.parent, *index, *words, snakefile=ROOT / "Snakefile")
+    counts = planned(done.stdout + done.stderr)
+    assert done.returncode == 0 and 0 < counts["curate_shard"] < 4, done.stdout + done.stderr
+
+
+def test_lint_finds_nothing_but_what_is_explained():
+    done = snakemake(ROOT, "--lint", "json")
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    titles = {lint["title"] for part in found.values() for one in part for lint in one["lints"]}
+    # A stage's functions of inputs stand beside the rules that call them: a stage has one home. What all stages share
+    # is in common.smk, which the linter takes for rules as well, since its functions speak of them.
+    assert titles <= {"Mixed rules and functions in same snakefile."}

@@ -8,24 +8,35 @@ import sys
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent.parent
-sys.path.insert(0, str(ROOT / "src"))
+# The package of this checkout; where the rules come from elsewhere, such as a URL, the one that is installed.
+_here = workflow.current_basedir.get_path_or_uri(secret_free=True)
+_checkout = Path(_here).parent.parent / "src"
+if (_checkout / "foldgraft/plan.py").is_file():
+    sys.path.insert(0, str(_checkout))
 
+import foldgraft
 from foldgraft import plan
 from foldgraft.config_files import check_config_files
 from foldgraft.errors import FoldgraftError
 from foldgraft.ledger import Ledger
 from foldgraft.sources import stage_sources
 
+PACKAGE = Path(foldgraft.__file__).parent
+
 if not workflow.overwrite_configfiles:
 
-    configfile: ROOT / "config" / "demo.yaml"
+    configfile: workflow.source_path("../../config/demo.yaml")
 
+
+# A module may be given a prefix, which Snakemake puts before all that is named in a rule; what comes from outside is
+# then named from the root of the file system.
+_folder = Path(str(workflow.modifier.modify_path("results")))
+_prefixed = _folder != Path("results")
 
 try:
     if workflow.is_main_process:
         check_config_files(Path(path) for path in workflow.overwrite_configfiles)
-    CONFIG = plan.configure(config, check=workflow.is_main_process)
+    CONFIG = plan.configure(config, workflow.is_main_process, _folder)
     LEDGER = Ledger(Path(".snakemake/foldgraft") / f"{CONFIG.run}.json", keep=workflow.is_main_process)
     PLAN = plan.make(CONFIG, LEDGER)
 except FoldgraftError as error:
@@ -33,14 +44,22 @@ except FoldgraftError as error:
 
 
 pathvars:
-    results=str(CONFIG.results),
-    logs=str(CONFIG.results / "logs"),
-    benchmarks=str(CONFIG.results / "benchmarks"),
+    results=f"results/{CONFIG.run}",
+    logs=f"results/{CONFIG.run}/logs",
+    benchmarks=f"results/{CONFIG.run}/benchmarks",
+
+
+def outside(path):
+    """A file that no rule makes, as an input: Snakemake would take braces for a wildcard."""
+    try:
+        return plan.outside(path, absolute=_prefixed)
+    except FoldgraftError as error:
+        sys.exit(f"error: {error}")
 
 
 STORE = CONFIG.store
 DATA = CONFIG.data
-REPLAY = [ancient(CONFIG.replay)] if CONFIG.replay else []
+REPLAY = [ancient(outside(CONFIG.replay))] if CONFIG.replay else []
 STRUCTURE_SHARDS = list(PLAN.structures)
 LABEL_SHARDS = [shard for shards in PLAN.labels.values() for shard in shards]
 LABELS = {
@@ -55,16 +74,17 @@ ALIGNMENT_DIGEST = PLAN.alignments
 SUPPLIED_DIGEST = PLAN.supplied
 PREDICT_DIGEST = PLAN.predict
 SYNTH = CONFIG.synth is not None
-VIEWER = [str(path) for path in (Path("resources/3Dmol-min.js"), ROOT / "resources/3Dmol-min.js") if path.exists()][:1]
+_viewers = [Path("resources/3Dmol-min.js"), _checkout.parent / "resources/3Dmol-min.js"]
+VIEWER = [outside(path) for path in _viewers if path.exists()][:1]
 
 
 wildcard_constraints:
     shard="[a-z][a-z0-9_]*-[0-9]{5}",
 
 
-# Jobs run the package of this checkout, in whichever environment they run.
+# Jobs run this package, in whichever environment they run.
 _path = "" if plan.in_conda(workflow) else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
-_package = f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}:${{{{PYTHONPATH:-}}}}; "
+_package = f"export PYTHONPATH={shlex.quote(str(PACKAGE.parent))}:${{{{PYTHONPATH:-}}}}; "
 # A thread that waits sleeps: spinning, torch's default, makes jobs that share cores several times slower.
 shell.prefix(f"set -euo pipefail; {_path}{_package}export OMP_WAIT_POLICY=PASSIVE; ")
 
@@ -72,7 +92,7 @@ shell.prefix(f"set -euo pipefail; {_path}{_package}export OMP_WAIT_POLICY=PASSIV
 def code(stage):
     """Source files that the stage's results depend on; an edit of one reruns the stage."""
     here = Path.cwd()
-    return [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in stage_sources(stage)]
+    return [outside(path.relative_to(here) if path.is_relative_to(here) else path) for path in stage_sources(stage)]
 
 
 def settings(section, **parts):
@@ -81,10 +101,6 @@ def settings(section, **parts):
     A rule whose results depend on some keys only names them (`include`, `exclude`): the others then rerun nothing.
     """
     return plan.section(CONFIG, section, **parts)
-
-
-# No parameter, since more patience with a server must rerun nothing.
-FETCH = settings("fetch")
 
 
 def experiment_settings(wildcards):

@@ -36,14 +36,19 @@ def tables(kind):
 
 
 def repeats_of(wildcards):
-    """What the shard leaves to earlier ones; the digest is beside it."""
-    return str(CONFIG.results / "embed/repeats" / f"{kind_of(wildcards.shard)}.parquet")
+    """What the shard leaves to earlier ones."""
+    return f"<results>/embed/repeats/{kind_of(wildcards.shard)}.parquet"
+
+
+def repeats_file(wildcards):
+    """The same as a file that can be looked at; the digest is beside it."""
+    return CONFIG.results / "embed/repeats" / f"{kind_of(wildcards.shard)}.parquet"
 
 
 def sequences_of(wildcards):
     """The table of a shard: chains of structures, or labelled sequences."""
     folder = "fetch/labels" if kind_of(wildcards.shard) == "labels" else "curate/chains"
-    return str(CONFIG.results / folder / f"{wildcards.shard}.parquet")
+    return f"<results>/{folder}/{wildcards.shard}.parquet"
 
 
 def when_compared(wildcards):
@@ -52,7 +57,7 @@ def when_compared(wildcards):
     Where there is no comparison, as after one that failed, the missing table and the unknown digest ask for it:
     Snakemake takes a job that waits for a checkpoint for done if its output is there.
     """
-    if Path(repeats_of(wildcards)).exists():
+    if repeats_file(wildcards).exists():
         checkpoints.embed_repeats.get(kind=kind_of(wildcards.shard))
     return []
 
@@ -65,7 +70,7 @@ def embedded(kind):
 
 def digest_of(wildcards):
     """The digest of the shard; empty where it is not known."""
-    table = Path(repeats_of(wildcards))
+    table = repeats_file(wildcards)
     path = table.with_suffix(".json")
     known = table.exists() and path.exists()
     return shard_digests(path, path.stat().st_mtime_ns).get(wildcards.shard, "") if known else ""

@@ -26,6 +26,11 @@ BOUNDS = {"shard_size", "max_file_mb"}
 REMOTE = {"max_decompressed_mb", "refreshed_after", "services"}
 
 
+def fetch_settings(wildcards, input):
+    """The whole section: it reads `input`, so that Snakemake forgets it, and more patience with a server reruns nothing."""
+    return settings("fetch")
+
+
 def of_local_files(wildcards):
     """Whether the shard is one of local files, which no service concerns."""
     return wildcards.shard.startswith("files-")
@@ -61,6 +66,7 @@ rule fetch_search:
         store=STORE,
         replay=flags("--replay", REPLAY),
         known=[DIGESTS[shard] for shard in STRUCTURE_SHARDS if shard.startswith("files-")],
+        settings=fetch_settings,
     shell:
         """
         python -m foldgraft --made-from {params.made_from} fetch search \
@@ -70,7 +76,7 @@ rule fetch_search:
             {params.replay:q} \
             --ids {output.ids:q} \
             --lock {output.lock:q} \
-            --settings {FETCH:q} \
+            --settings {params.settings:q} \
             2>{log:q} <<<{params.structures:q}
         """
 
@@ -103,6 +109,7 @@ rule fetch_structures:
         replay=flags("--replay", REPLAY),
         places=lambda wildcards: json.dumps(PLACES.get(wildcards.shard, [])),
         digest=lambda wildcards: DIGESTS[wildcards.shard],
+        settings=fetch_settings,
     shell:
         """
         python -m foldgraft --made-from {params.made_from} fetch structures \
@@ -114,7 +121,7 @@ rule fetch_structures:
             {params.replay:q} \
             --store {params.store:q} \
             --lock {output.lock:q} \
-            --settings {FETCH:q} \
+            --settings {params.settings:q} \
             2>{log:q} <<<{params.places:q}
         """
 
@@ -145,6 +152,7 @@ rule fetch_sequences:
         store=STORE,
         replay=flags("--replay", REPLAY),
         digest=SEQUENCES_DIGEST,
+        settings=fetch_settings,
     shell:
         """
         python -m foldgraft --made-from {params.made_from} fetch sequences \
@@ -154,7 +162,7 @@ rule fetch_sequences:
             --store {params.store:q} \
             --fasta {output.fasta:q} \
             --lock {output.lock:q} \
-            --settings {FETCH:q} \
+            --settings {params.settings:q} \
             2>{log:q} <<<{params.sequences:q}
         """
 
@@ -184,6 +192,7 @@ rule fetch_sifts:
         store=STORE,
         replay=flags("--replay", REPLAY),
         digest=SIFTS_DIGEST,
+        settings=fetch_settings,
     shell:
         """
         python -m foldgraft --made-from {params.made_from} fetch sifts \
@@ -193,7 +202,7 @@ rule fetch_sifts:
             --store {params.store:q} \
             --table {output.table:q} \
             --lock {output.lock:q} \
-            --settings {FETCH:q} \
+            --settings {params.settings:q} \
             2>{log:q}
         """
 

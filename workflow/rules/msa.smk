@@ -95,7 +95,7 @@ rule msa_database:
 rule msa_search:
     input:
         chains="<results>/curate/chains/{shard}.parquet",
-        database="<results>/msa/database/sequences" if OWN_DATABASE else str(Path(DATA) / CONFIG.msa.database),
+        database="<results>/msa/database/sequences" if OWN_DATABASE else outside(Path(DATA) / CONFIG.msa.database),
         done=["<results>/msa/database/done.json"] if OWN_DATABASE else [],
         given=ancient("<results>/msa/given.csv") if ACCOUNT else [],
         compared=when_given,

@@ -16,7 +16,9 @@ _predicted_tables = {"csv": "protein", "residues.csv": "residue", "pairs.parquet
 
 def new_sequences(wildcards):
     """The FASTA file of this name."""
-    return str(Path(DATA) / CONFIG.predict.sequences[wildcards.name])
+    path = Path(DATA) / CONFIG.predict.sequences[wildcards.name]
+    made = path.is_relative_to(CONFIG.results)
+    return f"<results>/{path.relative_to(CONFIG.results)}" if made else outside(path)
 
 
 def predicting_heads(wildcards):
@@ -81,7 +83,7 @@ rule predict_sequences:
 
 rule predict_contacts:
     input:
-        alignment=lambda wildcards: str(Path(DATA) / CONFIG.predict.alignments[wildcards.name]),
+        alignment=lambda wildcards: outside(Path(DATA) / CONFIG.predict.alignments[wildcards.name]),
         heads=expand("<results>/train/{name}/head.safetensors", name=CONFIG.predicting_pairs),
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",

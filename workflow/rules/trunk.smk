@@ -28,7 +28,7 @@ if CONFIG.trunk.published:
 
     rule trunk_download:
         input:
-            adapter=ancient(ADAPTER_FILES),
+            adapter=ancient(list(map(outside, ADAPTER_FILES))),
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -64,8 +64,8 @@ if LOCAL:
 
     rule trunk_convert:
         input:
-            checkpoint=ancient(list(locate(LOCAL).files)),
-            adapter=ancient(ADAPTER_FILES),
+            checkpoint=ancient(list(map(outside, locate(LOCAL).files))),
+            adapter=ancient(list(map(outside, ADAPTER_FILES))),
             code=code("trunk"),
         output:
             weights=f"{GIVEN}/model.safetensors",
@@ -100,8 +100,8 @@ if PRETRAIN:
     rule trunk_pretrain:
         input:
             sequences=[] if TEXTS else ["<results>/fetch/sequences.fasta.gz"],
-            text=ancient([Path(DATA) / path for path in TEXTS]),
-            valid=ancient([Path(DATA) / PRETRAIN.valid] if PRETRAIN.valid else []),
+            text=ancient([outside(Path(DATA) / path) for path in TEXTS]),
+            valid=ancient([outside(Path(DATA) / PRETRAIN.valid)] if PRETRAIN.valid else []),
             start=[f"{GIVEN}/model.safetensors"] if PRETRAIN.start else [],
             about_start=[f"{GIVEN}/trunk.json"] if PRETRAIN.start else [],
             split="<results>/cluster/split.parquet",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from foldgraft.curate.balance import balance_line, write_balance
 from foldgraft.curate.settings import CurateSettings
 from foldgraft.curate.structure_file import Extra, curate_file
-from foldgraft.curate.user_sequences import read_supplied, supplied_paths
+from foldgraft.curate.supplied_files import read_supplied, supplied_paths
 from foldgraft.progress import progress
 from foldgraft.records import chains as chain_records
 from foldgraft.records import lock as lock_records

@@ -12,9 +12,8 @@ Decisions
   with SEQRES.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,43 +22,8 @@ from foldgraft.curate.alignment import agreement, align
 from foldgraft.curate.declared import NAMES
 from foldgraft.curate.entry import Entry, Polymer
 from foldgraft.curate.residue_names import letter
-from foldgraft.errors import FoldgraftError
-from foldgraft.records.fasta import read_fasta
-from foldgraft.records.files import matches
 
 MAX_DISAGREEMENT = 0.1
-
-
-def supplied_paths(patterns: list[str], data: Path) -> list[Path]:
-    """The files that the patterns of `curate.sequences` match, sorted; `FoldgraftError` where one matches none."""
-    return [data / path for path in matches(patterns, data, "curate.sequences")]
-
-
-def read_supplied(paths: Iterable[Path], entries: Iterable[str] | None = None) -> dict[str, str]:
-    """The sequences by id; with `entries`, only those of these entries and their chains.
-
-    Raises
-    ------
-    FoldgraftError
-        for a file that is not FASTA, an id that stands twice, or a sequence with gaps.
-    """
-    wanted = None if entries is None else set(entries)
-    found: dict[str, str] = {}
-    for path in paths:
-        for record in read_fasta(path):
-            if wanted is not None and not {record.id, record.id.rpartition("_")[0]} & wanted:
-                continue
-            if record.id in found:
-                raise FoldgraftError(f"curate.sequences: {path} has a second sequence called {record.id}; keep one")
-            found[record.id] = record.sequence.upper().rstrip("*")
-            if not found[record.id].isalpha():
-                raise FoldgraftError(f"curate.sequences: {path} ({record.id}): letters alone, without gaps and stops")
-    return found
-
-
-def check_supplied(patterns: list[str], data: Path) -> None:
-    """Check before any job runs that the files of `curate.sequences` exist and can be read, each id once."""
-    read_supplied(supplied_paths(patterns, data))
 
 
 class Supplied(NamedTuple):

@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 from Bio.Align import PairwiseAligner, substitution_matrices
 
-from foldgraft.evolution.a3m import CODES, GAP, Alignment, encode
+from foldgraft.evolution.a3m import CODES, GAP, encode
+from foldgraft.evolution.columns import Alignment
 
 SEED = 5  # residues of a stretch
 POWERS = GAP ** np.arange(SEED, dtype=np.int64)

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evolution.a3m import encode, onto_chain, over_columns
+from foldgraft.evolution.a3m import encode, onto_chain
 from foldgraft.evolution.coevolution import scores
+from foldgraft.evolution.columns import over_columns
 from foldgraft.evolution.filters import build
 from foldgraft.evolution.fit import Chains, fits, place
 from foldgraft.evolution.formats import read_parts

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evolution.a3m import Alignment, Row, onto_chain, safe_name
+from foldgraft.evolution.a3m import Row, onto_chain, safe_name
+from foldgraft.evolution.columns import Alignment
 from foldgraft.evolution.fit import Chains, Fit, fits, place
 from foldgraft.evolution.formats import told
 from foldgraft.msa.inputs import Given, find

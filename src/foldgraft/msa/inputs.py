@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evolution.a3m import Alignment, over_columns
+from foldgraft.evolution.columns import Alignment, over_columns
 from foldgraft.evolution.formats import Part, read_parts
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records.files import matches

@@ -1,0 +1,66 @@
+"""The workflow as a module of somebody else's, in another folder: run to its end, not only planned."""
+
+import pytest
+import yaml
+from running import snakemake, stood_in
+from test_kills import OFFLINE
+
+FEW = OFFLINE | {"experiments": {"solubility": {"task": "solubility"}}, "predict": {}}
+
+MODULE = """
+configfile: "config.yaml"
+
+
+module foldgraft:
+    snakefile: "{snakefile}"
+    config: config["foldgraft"]
+    {prefix}
+
+
+use rule * from foldgraft{names}
+"""
+OUTER = """
+
+rule all:
+    default_target: True
+    input: "results/kill/report/index.html"
+    output: "mine.txt"
+    shell: "cp {input} {output}"
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return stood_in(tmp_path_factory.mktemp("module") / "its checkout")
+
+
+def use(checkout, folder, results, names="", prefix="", outer=""):
+    """Write a workflow that uses the checkout as a module; its results go below `results`."""
+    folder.mkdir()
+    values = FEW | {"predict": {"sequences": {"new": f"{results}/kill/synth/constructs.fasta"}}}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"foldgraft": values, "mine": 1}))
+    snakefile = checkout / "workflow/Snakefile"
+    (folder / "Snakefile").write_text(MODULE.format(snakefile=snakefile, names=names, prefix=prefix) + outer)
+
+
+def run(folder, *words):
+    done = snakemake(folder, "--cores", "4", "--quiet", "rules", *words)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
+
+
+def test_a_module_with_names_of_its_own_runs_where_paths_have_blanks_umlauts_and_braces(checkout, tmp_path):
+    folder = tmp_path / "Größe {of} it's"
+    use(checkout, folder, "results", names=" as fg_*", outer=OUTER)
+    run(folder)
+    assert (folder / "mine.txt").read_text().startswith("report render ")
+    assert "Nothing to be done" in run(folder, "--dry-run")
+
+
+def test_a_module_below_a_prefix_runs_as_snakedeploy_lays_it_out(checkout, tmp_path):
+    folder = tmp_path / "outer"
+    use(checkout, folder, "below/results", prefix='prefix: "below"')
+    run(folder)
+    results = folder / "below/results/kill"
+    assert (results / "report/index.html").is_file() and (results / "predict/new.csv").is_file()
+    assert not (folder / "results").exists()
