@@ -29,6 +29,9 @@ COMMANDS = {
     "config": "Write the configuration's manual and schema.",
 }
 
+ROOF = {"config": "foldgraft.manual", "predict": "foldgraft.alone"}
+"""Where commands are that put several stages together."""
+
 
 class Stages(TyperGroup):
     """A group whose commands are found by name, so that `foldgraft curate` need not import torch."""
@@ -39,7 +42,7 @@ class Stages(TyperGroup):
     def get_command(self, ctx: Any, name: str) -> Any:
         if name not in COMMANDS:
             return None
-        module = "foldgraft.manual" if name == "config" else f"foldgraft.{name}.command"
+        module = ROOF.get(name, f"foldgraft.{name}.command")
         return typer.main.get_command(importlib.import_module(module).app)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -23,6 +23,7 @@ from foldgraft.tasks.trained import load_head
 
 SEQUENCES = {"a": "MKTAYIAKQRQISFVKSHFSRQ", "b": "GSHMLEDPVDAFWWKRTCYN", "c": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPIL"}
 SMALL = {"hidden": 8}
+TAIL = ["reason", "description"]
 
 
 def call(folder, heads, text=None, name="out.csv", **options):
@@ -77,12 +78,12 @@ def test_predictions_are_those_from_cached_embeddings(folder, name, precision):
 def test_rejected_records_have_a_reason_and_no_numbers(folder):
     text = ">a\nMKTAYIAKQRQISFVKSHFSRQ\n>tiny\nMK\n>odd\nMKTAY1AKQRQISF\n>=cmd\nMKTAYIAKQRQISF\n"
     found = table(folder, [folder.head("solubility", {"name": "mlp", **SMALL})], text)
-    assert list(found.columns) == ["id", "length", "solubility", "solubility_low", "solubility_high", "reason"]
-    assert found["id"].tolist() == ["a", "tiny", "odd", "record:4"]
+    assert list(found.columns) == ["id", "length", "solubility", "solubility_low", "solubility_high", *TAIL]
+    assert found["id"].tolist() == ["a", "tiny", "odd", "=cmd"]
     assert found["length"].tolist() == [22, 2, 14, 14]
-    assert found["solubility"].isna().tolist() == found["solubility_high"].isna().tolist() == [False, True, True, True]
-    assert found["reason"].isna().tolist() == [True, False, False, False]
-    assert read_rejects(folder.path / "rejects.csv")["id"].tolist() == ["tiny", "odd", "record:4"]
+    assert found["solubility"].isna().tolist() == found["solubility_high"].isna().tolist() == [False, True, True, False]
+    assert found["reason"].isna().tolist() == [True, False, False, True]
+    assert read_rejects(folder.path / "rejects.csv")["id"].tolist() == ["tiny", "odd"]
 
 
 def test_a_file_with_nothing_to_predict_is_a_table_of_reasons(folder):
@@ -97,7 +98,7 @@ def test_several_experiments_have_columns_by_name(folder):
     ]
     both = table(folder, heads)
     named = [column for column in both.columns if not column.endswith(("low", "high"))]
-    assert named == ["id", "length", "first_solubility", "second_solubility", "reason"]
+    assert named == ["id", "length", "first_solubility", "second_solubility", *TAIL]
     assert (both["first_solubility"] == table(folder, heads[:1])["solubility"]).all()
 
 

@@ -3,7 +3,8 @@ Predict: trained heads on new sequences.
 
 in   FASTA files of the section predict.sequences; train/<experiment>/head.safetensors of its experiments;
      trunk/model.safetensors, trunk/trunk.json
-out  predict/<name>.csv                 a row per sequence: id, length, <task>, its bounds, reason of a rejection
+out  predict/<name>.csv                 a row per sequence: id, length, <task>, its bounds, reason of a rejection,
+                                       description (the words behind the id)
      predict/<name>.residues.csv        a row per residue: id, position, residue, <task>
      predict/<name>.pairs.parquet       a row per map of residue pairs: contacts, and distances of distograms
      predict/<name>.<table>.rejects.csv id, rule, value, reason

@@ -1,5 +1,6 @@
-"""The command of the predict stage."""
+"""The commands of the predict stage that need a run's trunk and heads; `foldgraft.alone` adds those that do without."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from foldgraft.predict.sequences import candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import write_table
 from foldgraft.records.fasta import read_fasta
+from foldgraft.records.rejects import write_rejects
 from foldgraft.settings import option
 from foldgraft.tasks.trained import Trained
 
@@ -48,7 +50,9 @@ def predict_sequences(
     frozen = Trunk.load(trunk, description, precision=getattr(torch, precision))
     heads = load_heads(head, frozen)
     records = predicted(candidates(fasta, settings), heads, frozen)
-    write_table(output_predictions, output_rejects, heads[0].info.level, heads, records)
+    tally = write_table(output_predictions, heads[0].info.level, heads, records)
+    write_rejects(output_rejects, tally.rejected)
+    print(f"predict: {fasta}: {tally}", file=sys.stderr)
 
 
 @app.command()

@@ -1,61 +1,90 @@
 """What a FASTA file asks for: one candidate per record, with the reason if it cannot be predicted."""
 
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple, TypeVar
 
-from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.records.fasta import raw_records
-from foldgraft.records.files import checked_id
 
-GAPS = ".-"
 T = TypeVar("T")
+CAPITALS = str.maketrans(ascii_lowercase, ascii_uppercase)
+GAPS = ".-"
+NUCLEOTIDES = set("ACGTUN")
+VAGUE = "XBZ"
+"""Letters that leave open which amino acid they stand for."""
+KNOWN = 0.5
+"""Least fraction of the residues that must be known."""
 
 
 class Candidate(NamedTuple):
-    """One record: `sequence` in capitals, less a closing stop; `reason` is empty if it can be predicted."""
+    """One record, under its own name.
+
+    Attributes
+    ----------
+    id
+        the first word of its header, `record:<number>` where there is none.
+    sequence
+        in capitals, without blanks and the stop at its end; J (leucine or isoleucine) is written X.
+    reason
+        why it cannot be predicted; empty if it can.
+    description
+        the other words of its header.
+    """
 
     id: str
     sequence: str
     reason: str
+    description: str = ""
 
 
-def candidates(fasta: Path, settings: PredictSettings) -> Iterator[Candidate]:
-    """Yield every record of a FASTA file, fit or not, in its order.
-
-    A record whose id cannot serve is called `record:<number>`.
+def candidates(fasta: Path, settings: PredictSettings, stream: BufferedReader | None = None) -> Iterator[Candidate]:
+    """Yield every record of a FASTA file, fit or not, in its order; `stream` is read in place of the file.
 
     Raises
     ------
     FoldgraftError
         for a file that is not FASTA.
     """
-    seen: set[str] = set()
-    for number, header, text in raw_records(fasta):
-        name = header.split(maxsplit=1)[0] if header.strip() else ""
-        sequence = text.upper().removesuffix("*")
-        try:
-            checked_id(name, f"record {number}")
-        except FoldgraftError as error:
-            yield Candidate(f"record:{number}", sequence, str(error))
-            continue
-        reason = "an earlier record has the same id" if name in seen else why_not(sequence, settings)
-        seen.add(name)
-        yield Candidate(name, sequence, reason)
+    for number, header, text in raw_records(fasta, stream):
+        name, description = (*_printable(header).split(maxsplit=1), "", "")[:2]
+        sequence = "".join(text.split()).translate(CAPITALS).removesuffix("*").replace("J", "X")
+        yield Candidate(name or f"record:{number}", sequence, why_not(sequence, settings), description)
+
+
+def _printable(header: str) -> str:
+    """A header that cannot steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in header)
 
 
 def why_not(sequence: str, settings: PredictSettings) -> str:
     """Why a sequence cannot be predicted; empty if it can."""
-    wrong = alphabet.illegal(sequence) + "".join(gap for gap in GAPS if gap in sequence)
-    if wrong:
+    if not sequence:
+        return "the sequence is empty"
+    if any(gap in sequence for gap in GAPS):
+        return "gaps of an alignment ('-' or '.'); give the sequence without them"
+    if "*" in sequence:
+        return f"a stop ('*') at position {sequence.index('*') + 1}, before the end"
+    if wrong := alphabet.illegal(sequence):
         return f"no letters of a protein: {' '.join(repr(letter) for letter in wrong[:5])}"
+    if _is_nucleic(sequence):
+        return "letters of DNA or RNA alone; translate it first"
     if len(sequence) < settings.min_length:
         return f"{len(sequence)} residues, fewer than {settings.min_length}"
     if len(sequence) > settings.max_length:
         return f"{len(sequence)} residues, more than {settings.max_length}"
+    known = len(sequence) - sum(map(sequence.count, VAGUE))
+    if known < KNOWN * len(sequence):
+        return f"only {known} of {len(sequence)} residues are known"
     return ""
+
+
+def _is_nucleic(sequence: str) -> bool:
+    """Whether all letters are of DNA or RNA, and all four bases occur."""
+    return set(sequence) <= NUCLEOTIDES and {"A", "C", "G"} <= set(sequence) and bool({"T", "U"} & set(sequence))
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,19 +1,21 @@
 """Tables of predictions for new sequences: one row per sequence, per residue, or per map of residue pairs."""
 
 import csv
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.predict.new import Prediction
 from foldgraft.predict.sequences import Candidate
 from foldgraft.progress import progress
 from foldgraft.records.files import atomic, sequence_sha256
-from foldgraft.records.rejects import Reject, write_rejects
+from foldgraft.records.rejects import Reject
 from foldgraft.records.tables import row_writer
 from foldgraft.tasks.pairs import distances, expand
 from foldgraft.tasks.task import Task
@@ -39,19 +41,42 @@ PAIRS = pa.schema(
 Predictions = Iterable[tuple[Candidate, list[Prediction]]]
 
 
-def write_table(path: Path, rejects: Path, level: str, heads: Sequence[Trained], records: Predictions) -> None:
-    """Write the predictions of all records at a level, and a table of the records that cannot be predicted."""
+class Tally(NamedTuple):
+    """How many records there were, and the ones that could not be predicted."""
+
+    records: int
+    rejected: list[Reject]
+
+    def __str__(self) -> str:
+        scored = self.records - len(self.rejected)
+        said = f"{scored} of {self.records} records predicted"
+        return f"{said}; why {len(self.rejected)} were not is in the column reason" if self.rejected else said
+
+
+def write_table(path: Path | None, level: str, heads: Sequence[Trained], records: Predictions) -> Tally:
+    """Write the predictions of all records at a level, to standard output without a path.
+
+    Raises
+    ------
+    FoldgraftError
+        if maps of pairs are to go to standard output.
+    """
+    if path is None and level == "pair":
+        raise FoldgraftError("maps of residue pairs are no table for standard output; name a file with --output")
     rejected: list[Reject] = []
+    count = 0
 
     def kept() -> Iterator[tuple[Candidate, list[Prediction]]]:
+        nonlocal count
         for record, predictions in progress(records, "sequences"):
+            count += 1
             if record.reason:
                 rejected.append(Reject(record.id, "sequence", str(len(record.sequence)), record.reason))
             yield record, predictions
 
     write = {"protein": _proteins, "residue": _residues, "pair": _pairs}[level]
     write(path, heads, kept())
-    write_rejects(rejects, rejected)
+    return Tally(count, rejected)
 
 
 def _names(heads: Sequence[Trained]) -> list[tuple[str, Task]]:
@@ -83,23 +108,24 @@ def _cells(task: Task, mean: np.ndarray) -> list[str]:
     return [f"{value:.6g}" for value in mean]
 
 
-def _proteins(path: Path, heads: Sequence[Trained], records: Predictions) -> None:
-    """id, length, of each task the ensemble's mean and (binary, value) its extremes, and the reason of a rejection."""
+def _proteins(path: Path | None, heads: Sequence[Trained], records: Predictions) -> None:
+    """id, length, of each task the ensemble's mean and (binary, value) its extremes, the reason of a rejection, and the
+    words behind the id."""
     named = _names(heads)
     columns = []
     for name, task in named:
         columns += _columns(name, task) + ([f"{name}_low", f"{name}_high"] if task.kind in ("binary", "value") else [])
-    with _csv(path, ["id", "length", *columns, "reason"]) as write:
+    with _csv(path, ["id", "length", *columns, "reason", "description"]) as write:
         for record, predictions in records:
             cells: list[str] = []
             for task, values in _each(predictions):
                 cells += _cells(task, task.target.mean(values)[0].numpy())
                 if task.kind in ("binary", "value"):
                     cells += [f"{float(bound):.6g}" for bound in (values.min(), values.max())]
-            write([record.id, len(record.sequence), *(cells or [""] * len(columns)), record.reason])
+            write([record.id, len(record.sequence), *(cells or [""] * len(columns)), record.reason, record.description])
 
 
-def _residues(path: Path, heads: Sequence[Trained], records: Predictions) -> None:
+def _residues(path: Path | None, heads: Sequence[Trained], records: Predictions) -> None:
     """id, position (from 1), residue, and the columns of each task; rejected records have no rows."""
     columns = [column for name, task in _names(heads) for column in _columns(name, task)]
     with _csv(path, ["id", "position", "residue", *columns]) as write:
@@ -136,7 +162,12 @@ def _each(predictions: Sequence[Prediction]) -> Iterator[tuple[Task, Any]]:
 
 
 @contextmanager
-def _csv(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def _csv(path: Path | None, columns: Sequence[str]) -> Iterator[Any]:
+    if path is None:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        yield writer.writerow
+        return
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)

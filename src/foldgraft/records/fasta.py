@@ -4,8 +4,8 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
+from contextlib import contextmanager, nullcontext
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -34,8 +34,16 @@ def open_text(path: Path) -> IO[str]:
     return gzip.open(path, "rt", encoding="utf-8-sig") if compressed else path.open(encoding="utf-8-sig")
 
 
-def raw_records(path: Path) -> Iterator[tuple[int, str, str]]:
+def raw_records(path: Path, stream: BufferedReader | None = None) -> Iterator[tuple[int, str, str]]:
     """Yield the records of a FASTA file unchecked: number from 1, header without `>`, letters as they stand.
+
+    Headers are read as UTF-8, those that are none as Latin-1.
+
+    Parameters
+    ----------
+    path : Path
+    stream : binary reader, optional
+        what is read in place of the file, whose name then serves messages.
 
     Raises
     ------
@@ -44,9 +52,10 @@ def raw_records(path: Path) -> Iterator[tuple[int, str, str]]:
     """
     header, lines, number, letters = None, [], 0, 0
     try:
-        with open_text(path) as handle:
+        with nullcontext(stream) if stream else Path(path).open("rb") as raw:
+            handle = _text(raw)
             while line := handle.readline(MAX_LETTERS):
-                line = line.strip()
+                line = _decoded(line.strip())
                 letters = 0 if line.startswith(">") else letters + len(line)
                 if len(line) >= MAX_LETTERS or letters > MAX_LETTERS:
                     raise FoldgraftError(f"{path}, record {number}: more than {MAX_LETTERS} letters, no protein")
@@ -58,11 +67,23 @@ def raw_records(path: Path) -> Iterator[tuple[int, str, str]]:
                     if header is None:
                         raise FoldgraftError(f"{path}: not FASTA, it does not begin with '>'")
                     lines.append(line)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise FoldgraftError(f"{path}: cannot be read as FASTA ({error})") from None
     if header is None:
         raise FoldgraftError(f"{path}: holds no FASTA record")
     yield number, header, "".join(lines).replace(" ", "")
+
+
+def _text(raw: BufferedReader) -> IO[str]:
+    unpacked = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == GZIP_MAGIC else raw
+    return TextIOWrapper(unpacked, encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _decoded(line: str) -> str:
+    """A line as it is, or read as Latin-1 where its bytes are no UTF-8."""
+    if line.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in line):
+        return line
+    return line.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def read_fasta(path: Path) -> Iterator[Record]:

@@ -5,6 +5,7 @@ metadata key, `foldgraft`, is the JSON of a `Header`.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,14 +139,17 @@ def save_head(path: Path, members: Sequence[Head], info: HeadInfo) -> None:
         for number, member in enumerate(members)
         for name, tensor in trained_state(member).items()
     }
-    header = Header(head=info, sha256=_sha256(info, tensors), made_from=origin.made_from())
+    header = Header(head=info, sha256=_sha256(info.model_dump_json(), tensors), made_from=origin.made_from())
     with atomic(path) as temporary:  # one key, since safetensors writes several in any order
         save_file(tensors, temporary, metadata={"foldgraft": header.model_dump_json()})
 
 
-def _sha256(info: HeadInfo, tensors: Mapping[str, torch.Tensor]) -> str:
-    """The digest of a description and of named tensors, with their kinds and shapes."""
-    digest = hashlib.sha256(info.model_dump_json().encode())
+def _sha256(info: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """The digest of a description in JSON, as it was written, and of named tensors, with their kinds and shapes.
+
+    Keys that a later version adds to the description leave the digest of an earlier file as it is.
+    """
+    digest = hashlib.sha256(json.dumps(json.loads(info), sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -163,14 +167,15 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
     """
     try:
         with safe_open(path, framework="pt") as handle:
-            header = Header.model_validate_json((handle.metadata() or {}).get("foldgraft", "null"))
+            text = (handle.metadata() or {}).get("foldgraft", "null")
+            header = Header.model_validate_json(text)
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise FoldgraftError(f"{path}: cannot be read as a trained head ({error}); {origin.REMAKE}") from None
     except ValidationError as error:
         raise FoldgraftError(f"{path}: is no trained head ({explain(error).splitlines()[0]})") from None
     info = header.head
-    if header.sha256 != _sha256(info, tensors):
+    if header.sha256 != _sha256(json.dumps(json.loads(text)["head"]), tensors):
         raise FoldgraftError(f"{path}: was damaged, its digest is not the one that was written; {origin.REMAKE}")
     origin.accept(path, header.made_from)
     if info.head.name not in HEADS[info.level] or not _possible(info.widths):

@@ -1,0 +1,105 @@
+"""`foldgraft predict my.fasta`: heads that ship with the package, or files, without a run.
+
+The trunk is given, found on this machine, or fetched; the tables are those of the predict stage.
+"""
+
+import sys
+from importlib.resources import files
+from io import BufferedReader
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import Trunk
+from foldgraft.predict.command import app as stage
+from foldgraft.predict.heads import load_heads
+from foldgraft.predict.new import predict
+from foldgraft.predict.sequences import candidates
+from foldgraft.predict.settings import PredictSettings
+from foldgraft.predict.tables import write_table
+from foldgraft.trunk.checkpoint import open_checkpoint
+from foldgraft.trunk.find import find, provide
+from foldgraft.trunk.settings import DEFAULT_MODEL
+
+HEADS = Path(str(files("foldgraft") / "heads"))
+"""Holds the heads that ship with the package, a model card beside each."""
+DEFAULT_HEAD = "solubility"
+DEFAULT_COMMAND = "fasta"
+STANDARD_INPUT = Path("-")
+
+
+class Fasta(TyperGroup):
+    """A group of commands in which what is none of them is a FASTA file to predict for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=Fasta, no_args_is_help=True)
+app.registered_commands += stage.registered_commands
+
+
+@app.callback()
+def describe() -> None:
+    """Predict for new sequences: `foldgraft predict my.fasta`, or one of the commands below."""
+
+
+@app.command()
+def fasta(
+    fasta: Annotated[
+        Path, typer.Argument(metavar="FASTA", help="Sequences, plain or gzip-compressed; - reads standard input.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Table to write, CSV; standard output by default.")
+    ] = None,
+    head: Annotated[
+        list[str], typer.Option(help="A head that ships with the package, or the file of one; may be repeated.")
+    ] = [DEFAULT_HEAD],  # noqa: B006 (typer copies it)
+    trunk: Annotated[
+        Path | None,
+        typer.Option(help="ESM-2 8M, folder or file of any layout; found or downloaded once by default."),
+    ] = None,
+) -> None:
+    """Predict for the sequences of a FASTA file, at once: no run, no training."""
+    paths = [head_file(name) for name in head]
+    if fasta != STANDARD_INPUT and not fasta.is_file():
+        raise FoldgraftError(f"{fasta}: there is no such file; name a FASTA file, or - for standard input")
+    frozen = open_trunk(trunk)
+    heads = load_heads(paths, frozen)
+    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD_INPUT else None
+    records = predict(candidates(fasta, PredictSettings(), stream), heads, frozen)
+    tally = write_table(output, heads[0].info.level, heads, records)
+    print(f"{tally}{f', {output}' if output else ''}", file=sys.stderr)
+
+
+def shipped() -> dict[str, Path]:
+    """The heads that ship with the package, by name."""
+    return {path.stem: path for path in sorted(HEADS.glob("*.safetensors"))}
+
+
+def head_file(name: str) -> Path:
+    """The file of a head, from its name or path.
+
+    Raises
+    ------
+    FoldgraftError
+        if it is neither.
+    """
+    known = shipped()
+    if name in known:
+        return known[name]
+    if Path(name).is_file():
+        return Path(name)
+    raise FoldgraftError(f"--head: {name!r} is neither a file nor one of {', '.join(known)}")
+
+
+def open_trunk(given: Path | None) -> Trunk:
+    """The trunk of the heads: what was given, else the published model, found on this machine or fetched."""
+    checkpoint = (find(DEFAULT_MODEL, given) or given) if given else provide(DEFAULT_MODEL)
+    found = open_checkpoint(checkpoint)
+    return Trunk(found.network, found.name, sha256="")

@@ -1,0 +1,65 @@
+"""`foldgraft predict my.fasta`, without a run."""
+
+import gzip
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from foldgraft import alone
+from foldgraft.errors import FoldgraftError
+from foldgraft.predict.command import app as stage
+
+TEXT = ">a/1-22 first\nMKTAYIAKQRQISFVKSHFSRQ\n>tiny\nMK\n>a/1-22\nGSHMLEDPVDAFWWKRTCYN\n"
+
+
+@pytest.fixture
+def head(folder):
+    return folder.head("solubility", {"name": "mlp", "hidden": 8}, layers=(1, 2))
+
+
+def call(*words, **options):
+    result = CliRunner().invoke(alone.app, [str(word) for word in words], **options)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_the_table_is_that_of_a_run(folder, head, tmp_path):
+    (tmp_path / "new.fasta").write_text(TEXT)
+    words = ["--fasta", tmp_path / "new.fasta", "--trunk", folder.weights, "--description", folder.description]
+    words += ["--head", head, "--output-predictions", tmp_path / "a.csv", "--output-rejects", tmp_path / "r.csv"]
+    CliRunner().invoke(stage, ["sequences", *map(str, words)], catch_exceptions=False)
+    said = call("--output", tmp_path / "b.csv", tmp_path / "new.fasta", "--head", head, "--trunk", folder.path)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert "2 of 3 records predicted" in said.stderr
+    found = pd.read_csv(tmp_path / "b.csv")
+    assert found["id"].tolist() == ["a/1-22", "tiny", "a/1-22"] and found["solubility"].notna().sum() == 2
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_standard_input_gives_a_table_on_standard_output(folder, head, tmp_path, pack):
+    (tmp_path / "new.fasta").write_text(TEXT)
+    options = ("--head", head, "--trunk", folder.weights)
+    piped = call("-", *options, input=pack(TEXT.encode()))
+    assert piped.stdout == call(tmp_path / "new.fasta", *options).stdout
+    assert piped.stdout.splitlines()[0] == "id,length,solubility,solubility_low,solubility_high,reason,description"
+
+
+def test_maps_of_pairs_need_a_file(folder, tmp_path):
+    (tmp_path / "new.fasta").write_text(TEXT)
+    contact = folder.head("contact", "logistic", ("attention", "separation"), layers=())
+    with pytest.raises(FoldgraftError, match="name a file with --output"):
+        call(tmp_path / "new.fasta", "--head", contact, "--trunk", folder.path)
+
+
+def test_what_is_missing_is_named(folder, head, tmp_path):
+    with pytest.raises(FoldgraftError, match=r"none\.fasta: there is no such file"):
+        call(tmp_path / "none.fasta", "--head", head)
+    with pytest.raises(FoldgraftError, match="'shiny' is neither a file nor one of"):
+        call(tmp_path / "none.fasta", "--head", "shiny")
+
+
+def test_the_stage_has_its_own_commands_still():
+    assert "Rank the contacts" in call("contacts", "--help").stdout
+    assert {command.callback.__name__ for command in alone.app.registered_commands} >= {"predict_sequences", "fasta"}
