@@ -6,12 +6,12 @@ import torch
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.sequence import MLP
 from foldgraft.models.heads.settings import MLPSettings
+from foldgraft.models.optimizers import OPTIMIZERS
 from foldgraft.tasks.examples import Batch
 from foldgraft.tasks.target import Binary
 from foldgraft.train.engine import Engine
 from foldgraft.train.loop import Run, Score, fit, seed_everything
 from foldgraft.train.losses import Loss
-from foldgraft.train.optimizers import KINDS
 from foldgraft.train.resume import Resume
 from foldgraft.train.settings import Training
 
@@ -51,7 +51,7 @@ def train(path, optimizer="adamw", killed_at=None, key="k", epochs=8):
         epochs_seen.append(1)
         if killed_at is not None and len(epochs_seen) == killed_at:
             raise KilledError
-        return Score(float(LOSS.mean(head((data.x,)), [data.y])), 0.0)
+        return Score(LOSS.mean(head((data.x,)), [data.y]).item(), 0.0)
 
     training = Training.model_validate(
         {
@@ -65,7 +65,7 @@ def train(path, optimizer="adamw", killed_at=None, key="k", epochs=8):
     return head, done, len(epochs_seen)
 
 
-@pytest.mark.parametrize("optimizer", KINDS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("killed_at", [1, 4])
 def test_a_killed_training_ends_at_the_same_weights(tmp_path, optimizer, killed_at):
     whole, history, _ = train(tmp_path / "whole.safetensors", optimizer)

@@ -5,7 +5,7 @@ import yaml
 
 from foldgraft.config import load
 from foldgraft.errors import FoldgraftError
-from foldgraft.train.optimizers import KINDS
+from foldgraft.models.optimizers import OPTIMIZERS
 from foldgraft.train.sweep import expand
 
 BASE = {"task": "solubility", "head": "mlp", "training": {"epochs": 3}}
@@ -50,4 +50,4 @@ def test_a_grid_that_cannot_be_is_said_in_a_line(experiments, words):
 def test_the_comparison_of_optimizers_has_them_all(root):
     config = load(yaml.safe_load((root / "config/examples/optimizers.yaml").read_text()))
     compared = {config.experiments[name].training.optimizer.name for name in config.experiments}
-    assert compared == set(KINDS)
+    assert compared == set(OPTIMIZERS)

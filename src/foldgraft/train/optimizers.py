@@ -1,43 +1,27 @@
-"""Optimizers, and the schedule of their learning rate."""
+"""The optimizer of a head and of what is trained of its trunk, and the schedule of its learning rate."""
 
 import math
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from foldgraft.models.heads.tuned import OUTSIDE, depths
+from foldgraft.models.optimizers import cosine, new_optimizer, warmup
 from foldgraft.train.settings import Schedule as ScheduleSettings
 from foldgraft.train.settings import Training
 
-KINDS: dict[str, tuple[type[Optimizer], dict[str, float | bool]]] = {
-    "sgd": (torch.optim.SGD, {}),
-    "momentum": (torch.optim.SGD, {"momentum": 0.9}),
-    "nesterov": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-    "adagrad": (torch.optim.Adagrad, {}),
-    "adadelta": (torch.optim.Adadelta, {}),
-    "rmsprop": (torch.optim.RMSprop, {}),
-    "adam": (torch.optim.Adam, {}),
-    "adamw": (torch.optim.AdamW, {}),
-}
-
 
 def build_optimizer(model: nn.Module, training: Training) -> Optimizer:
-    """An optimizer of the parameters that are trained; matrices decay, biases do not; layers of the trunk have learning
-    rates of their own."""
+    """An optimizer of the parameters that are trained; layers of the trunk have learning rates of their own."""
     settings = training.optimizer
-    kind, options = KINDS[settings.name]
     found = list(depths(model))
     top = max((depth for _, _, depth in found if depth not in (None, OUTSIDE)), default=0)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for _, parameter, depth in found:
-        lr = settings.lr
-        if depth is not None:
-            lr = (training.trunk_lr or settings.lr) * training.layer_decay ** max(0, top - depth)
-        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((lr, decay), []).append(parameter)
-    made = [{"params": parameters, "lr": lr, "weight_decay": decay} for (lr, decay), parameters in groups.items()]
-    return kind(made, lr=settings.lr, **options)
+    highest = training.trunk_lr or settings.lr
+    rates = [
+        (p, settings.lr if depth is None else highest * training.layer_decay ** max(0, top - depth))
+        for _, p, depth in found
+    ]
+    return new_optimizer(settings.name, rates, settings.weight_decay)
 
 
 class Schedule:
@@ -74,13 +58,10 @@ class Schedule:
         self._apply()
 
     def _apply(self) -> None:
-        warmup, step = self.settings.warmup_steps, self.step_count
-        share = self.factor
-        if step < warmup:
-            share *= (step + 1) / (warmup + 1)
-        elif self.settings.name == "cosine":
-            left = min(1.0, (step - warmup) / max(1, self.steps - warmup))
-            share *= 0.5 * (1 + math.cos(math.pi * left))
+        rise = self.settings.warmup_steps
+        share = self.factor * warmup(self.step_count, rise)
+        if self.settings.name == "cosine" and self.step_count > rise:
+            share *= cosine((self.step_count - rise) / max(1, self.steps - rise))
         for group, highest in zip(self.optimizer.param_groups, self.highest, strict=True):
             group["lr"] = highest * share
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.optimizers import new_optimizer
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import fill_network
@@ -54,13 +55,8 @@ class TrainingState:
     def of(cls, network: Network, settings: PretrainSettings, device: torch.device) -> "TrainingState":
         """A network before its first step; weight decay is for matrices alone."""
         network = network.to(device).train()
-        matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-        others = [parameter for parameter in network.parameters() if parameter.ndim == 1]
-        groups = [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        return cls(network, torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True))
+        rates = [(parameter, settings.learning_rate) for parameter in network.parameters()]
+        return cls(network, new_optimizer("adamw", rates, settings.weight_decay, betas=BETAS, fused=True))
 
 
 def write_checkpoint(path: Path, state: TrainingState, digest: str) -> None:

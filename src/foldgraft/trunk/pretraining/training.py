@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.optimizers import linear_fall, warmup
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.network import Network
@@ -121,9 +122,7 @@ def new_network(settings: PretrainSettings, frequencies: np.ndarray) -> Network:
 
 def learning_rate(settings: PretrainSettings, step: int, spent: float) -> float:
     """Warm-up by steps, then constant, then a fall to zero over the last `decay` of the budget."""
-    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    fall = min(1.0, (1 - spent) / settings.decay) if settings.decay else 1.0
-    return settings.learning_rate * warm * max(0.0, fall)
+    return settings.learning_rate * warmup(step, settings.warmup_steps) * linear_fall(spent, settings.decay)
 
 
 def digest(train: Corpus, valid: Corpus, settings: PretrainSettings, start: str = "") -> str:
