@@ -1,6 +1,5 @@
 """Configuration files read more strictly than YAML asks: a key stands once, and trouble is told with file and line."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +52,3 @@ def read_config_file(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise FoldgraftError(f"{path}: it holds no keys; a configuration begins with a line such as run: mine")
     return values
-
-
-def check_config_files(paths: Iterable[Path]) -> None:
-    """Read every file for its own sake: what Snakemake merges hides a key that one of them has twice."""
-    for path in paths:
-        read_config_file(path)

@@ -134,10 +134,10 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Configuration files, each adding to those before.")],
 ) -> None:
     """Check configuration files and the local inputs that they name."""
-    values: dict[str, Any] = {}
-    for file in files:
-        values = merged(values, read_config_file(file))
-    configure(values, check=True)
+    layers, values = [read_config_file(file) for file in files], {}
+    for layer in layers:
+        values = merged(values, layer)
+    configure(values, check=True, layers=layers)
     print(f"{', '.join(map(str, files))}: nothing wrong was found")
 
 

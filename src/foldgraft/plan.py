@@ -7,6 +7,7 @@ says only which of them are done already.
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -26,6 +27,7 @@ from foldgraft.ledger import Ledger
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.files import file_sha256, matches
 from foldgraft.synth.settings import entry_names
+from foldgraft.trunk.choice import choose
 from foldgraft.trunk.locate import locate, locate_adapter
 from foldgraft.trunk.settings import TrunkSettings
 
@@ -52,19 +54,24 @@ class Plan:
     predict: dict[str, str]
 
 
-def configure(values: Mapping[str, Any], check: bool, folder: Path = RESULTS) -> Config:
+def configure(
+    values: Mapping[str, Any], check: bool, folder: Path = RESULTS, layers: Iterable[Mapping[str, Any]] = ()
+) -> Config:
     """Read the configuration and, with `check`, everything about the local inputs that can be known beforehand.
 
-    `folder` holds the results of all runs.
+    `folder` holds the results of all runs. `layers` are what Snakemake merged the values from, by which a trunk is
+    chosen (`foldgraft.trunk.choice`); with `check` the choice is told.
 
     Raises
     ------
     FoldgraftError
         naming the key, file or record that is wrong.
     """
+    values, told = choose(values, layers)
     config = load(values, folder)
     if check:
         check_inputs(config)
+        print(told, end="\n" if told else "", file=sys.stderr)
     return config
 
 

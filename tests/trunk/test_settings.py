@@ -124,16 +124,18 @@ def test_the_rule_hands_on_what_is_learnt_from_and_kept_away_from(tmp_path):
     assert "--checkpoint start.pt" in done.stdout and "start.pt, start-contact-regression.pt" in done.stdout
 
 
-def test_conversion_reads_the_files_of_a_folder_and_takes_memory_by_their_size(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "trunk.json").write_text("{}")
-    with (tmp_path / "mine" / "model.safetensors").open("wb") as large:
+def test_conversion_reads_the_files_of_a_folder_in_resources_and_takes_memory_by_their_size(tmp_path):
+    mine = tmp_path / "resources/mine"
+    mine.mkdir(parents=True)
+    (mine / "trunk.json").write_text("{}")
+    with (mine / "model.safetensors").open("wb") as large:
         large.truncate(6_000_000_000)
-    config = {"run": "x", "synth": {"families": 8, "labels": 80}, "trunk": {"checkpoint": "mine"}}
+    config = {"run": "x", "synth": {"families": 8, "labels": 80}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     done = snakemake(tmp_path, "trunk", "-n", "-p", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "input: mine/model.safetensors, mine/trunk.json" in done.stdout
+    assert "input: resources/mine/model.safetensors, resources/mine/trunk.json" in done.stdout
+    assert done.stderr.count("trunk: resources/mine, the checkpoint in resources/, since no key names another") == 1
     assert 4 * 5_700 < int(re.search(r"mem_mb=(\d+)", done.stdout)[1]) < 4 * 6_100
 
 
@@ -150,11 +152,12 @@ def test_every_file_of_a_folder_and_of_an_adapter_is_an_input(tmp_path):
         (tmp_path / name).write_text(json.dumps(content))
     for name in (*(f"esm/{shard}" for shard in shards), "lora/adapter_model.safetensors"):
         (tmp_path / name).write_bytes(b"tensors")
-    trunk = {"checkpoint": "esm", "adapter": "lora"}
+    trunk = {"pretrain": {"steps": 3}}  # the command line takes its place
     (tmp_path / "config.json").write_text(
         json.dumps({"run": "x", "synth": {"families": 8, "labels": 80}, "trunk": trunk})
     )
-    done = snakemake(tmp_path, "trunk", "-n", "-p", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
+    given = ("--config", "trunk={checkpoint: esm, adapter: lora}")
+    done = snakemake(tmp_path, "trunk", "-n", "-p", "--configfile", "config.json", *given, snakefile=ROOT / "Snakefile")
     assert done.returncode == 0, done.stdout + done.stderr
     wanted = [*(f"esm/{shard}" for shard in shards), "esm/config.json", "esm/model.safetensors.index.json"]
     wanted += ["lora/adapter_model.safetensors", "lora/adapter_config.json"]
@@ -162,7 +165,7 @@ def test_every_file_of_a_folder_and_of_an_adapter_is_an_input(tmp_path):
     words = " ".join(done.stdout.partition(" trunk convert ")[2].split())
     assert "--checkpoint esm" in words and "--adapter lora" in words
     (tmp_path / "esm" / shards[1]).unlink()
-    done = snakemake(tmp_path, "trunk", "-n", "--configfile", "config.json", snakefile=ROOT / "Snakefile")
+    done = snakemake(tmp_path, "trunk", "-n", "--configfile", "config.json", *given, snakefile=ROOT / "Snakefile")
     said = done.stdout + done.stderr
     assert (
         done.returncode and f"error: trunk.checkpoint: esm/{shards[1]}: this part of the checkpoint is missing" in said

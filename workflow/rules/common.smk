@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 # The package of this checkout; where the rules come from elsewhere, such as a URL, the one that is installed.
@@ -16,7 +17,7 @@ if (_checkout / "foldgraft/plan.py").is_file():
 
 import foldgraft
 from foldgraft import plan
-from foldgraft.config_files import check_config_files
+from foldgraft.config_files import read_config_file
 from foldgraft.errors import FoldgraftError
 from foldgraft.ledger import Ledger
 from foldgraft.sources import stage_sources
@@ -34,9 +35,11 @@ _folder = Path(str(workflow.modifier.modify_path("results")))
 _prefixed = _folder != Path("results")
 
 try:
+    layers = map(read_config_file, workflow.overwrite_configfiles)  # as a rule, a job need not read them
     if workflow.is_main_process:
-        check_config_files(Path(path) for path in workflow.overwrite_configfiles)
-    CONFIG = plan.configure(config, workflow.is_main_process, _folder)
+        layers = list(layers)  # for its own sake too: what Snakemake merges hides a key that one of them has twice
+    layers = chain(layers, [workflow.config_settings.config])
+    CONFIG = plan.configure(config, workflow.is_main_process, _folder, layers)
     LEDGER = Ledger(Path(".snakemake/foldgraft") / f"{CONFIG.run}.json", keep=workflow.is_main_process)
     PLAN = plan.make(CONFIG, LEDGER)
 except FoldgraftError as error:

@@ -29,11 +29,12 @@ PUBLISHED = {
 
 
 class TrunkSettings(Settings):
-    """The language-model trunk: exactly one of `model`, `checkpoint` and `pretrain`."""
+    """The language-model trunk: one of `model`, `checkpoint` and `pretrain`."""
 
     model: str | None = None
     """Name of an ESM-2, ESM-1b or ESM-1v model of fair-esm, or facebook/esm2_... of the Hugging Face hub, downloaded
-    once; esm2_t6_8M_UR50D if none of the three keys is given."""
+    once. Without `model`, `checkpoint` and `pretrain` the checkpoint in `resources/` is taken, if one is there, else
+    esm2_t6_8M_UR50D; where several files and the command line name different ones of the three, the last counts."""
     checkpoint: Path | None = None
     """A checkpoint on disk: a Hugging Face folder of an ESM-2, ESM-1b, ESM-1v or ESM C (config.json and safetensors,
     shards or pytorch_model.bin), or a file of it; a fair-esm file (.pt, its -contact-regression.pt beside it if there
