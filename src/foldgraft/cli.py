@@ -3,7 +3,9 @@
 import errno
 import importlib
 import os
+import stat
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -91,11 +93,18 @@ def main() -> None:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        _tell(f"{error.filename or 'the log, or a file that this command writes'}: {error.strerror}")
+        _tell(f"{error.filename or _log()}: {error.strerror}")
     except (MemoryError, ImportError) as error:
         if isinstance(error, ImportError) and not any(words in str(error) for words in UNMAPPED):
             raise
         _tell(f"not enough memory ({error}); give the job more, or run fewer at a time")
+
+
+def _log() -> str:
+    """What a library may have written when it failed without a name: the log, which standard error is, or a file."""
+    link = Path("/proc/self/fd/2")
+    log = link.readlink() if link.exists() and stat.S_ISREG(os.fstat(2).st_mode) else "the log"
+    return f"{log}, or a file that this command writes"
 
 
 def _tell(problem: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import atomic, checked_id, file_sha256, read_json, sequence_sha256, write_json
+from foldgraft.records.files import (
+    atomic,
+    checked_id,
+    file_sha256,
+    intact,
+    read_json,
+    sealed,
+    sequence_sha256,
+    write_json,
+)
 from foldgraft.records.lock import store_path
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -69,6 +79,32 @@ def test_malformed_json_is_named(content, tmp_path):
 def test_missing_json_is_named(tmp_path):
     with pytest.raises(FoldgraftError, match="cannot be read as JSON"):
         read_json(tmp_path / "absent.json")
+
+
+@given(data=st.binary(min_size=1, max_size=60), bit=st.integers(0, 479), size=st.integers(0, 59))
+def test_no_flipped_bit_and_no_shorter_file_is_taken_for_a_sealed_one(data, bit, size, tmp_path_factory):
+    path = tmp_path_factory.mktemp("sealed") / "x.csv"
+    with sealed(path) as temporary:
+        temporary.write_bytes(data)
+    assert intact(path).read_bytes() == data
+    flipped = bytearray(data)
+    flipped[bit // 8 % len(data)] ^= 1 << bit % 8
+    for damaged in (bytes(flipped), data[: size % len(data)]):
+        path.write_bytes(damaged)
+        with pytest.raises(FoldgraftError, match=r"x\.csv: its bytes are not those that were written"):
+            intact(path)
+
+
+def test_a_seal_is_what_sha256sum_checks(tmp_path):
+    write_json(tmp_path / "x.json", {})
+    check = ["sha256sum", "--check", ".x.json.sha256"]
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True, text=True).stdout == "x.json: OK\n"
+
+
+def test_what_others_wrote_or_is_missing_has_no_seal(tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    assert read_json(tmp_path / "x.json") == {}
+    assert intact(tmp_path / "absent.csv") == tmp_path / "absent.csv"
 
 
 def test_digests(tmp_path):

@@ -19,6 +19,7 @@ import foldgraft
 from foldgraft import plan
 from foldgraft.config_files import read_config_file
 from foldgraft.errors import FoldgraftError
+from foldgraft.folders import check_writable
 from foldgraft.ledger import Ledger
 from foldgraft.sources import stage_sources
 
@@ -40,6 +41,8 @@ try:
         layers = list(layers)  # for its own sake too: what Snakemake merges hides a key that one of them has twice
     layers = chain(layers, [workflow.config_settings.config])
     CONFIG = plan.configure(config, workflow.is_main_process, _folder, layers)
+    if workflow.is_main_process:
+        check_writable([Path(".snakemake"), *([] if workflow.dryrun else [CONFIG.results])])
     LEDGER = Ledger(Path(".snakemake/foldgraft") / f"{CONFIG.run}.json", keep=workflow.is_main_process)
     PLAN = plan.make(CONFIG, LEDGER)
 except FoldgraftError as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from foldgraft.curate.entry import Drop, Entry, Polymer, Strand
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import atomic
+from foldgraft.records.files import REMAKE, intact, sealed
 
 COLUMNS = ["fate", "atoms", "meaning"]
 
@@ -60,7 +60,7 @@ class Balance:
 
 def write_balance(path: Path, atoms: Mapping[str, int]) -> None:
     """Write how many atoms of amino acids had which fate; the rest of the fates are rules of the rejects."""
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    with sealed(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(COLUMNS)
         ordered = [*FATES, *sorted(atoms.keys() - FATES.keys())]
@@ -76,10 +76,10 @@ def read_balance(path: Path) -> Counter[str]:
         if the file is none.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as handle:
+        with intact(path).open(newline="", encoding="utf-8") as handle:
             return Counter({row["fate"]: int(row["atoms"]) for row in csv.DictReader(handle)})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a balance of atoms ({error})") from None
+        raise FoldgraftError(f"{path}: cannot be read as a balance of atoms ({error}); {REMAKE}") from None
 
 
 def balance_line(atoms: Mapping[str, int]) -> str:

@@ -11,6 +11,7 @@ from foldgraft.evaluate.baselines import run
 from foldgraft.evaluate.breakdown import BREAKDOWN
 from foldgraft.evaluate.compare import COMPARISON, NOTES
 from foldgraft.evaluate.settings import EvaluateSettings
+from foldgraft.records.files import intact
 from foldgraft.records.metrics import COLUMNS, TABLES
 from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import read_frame
@@ -100,7 +101,7 @@ def diagnose(
     output: Annotated[Path, typer.Option(help="what the loss curves say")],
 ) -> None:
     """Read the loss curves and say in words what they show."""
-    histories = {path.parent.name: pd.read_csv(path) for path in history}
+    histories = {path.parent.name: pd.read_csv(intact(path)) for path in history}
     tables.write_csv(output, diagnosis.diagnosis_table(histories))
 
 

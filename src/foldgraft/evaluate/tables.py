@@ -18,7 +18,7 @@ from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.metrics.catalogue import headline
 from foldgraft.progress import progress
 from foldgraft.records import alignments, labels
-from foldgraft.records.files import atomic
+from foldgraft.records.files import intact, sealed
 from foldgraft.records.predictions import About, read_about, schema_of
 from foldgraft.records.split import LEAKAGE
 from foldgraft.records.tables import read_frame, read_frames, read_rows
@@ -198,13 +198,13 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
 
 def collect(paths: Sequence[Path], output: Path, columns: Sequence[str]) -> None:
     """Join the tables of several tasks into one with these columns."""
-    frames = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths]
+    frames = [pd.read_csv(intact(path), dtype=str, keep_default_na=False) for path in paths]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
-    with atomic(output) as temporary:
+    with sealed(output) as temporary:
         table[list(columns)].to_csv(temporary, index=False)
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a table with six significant digits; an undefined value is an empty cell."""
-    with atomic(path) as temporary:
+    with sealed(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g")

@@ -14,7 +14,7 @@ from foldgraft.fetch.inputs import Item, file_items, rcsb_items
 from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings, RcsbQuery, StructuresSettings
 from foldgraft.fetch.store import Store
-from foldgraft.records.files import atomic
+from foldgraft.records.files import sealed
 from foldgraft.records.lock import write_piece
 
 SHARD = "search"
@@ -70,7 +70,7 @@ def write_search(
 
 
 def _write(out: Path, text: str) -> None:
-    with atomic(out) as temporary:
+    with sealed(out) as temporary:
         temporary.write_text(text)
 
 

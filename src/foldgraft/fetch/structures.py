@@ -17,6 +17,7 @@ from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.store import Store, read_chunks
 from foldgraft.fetch.withdrawn import with_successors
 from foldgraft.progress import progress
+from foldgraft.records.files import intact
 from foldgraft.records.lock import SCHEMA, write_piece
 from foldgraft.records.tables import read_rows, row_writer
 
@@ -45,7 +46,7 @@ def fetch_shard(
     if shard.startswith("query-"):
         if search is None:
             raise FoldgraftError("--search: a shard of a query needs the table of ids that `fetch search` writes")
-        first, named = shard_number(shard) * fetch.shard_size, search.read_text().split()
+        first, named = shard_number(shard) * fetch.shard_size, intact(search).read_text().split()
         items = items_of("rcsb-00000", named[first : first + fetch.shard_size])
     else:
         items = items_of(shard, places)

@@ -18,7 +18,7 @@ from foldgraft.msa.inputs import Given, find
 from foldgraft.msa.settings import AlignmentFiles
 from foldgraft.progress import progress
 from foldgraft.records import index
-from foldgraft.records.files import atomic, write_json
+from foldgraft.records.files import sealed, write_json
 from foldgraft.records.given import GIVEN, read_given, summary
 from foldgraft.records.tables import read_frame
 
@@ -43,7 +43,7 @@ def write_given(chains: Path, settings: AlignmentFiles, data: Path, given: Path,
     for file in progress(find(settings, data), "alignments given"):
         rows += _account(file, waiting, settings, ids)
     _choose(rows)
-    with atomic(given) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    with sealed(given) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         table = csv.DictWriter(handle, GIVEN, lineterminator="\n", extrasaction="ignore")
         table.writeheader()
         table.writerows(rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import atomic, checked_id
+from foldgraft.records.files import checked_id, intact, sealed
 
 SEQUENCE = re.compile(r"[A-Za-z*.-]+")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -29,7 +29,7 @@ class Record(NamedTuple):
 def open_text(path: Path) -> IO[str]:
     """Open a text file for reading, decompressing it if it begins like gzip, whatever its name."""
     path = Path(path)
-    with path.open("rb") as handle:
+    with intact(path).open("rb") as handle:
         compressed = handle.read(2) == GZIP_MAGIC
     return gzip.open(path, "rt", encoding="utf-8-sig") if compressed else path.open(encoding="utf-8-sig")
 
@@ -117,7 +117,7 @@ def write_fasta(path: Path, records: Iterable[tuple[str, str]]) -> None:
     The same records give the same bytes: a gzip header has room for a time and a name, and they are left out.
     """
     path = Path(path)
-    with atomic(path) as temporary, _create_text(temporary, path.suffix == ".gz") as handle:
+    with sealed(path) as temporary, _create_text(temporary, path.suffix == ".gz") as handle:
         for name, sequence in records:
             handle.write(f">{name}\n{sequence}\n")
 

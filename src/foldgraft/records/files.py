@@ -1,4 +1,9 @@
-"""Files that are either whole or absent, and the digests by which they are known."""
+"""Files that are either whole or absent, and the digests by which they are known.
+
+A text file that a stage hands on has its sha256 beside it: that of `metrics.csv` stands in `.metrics.csv.sha256`, as
+`sha256sum --check` reads it. Bytes that changed since are not taken for data. A file without one was not written by
+Foldgraft, and nothing is known of it.
+"""
 
 import errno
 import hashlib
@@ -15,6 +20,7 @@ from foldgraft.errors import FoldgraftError
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|~:+-]{0,127}")
 
+REMAKE = "delete it and run the same command again, which makes it anew"
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """Troubles of a full disk."""
@@ -62,16 +68,53 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def sealed(path: Path) -> Iterator[Path]:
+    """A temporary path as of `atomic`; the file's sum appears beside it, a moment before the file itself."""
+    path = Path(path)
+    with atomic(path) as temporary:
+        yield temporary
+        with atomic(seal_of(path)) as seal:
+            seal.write_text(f"{file_sha256(temporary)}  {path.name}\n", encoding="utf-8")
+
+
+def seal_of(path: Path) -> Path:
+    """Where the sum of a file stands."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+def intact(path: Path) -> Path:
+    """The path itself, if the file's bytes are those that were written.
+
+    Raises
+    ------
+    FoldgraftError
+        if they are others, or the file is gone.
+    """
+    path = Path(path)
+    try:
+        written = seal_of(path).read_text(encoding="utf-8").split("  ")[0]
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except (OSError, UnicodeDecodeError) as error:
+        raise FoldgraftError(f"{seal_of(path)}: cannot be read ({error}); {REMAKE}") from None
+    if not path.is_file():
+        raise FoldgraftError(f"{path}: is missing, though it was written; run the same command again, which makes it")
+    if file_sha256(path) != written:
+        raise FoldgraftError(f"{path}: its bytes are not those that were written, it was damaged or edited; {REMAKE}")
+    return path
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys."""
-    with atomic(path) as temporary:
+    with sealed(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; a malformed one is a `FoldgraftError` naming it."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(intact(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FoldgraftError(
             f"{path}: cannot be read as JSON ({error}); if a stage made it, delete it and run the same command again"

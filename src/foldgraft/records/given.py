@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from foldgraft.errors import FoldgraftError
+from foldgraft.records.text_tables import read_texts
 
 GIVEN = {
     "file": str,  # relative to the data folder
@@ -36,12 +36,7 @@ def read_given(path: Path) -> pd.DataFrame:
     FoldgraftError
         if the file is no such table.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise FoldgraftError(f"{path}: cannot be read as an account of alignments ({error})") from None
-    if list(table.columns) != list(GIVEN):
-        raise FoldgraftError(f"{path}: not an account of alignments, its columns are not {', '.join(GIVEN)}")
+    table = read_texts(path, list(GIVEN), "an account of alignments")
     for name, kind in GIVEN.items():
         if kind is bool:
             table[name] = table[name] == "True"

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.records.files import REMAKE
 
 KEY = b"foldgraft"
 FORMAT = 1
 SHARD = re.compile(r"[a-z][a-z0-9_]*-[0-9]{5}")
 SHORT = 10
 """Digits of the digests by which a job knows its inputs."""
-REMAKE = "delete it and run the same command again, which makes it anew"
 
 
 @dataclass(frozen=True)

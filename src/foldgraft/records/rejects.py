@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import atomic
+from foldgraft.records.files import sealed
+from foldgraft.records.text_tables import read_texts
 
 
 class Reject(NamedTuple):
@@ -29,7 +29,7 @@ COLUMNS = list(Reject._fields)
 
 def write_rejects(path: Path, rows: Iterable[Reject]) -> None:
     """Write the rows; an empty table has its header."""
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    with sealed(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows([cell.replace("\r", " ") for cell in row] for row in rows)  # to readers, a bare \r ends a row
@@ -43,10 +43,4 @@ def read_rejects(path: Path) -> pd.DataFrame:
     FoldgraftError
         if the file is no such table.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a table of rejects ({error})") from None
-    if list(table.columns) != COLUMNS:
-        raise FoldgraftError(f"{path}: not a table of rejects, its columns are not {', '.join(COLUMNS)}")
-    return table
+    return read_texts(path, COLUMNS, "a table of rejects")

@@ -15,7 +15,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.metrics.catalogue import describe, headline
 from foldgraft.records import alignments, index, labels, lock, predictions, split
 from foldgraft.records.chains import Chain, read_chains
-from foldgraft.records.files import read_json
+from foldgraft.records.files import intact, read_json
 from foldgraft.records.given import GIVEN, read_given
 from foldgraft.records.metrics import TABLES
 from foldgraft.records.rejects import COLUMNS as REJECTS
@@ -248,7 +248,7 @@ class Run:
             folder = Path("train", name)
             if wanted is not None and name not in wanted:
                 continue
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            content = yaml.safe_load(intact(path).read_text(encoding="utf-8")) or {}
             history = self._csv(folder / "history.csv")
             found.append(Experiment(name, content.get(name, content), history, self._json(folder / "checks.json")))
         return found
@@ -327,7 +327,7 @@ class Run:
         if not path.exists():
             return pd.DataFrame()
         try:
-            return pd.read_csv(path, dtype=TEXTS, keep_default_na=False, na_values=[""])
+            return pd.read_csv(intact(path), dtype=TEXTS, keep_default_na=False, na_values=[""])
         except pd.errors.ParserError as error:
             raise FoldgraftError(f"{path}: cannot be read as a table ({error})") from None
         except pd.errors.EmptyDataError:

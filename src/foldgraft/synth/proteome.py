@@ -13,7 +13,7 @@ from foldgraft.geometry import CONTACT_CUTOFF, Array
 from foldgraft.metrics.ranking import roc_auc
 from foldgraft.progress import progress
 from foldgraft.records.fasta import write_fasta
-from foldgraft.records.files import atomic, write_json
+from foldgraft.records.files import sealed, write_json
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.synth import evolve, solubility
 from foldgraft.synth.deposit import dna
@@ -112,7 +112,7 @@ def write_labels(settings: SynthSettings, families: list[Family], path: Path) ->
     writer.writerow(("id", "sequence", "solubility"))
     for place, i in enumerate(rng.permutation(len(rows)).tolist(), start=1):
         writer.writerow((f"label{place:05d}", evolve.letters(rows[i]), soluble[i]))
-    with atomic(path) as temporary:
+    with sealed(path) as temporary:
         temporary.write_text(table.getvalue())
     figures = {
         "soluble_fraction": soluble.mean(),
@@ -152,5 +152,5 @@ def describe(settings: SynthSettings, family: Family) -> dict:
 
 def write_gzip(path: Path, text: str) -> None:
     """Write text gzip-compressed, without the time and the name that would make equal contents differ."""
-    with atomic(path) as temporary:
+    with sealed(path) as temporary:
         temporary.write_bytes(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0))

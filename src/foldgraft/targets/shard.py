@@ -5,7 +5,7 @@ from pathlib import Path
 
 from foldgraft.progress import progress
 from foldgraft.records.chains import read_chains
-from foldgraft.records.files import atomic
+from foldgraft.records.files import sealed
 from foldgraft.records.tables import row_writer
 from foldgraft.records.targets import SCHEMA, WITH_ORIENTATIONS
 from foldgraft.targets.chain import chain_targets
@@ -22,7 +22,7 @@ def write_shard(chains: Path, targets: Path, audit: Path, settings: TargetsSetti
     A shard without chains gives tables without rows.
     """
     schema = WITH_ORIENTATIONS if settings.orientations else SCHEMA
-    with row_writer(targets, schema, TOGETHER) as rows, atomic(audit) as temporary:
+    with row_writer(targets, schema, TOGETHER) as rows, sealed(audit) as temporary:
         with temporary.open("w", newline="", encoding="ascii") as handle:
             table = csv.writer(handle, lineterminator="\n")
             table.writerow(COLUMNS)

@@ -15,7 +15,7 @@ from foldgraft.models.heads.mix import shares
 from foldgraft.models.heads.settings import LinearSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
-from foldgraft.records.files import atomic
+from foldgraft.records.files import sealed
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.vectors import StoredVectors
 from foldgraft.train.ensemble import Trainer
@@ -80,7 +80,7 @@ def write_layers(path: Path, compared: Sequence[dict[str, Any]], heads: Sequence
     if mixes := shares(heads):
         mean = np.mean(mixes, axis=0)
         table = table.reindex(range(len(mean))).assign(layer=range(1, len(mean) + 1), share=mean)
-    with atomic(path) as temporary:
+    with sealed(path) as temporary:
         table.to_csv(temporary, index=False)
 
 

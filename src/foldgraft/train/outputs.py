@@ -15,7 +15,7 @@ from foldgraft import __version__
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
 from foldgraft.models.heads.tuned import adapter_config
-from foldgraft.records.files import atomic, write_json
+from foldgraft.records.files import atomic, sealed, write_json
 from foldgraft.tasks.trained import HeadInfo, save_head
 from foldgraft.train.settings import Experiment
 
@@ -66,8 +66,8 @@ def write_results(
 ) -> None:
     """Write the head, its history, the experiment as resolved, and the checks."""
     save_head(outputs.head, list(members), info)
-    with atomic(outputs.history) as temporary:
+    with sealed(outputs.history) as temporary:
         pd.DataFrame(list(history), columns=HISTORY).to_csv(temporary, index=False)
-    with atomic(outputs.config) as temporary:
+    with sealed(outputs.config) as temporary:
         temporary.write_text(yaml.safe_dump({info.name: experiment.stated()}, sort_keys=False))
     write_json(outputs.checks, checks)

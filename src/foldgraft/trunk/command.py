@@ -10,7 +10,7 @@ import typer
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
-from foldgraft.records.files import atomic
+from foldgraft.records.files import sealed
 from foldgraft.settings import option
 from foldgraft.trunk.checkpoint import convert as convert_checkpoint
 from foldgraft.trunk.checkpoint import describe, open_checkpoint, write_trunk
@@ -110,7 +110,7 @@ def pretrain(
     checkpoint = weights.with_name("checkpoint.safetensors")
     network, rows, summary = train(*parts, plan, pick(), checkpoint, first)
     summary |= {"sequences": len(sequence_of), "test_proteins": len(test), "left_out_near_test": len(dropped)}
-    with atomic(history) as temporary:
+    with sealed(history) as temporary:
         pd.DataFrame(rows, columns=HISTORY).to_csv(temporary, index=False)
     shape = network.architecture
     name = f"{first.name}-continued" if first else f"pretrained-{shape.layers}x{shape.width}"
