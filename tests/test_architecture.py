@@ -2,6 +2,7 @@
 
 import ast
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,49 @@ def test_tables_are_written_by_records_alone(root):
     for path in (root / "src").rglob("*.py"):
         if path.parts[-2:] != ("records", "tables.py"):
             assert not re.search(r"ParquetWriter|write_table\(.*temporary|to_parquet|pq\.write", path.read_text()), path
+
+
+def modules_imported(path: Path, src: Path) -> set[str]:
+    """All modules of the package that a file imports, wherever in it: at its top, in a function, for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inside = src / (node.module or "").replace(".", "/")
+            found |= {
+                f"{node.module}.{alias.name}"
+                if (inside / f"{alias.name}.py").exists() or (inside / alias.name).is_dir()
+                else str(node.module)
+                for alias in node.names
+            }
+    return {name for name in found if name.partition(".")[0] == "foldgraft"}
+
+
+def import_graph(src: Path) -> dict[str, set[str]]:
+    """What each module of the package imports, by name."""
+    return {
+        ".".join(path.relative_to(src).with_suffix("").parts).removesuffix(".__init__"): modules_imported(path, src)
+        for path in (src / "foldgraft").rglob("*.py")
+    }
+
+
+def test_no_modules_import_each_other_in_a_circle(root):
+    graph = import_graph(root / "src")
+    assert len(graph) > 200 and set().union(*graph.values()) <= set(graph)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_a_circle_for_types_alone_would_be_found(tmp_path):
+    package = tmp_path / "foldgraft"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def f():\n    from foldgraft import b\n")
+    (package / "b.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from foldgraft.a import f\n"
+    )
+    with pytest.raises(CycleError):
+        TopologicalSorter(import_graph(tmp_path)).prepare()

@@ -12,11 +12,11 @@ from foldgraft.models.heads.build import build
 from foldgraft.models.heads.settings import HeadChoice
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
-from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.models.trunk.identity import Identity
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import file_sha256, write_json
+from foldgraft.tasks.calibration import Calibration
 from foldgraft.tasks.pair_features import Layout
-from foldgraft.tasks.target import Calibration
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
 from foldgraft.tasks.trained import HeadInfo, MemberInfo, Scale, save_head
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.tokens import tokens
-from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.models.trunk.identity import Identity
 from foldgraft.predict.command import app
 from foldgraft.predict.tables import PAIRS
 from foldgraft.records.embedding_shards import write_embeddings

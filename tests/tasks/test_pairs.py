@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.heads.build import build
 from foldgraft.models.heads.settings import LogisticSettings, ResidualSettings
 from foldgraft.models.trunk import Trunk
@@ -14,8 +15,8 @@ from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.pairs import triangle
-from foldgraft.tasks.pair_features import BINS, SEPARATION, Coevolution, Layout, pair_index
-from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples, distances, expand, sample_pairs
+from foldgraft.tasks.pair_features import BINS, Coevolution, Layout, expand, pair_index
+from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples, distances, sample_pairs
 from foldgraft.tasks.task import BUILT_IN
 from foldgraft.tasks.truth import bin_centres
 from foldgraft.tasks.vectors import TrunkVectors
@@ -55,7 +56,7 @@ def test_features_of_some_pairs_are_those_of_all(trunk, coevolution):
 
 def test_predicted_pairs_are_far_enough_apart():
     index = pair_index(20)
-    assert (index.j - index.i >= SEPARATION).all() and len(index.places) == 14 * 15 // 2
+    assert (index.j - index.i >= LEAST_SEPARATION).all() and len(index.places) == 14 * 15 // 2
     i, j = np.triu_indices(20, k=1)
     assert (i[index.places] == index.i).all() and (j[index.places] == index.j).all()
     assert len(pair_index(6).places) == 0
@@ -130,7 +131,7 @@ def test_a_rectangle_over_the_whole_map_is_what_scoring_sees(trunk, coevolution,
     truth = batch.truth[0].reshape(len(SEQUENCE), len(SEQUENCE))
     assert torch.equal(truth[index.i, index.j].nan_to_num(-1), examples.truth(0)[0][:, 0].nan_to_num(-1))
     apart = np.abs(np.subtract.outer(np.arange(len(SEQUENCE)), np.arange(len(SEQUENCE))))
-    assert truth[apart < SEPARATION].isnan().all()
+    assert truth[apart < LEAST_SEPARATION].isnan().all()
     part = examples.rectangle(0, 3, 9)
     rows, columns = slice(3, len(SEQUENCE)), slice(9, len(SEQUENCE))
     assert torch.equal(part.inputs[0], batch.inputs[0][:, rows, columns])

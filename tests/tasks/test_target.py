@@ -11,8 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_log_error
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.tasks.target import Angles, Binary, Calibration, Classes, Value
-from foldgraft.tasks.task import BUILT_IN, LOSSES, SOLUBILITY, Task, task
+from foldgraft.tasks.calibration import Calibration
+from foldgraft.tasks.kinds import LOSSES
+from foldgraft.tasks.target import Angles, Binary, Classes, Value
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task, task
 
 NAN = float("nan")
 

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import Widths, build
 from foldgraft.models.heads.settings import ConvolutionSettings, MLPSettings, ResidualSettings
-from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.models.trunk.identity import Identity
 from foldgraft.records import origin
-from foldgraft.tasks.target import Calibration
+from foldgraft.tasks.calibration import Calibration
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY, Task
 from foldgraft.tasks.trained import HeadInfo, MemberInfo, Scale, load_head, save_head
 

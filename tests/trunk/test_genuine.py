@@ -14,7 +14,8 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.attention import pair_features
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.esm2 import frequencies
-from foldgraft.models.trunk.fingerprint import TOLERANCE, distance, require_same_behaviour
+from foldgraft.models.trunk.fingerprint import TOLERANCE, distance
+from foldgraft.models.trunk.identity import require_same_behaviour
 from foldgraft.models.trunk.reference import REFERENCES
 from foldgraft.records.files import read_json
 from foldgraft.records.pairs import triangle

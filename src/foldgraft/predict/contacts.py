@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from foldgraft.evolution.lone import Coupled
+from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.new import pair_scores
 from foldgraft.records.files import atomic
 from foldgraft.records.pairs import unpack
-from foldgraft.tasks.pair_features import SEPARATION, Coevolution, pair_index
+from foldgraft.tasks.pair_features import Coevolution, pair_index
 from foldgraft.tasks.trained import Trained
 
 matplotlib.use("Agg")
@@ -49,7 +50,7 @@ def write_pairs(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
 def write_map(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
     """Draw the maps side by side, PNG or SVG by the file's name; pairs near along the chain are left white."""
     length = len(sequence)
-    near = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) < SEPARATION
+    near = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) < LEAST_SEPARATION
     figure = Figure(figsize=(4.2 * len(maps), 4.2), layout="constrained")
     for axes, (name, scores) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
         matrix = np.where(near, np.nan, unpack(np.asarray(scores, dtype=np.float64), length))

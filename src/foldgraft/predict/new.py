@@ -12,8 +12,8 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.predict.sequences import Candidate, chunks
 from foldgraft.records.files import sequence_sha256
 from foldgraft.tasks.examples import Examples
-from foldgraft.tasks.pair_features import Coevolution
-from foldgraft.tasks.pairs import Chain, PairExamples, distances, expand
+from foldgraft.tasks.pair_features import Coevolution, expand
+from foldgraft.tasks.pairs import Chain, PairExamples, distances
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.trained import Trained
 from foldgraft.tasks.vectors import TrunkVectors

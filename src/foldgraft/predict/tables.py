@@ -17,7 +17,8 @@ from foldgraft.progress import progress
 from foldgraft.records.files import atomic, sequence_sha256
 from foldgraft.records.rejects import Reject
 from foldgraft.records.tables import row_writer
-from foldgraft.tasks.pairs import distances, expand
+from foldgraft.tasks.pair_features import expand
+from foldgraft.tasks.pairs import distances
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import Trained
 

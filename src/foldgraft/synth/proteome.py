@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from foldgraft.geometry import CONTACT_CUTOFF, Array
+from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.metrics.ranking import roc_auc
 from foldgraft.progress import progress
 from foldgraft.records.fasta import write_fasta
@@ -22,7 +23,6 @@ from foldgraft.synth.fold import Fold, compact, contacts, vary
 from foldgraft.synth.potential import Landscape, landscape
 from foldgraft.synth.settings import DNA_ENTRY, SynthSettings, entry_names, family_name
 
-SEPARATION = 6  # residues; contacts nearer in the chain are left out of the truth
 FOLD, EVOLUTION, HOMOLOGS, ENTRIES, CONSTRUCTS, LABELS = range(6)
 """What a random generator is for: it is seeded with (seed, purpose, number), so that no part disturbs another."""
 
@@ -143,7 +143,7 @@ def describe(settings: SynthSettings, family: Family) -> dict:
         "name": family_name(family.number),
         "length": len(family.fold.layout),
         "secondary_structure": family.fold.secondary_structure,
-        "contacts": contacts(family.fold, CONTACT_CUTOFF, SEPARATION).tolist(),
+        "contacts": contacts(family.fold, CONTACT_CUTOFF, LEAST_SEPARATION).tolist(),
         "conserved": family.conserved.tolist(),
         "exposed": np.flatnonzero(family.land.exposed).tolist(),
         "entries": entry_names(settings)[first : first + settings.structures_per_family],

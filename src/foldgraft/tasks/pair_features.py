@@ -10,11 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.pairs import triangle
-
-SEPARATION = 6
-"""Pairs nearer than this along the chain are not predicted."""
 
 BINS = (6, 8, 10, 12, 16, 20, 24, 32, 48, 96)
 """Lower edges, in residues, of the separation classes that get a feature each."""
@@ -36,10 +34,18 @@ class PairIndex(NamedTuple):
 
 
 def pair_index(length: int) -> PairIndex:
-    """All pairs of a chain of this length that are at least `SEPARATION` apart."""
+    """All pairs of a chain of this length that are at least `LEAST_SEPARATION` apart: nearer ones are not
+    predicted."""
     i, j = triangle(length)
-    places = np.flatnonzero(j - i >= SEPARATION)
+    places = np.flatnonzero(j - i >= LEAST_SEPARATION)
     return PairIndex(places, i[places], j[places])
+
+
+def expand(values: np.ndarray, length: int, near: float) -> np.ndarray:
+    """Values of the predicted pairs of a chain among all its pairs, shape (S,) to (P,); `near` for the others."""
+    full = np.full(length * (length - 1) // 2, near, dtype=np.float32)
+    full[pair_index(length).places] = values
+    return full
 
 
 class Layout:

@@ -10,13 +10,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.pair import logistic_outputs, symmetric
 from foldgraft.models.heads.settings import LogisticSettings, ResidualSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.pairs import triangle
 from foldgraft.tasks.examples import Batch, Loading, Scored
-from foldgraft.tasks.pair_features import SEPARATION, Coevolution, Layout, pair_index
+from foldgraft.tasks.pair_features import Coevolution, Layout, expand, pair_index
 from foldgraft.tasks.sequences import drawn
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.truth import bin_centres, share_in_contact
@@ -156,7 +157,7 @@ class PairExamples:
             features[:] = self._whole(row)[:, places.ravel()]
             features[:, (i == j).ravel()] = 0.0
         residues = torch.from_numpy(self.residues(row).astype(np.float32))
-        near = (high - low < SEPARATION).ravel()
+        near = (high - low < LEAST_SEPARATION).ravel()
         truth = []
         for values in chain.truth:
             known = _truth(values[places.ravel()])
@@ -283,13 +284,6 @@ def _truth(values: np.ndarray) -> Tensor:
 def _expanded(outputs: list[Tensor], count: int) -> list[Tensor]:
     """Outputs for every pair, also of a head without features, whose outputs are its bias."""
     return [values.expand(count, -1) if values.ndim == 1 else values for values in outputs]
-
-
-def expand(values: np.ndarray, length: int, near: float) -> np.ndarray:
-    """Values of the predicted pairs of a chain among all its pairs, shape (S,) to (P,); `near` for the others."""
-    full = np.full(length * (length - 1) // 2, near, dtype=np.float32)
-    full[pair_index(length).places] = values
-    return full
 
 
 def distances(probability: Tensor, length: int) -> dict[str, Any]:

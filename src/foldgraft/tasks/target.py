@@ -10,27 +10,13 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
-from foldgraft.errors import FoldgraftError
-from foldgraft.settings import Settings
-from foldgraft.tasks.task import LOSSES
+from foldgraft.tasks.calibration import Calibration, least
+from foldgraft.tasks.kinds import checked_loss
 
 RAREST = 1e-4
 """Probabilities are kept this far from 0 and 1 where their logarithm is taken."""
-
-COLDEST, HOTTEST = 0.05, 20.0
-"""Bounds of a calibration's temperature."""
-
-
-class Calibration(Settings):
-    """What makes probabilities of a trained head's outputs fit the validation proteins; see `Target.predict`."""
-
-    temperature: float = Field(1.0, gt=0)
-    """Outputs are divided by this (Guo et al. 2017)."""
-    shift: float = 0.0
-    """Added to the outputs of a binary target after that (Platt 1999)."""
 
 
 class Target(Protocol):
@@ -86,7 +72,7 @@ class Binary:
         the probability. All are least where the probability is the expected truth."""
         known, expected = self.weight(truth), _smooth(truth[:, 0], smoothing)
         logit = outputs[:, 0]
-        if _checked(name, self.kind) == "mse":
+        if checked_loss(name, self.kind) == "mse":
             value = (torch.sigmoid(logit) - expected).square()
         else:
             value = F.binary_cross_entropy_with_logits(logit, expected, reduction="none")
@@ -118,7 +104,7 @@ class Binary:
             probability = torch.sigmoid(outputs * log_scale.exp() + shift).mean(0)
             return F.binary_cross_entropy(probability.clamp(1e-7, 1 - 1e-7), truth)
 
-        return _calibrate(value)
+        return least(value)
 
 
 class Value:
@@ -152,7 +138,7 @@ class Value:
     def loss(self, outputs: Tensor, truth: Tensor, name: str, smoothing: float = 0.0) -> Tensor:
         """`mse` and `mae` in standard deviations; `msle`: squared error of log(1 + value), for values above -1."""
         known, expected = self.weight(truth), truth[:, 0].nan_to_num()
-        if _checked(name, self.kind) == "msle":
+        if checked_loss(name, self.kind) == "msle":
             predicted = (outputs[:, 0] * self.scale + self.average).clamp_min(RAREST - 1)
             return (predicted.log1p() - expected.clamp_min(RAREST - 1).log1p()).square() * known
         distance = outputs[:, 0] - (expected - self.average) / self.scale
@@ -200,7 +186,7 @@ class Classes:
         """`ce`: cross-entropy of the softmax; `kl`: that less the entropy of the (smoothed) truth."""
         index = truth[:, 0].nan_to_num().long()
         value = F.cross_entropy(outputs, index, reduction="none", label_smoothing=smoothing)
-        if _checked(name, self.kind) == "kl":
+        if checked_loss(name, self.kind) == "kl":
             value = value - self._entropy(smoothing)
         return value * self.weight(truth)
 
@@ -229,7 +215,7 @@ class Classes:
             probability = torch.softmax(outputs * log_scale.exp(), dim=-1).mean(0)
             return F.nll_loss(probability.clamp_min(1e-7).log(), index) + 0.0 * shift
 
-        return _calibrate(value)
+        return least(value)
 
 
 class Angles:
@@ -266,7 +252,7 @@ class Angles:
         pairs, expected = outputs.unflatten(-1, (-1, 2)), truth.unflatten(-1, (-1, 2))  # (N, A, 2)
         known = ~expected[..., 0].isnan()
         expected = expected.nan_to_num()
-        measure = _squared if _checked(name, self.kind) == "mse" else _around
+        measure = _squared if checked_loss(name, self.kind) == "mse" else _around
         value = measure(pairs, expected)
         if self.pi_periodic:
             turned = self._turned.to(value.device)
@@ -297,13 +283,6 @@ def build(kind: str, names: tuple[str, ...], unit: str) -> Target:
     return Angles(names)
 
 
-def _checked(name: str, kind: str) -> str:
-    """The loss, if it fits the kind of target."""
-    if name not in LOSSES[kind]:
-        raise FoldgraftError(f"loss {name!r} does not fit a target of kind {kind}; take {' or '.join(LOSSES[kind])}")
-    return name
-
-
 def _smooth(truth: Tensor, smoothing: float) -> Tensor:
     """Truth between 0 and 1, drawn towards one half; what is not known becomes 0."""
     return truth.nan_to_num() * (1 - smoothing) + smoothing / 2
@@ -318,20 +297,3 @@ def _around(pairs: Tensor, expected: Tensor) -> Tensor:
     cross = pairs[..., 0] * expected[..., 1] - pairs[..., 1] * expected[..., 0]
     dot = (pairs * expected).sum(-1)
     return torch.atan2(cross, dot).abs()
-
-
-def _calibrate(value) -> Calibration:
-    """The temperature and shift at which `value(log_scale, shift)` is least, the scale being one over the former."""
-    parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
-    bounds = (-math.log(HOTTEST), -math.log(COLDEST))
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = value(parameters[0].clamp(*bounds), parameters[1])
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    log_scale, shift = parameters.detach().tolist()
-    return Calibration(temperature=math.exp(-min(max(log_scale, bounds[0]), bounds[1])), shift=shift)

@@ -11,23 +11,10 @@ from pydantic import RootModel
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.settings import Settings
+from foldgraft.tasks.kinds import HEADLINES, LOSSES, Kind, Level
 
 if TYPE_CHECKING:
     from foldgraft.tasks.target import Target
-
-Level = Literal["protein", "residue", "pair"]
-Kind = Literal["binary", "value", "classes", "angles"]
-
-LOSSES: dict[str, tuple[str, ...]] = {
-    "binary": ("bce", "mse", "kl"),
-    "value": ("mse", "mae", "msle"),
-    "classes": ("ce", "kl"),
-    "angles": ("mse", "mae"),
-}
-"""Losses that fit each kind of target; the first is the default."""
-
-HEADLINES = {"binary": "roc_auc", "value": "r2", "classes": "accuracy", "angles": "mae"}
-"""The metric that early stopping may watch and that the report names first, of each kind."""
 
 DISTANCE_BINS = 64
 """Bins of a distogram; `foldgraft.records.targets` says where their edges are."""

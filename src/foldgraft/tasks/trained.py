@@ -21,11 +21,12 @@ from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import HEADS, HeadChoice, Unfreeze
 from foldgraft.models.heads.tuned import load_trained, trained_state
 from foldgraft.models.trunk import Trunk
-from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.models.trunk.identity import Identity
 from foldgraft.records import origin
 from foldgraft.records.files import atomic
 from foldgraft.settings import Settings, explain
-from foldgraft.tasks.target import Calibration, Target, Value
+from foldgraft.tasks.calibration import Calibration
+from foldgraft.tasks.target import Target, Value
 from foldgraft.tasks.task import Task
 
 LARGEST = 1 << 20  # no head is wider; keeps a damaged header from asking for all the memory there is

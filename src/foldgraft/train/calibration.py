@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from foldgraft.tasks.calibration import Calibration
 from foldgraft.tasks.examples import Examples
-from foldgraft.tasks.target import Calibration
 from foldgraft.tasks.trained import MemberInfo, scale_of
 from foldgraft.train.ensemble import Group, Member
 

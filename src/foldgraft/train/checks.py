@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.layers import Head, without_dropout
 from foldgraft.models.trunk import Trunk
+from foldgraft.tasks.calibration import Calibration
 from foldgraft.tasks.examples import Batch
-from foldgraft.tasks.target import Calibration
 from foldgraft.train.losses import Loss
 
 OVERFIT_EXAMPLES = 8

@@ -15,7 +15,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import Widths
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
-from foldgraft.models.trunk.fingerprint import Identity
+from foldgraft.models.trunk.identity import Identity
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
 from foldgraft.tasks.examples import Examples, Loading

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from foldgraft.metrics.contacts import precision_at
 from foldgraft.metrics.ranking import roc_auc
+from foldgraft.tasks.calibration import Calibration
 from foldgraft.tasks.pair_features import pair_index
-from foldgraft.tasks.target import Calibration, Target
+from foldgraft.tasks.target import Target
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.truth import share_in_contact
 

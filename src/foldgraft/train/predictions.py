@@ -13,7 +13,8 @@ from torch import Tensor
 from foldgraft.records.predictions import About, schema_of
 from foldgraft.records.tables import RowWriter, row_writer
 from foldgraft.tasks.examples import Examples
-from foldgraft.tasks.pairs import distances, expand
+from foldgraft.tasks.pair_features import expand
+from foldgraft.tasks.pairs import distances
 from foldgraft.tasks.task import Task
 
 

@@ -6,7 +6,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from foldgraft.models.heads.settings import CONVEX, FROM_SCRATCH, HEADS, HeadChoice, Unfreeze
 from foldgraft.settings import Settings
-from foldgraft.tasks.task import LOSSES, Task, default_head
+from foldgraft.tasks.kinds import LOSSES
+from foldgraft.tasks.task import Task, default_head
 
 Feature = Literal["attention", "coevolution", "separation", "embedding"]
 Layer = Annotated[int, Field(ge=1, le=1000)]

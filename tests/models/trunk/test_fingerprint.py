@@ -9,7 +9,8 @@ import torch
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
-from foldgraft.models.trunk.fingerprint import TOLERANCE, distance, require_same_behaviour
+from foldgraft.models.trunk.fingerprint import TOLERANCE, distance
+from foldgraft.models.trunk.identity import require_same_behaviour
 from foldgraft.models.trunk.reference import REFERENCES
 from foldgraft.models.trunk.tensors import build_network
 

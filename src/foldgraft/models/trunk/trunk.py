@@ -17,10 +17,18 @@ from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.fingerprint import fingerprint
 from foldgraft.models.trunk.network import Network
 from foldgraft.models.trunk.tensors import read_network
-from foldgraft.models.trunk.windows import Window, batches, block_residues, blocks, pair_numbers, windows
+from foldgraft.models.trunk.windows import (
+    Window,
+    batches,
+    block_residues,
+    blocks,
+    cover,
+    pair_cover,
+    pairs_within,
+    windows,
+)
 from foldgraft.records.embeddings import Embedded
 from foldgraft.records.files import file_sha256, read_json
-from foldgraft.records.pairs import triangle
 
 MAX_WINDOW = 1022
 AROUND = 2  # tokens around a sequence
@@ -154,7 +162,7 @@ class Trunk:
         self, block: list[str], cut: list[list[tuple[int, int]]], layers: Sequence[int]
     ) -> Iterator[Embedded]:
         tokens = [alphabet.encode(sequence) for sequence in block]
-        shares = [1 / _cover(len(sequence), spans) for sequence, spans in zip(block, cut, strict=True)]
+        shares = [1 / cover(len(sequence), spans) for sequence, spans in zip(block, cut, strict=True)]
         pooled = np.zeros((len(block), self.layers, self.width), dtype=np.float32)
         residues = [np.zeros((len(text), len(layers), self.width), dtype=np.float32) for text in block]
         pieces = [Window(number, *span) for number, spans in enumerate(cut) for span in spans]
@@ -231,7 +239,7 @@ class Trunk:
         """
         tokens = alphabet.encode(sequence)
         spans = windows(len(tokens), self.max_window)
-        wanted = [_pairs(len(tokens), span, select) for span in spans]
+        wanted = [pairs_within(len(tokens), span, select) for span in spans]
         count = len(tokens) * (len(tokens) - 1) // 2 if select is None else len(select)
         # gradients are switched off step by step: a generator must not leave them off for its caller
         with torch.no_grad():
@@ -249,7 +257,7 @@ class Trunk:
                     total[:, where] += features.float().cpu().numpy()
                 del maps, features
             if len(spans) > 1:
-                total /= np.maximum(_pair_cover(count, wanted), 1)
+                total /= np.maximum(pair_cover(count, wanted), 1)
             yield total
 
     def contacts(self, sequence: str) -> np.ndarray:
@@ -276,33 +284,3 @@ class Trunk:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()
-
-
-def _cover(length: int, spans: list[tuple[int, int]]) -> np.ndarray:
-    """How many windows hold each residue; shape (L,)."""
-    cover = np.zeros(length, dtype=np.float32)
-    for start, stop in spans:
-        cover[start:stop] += 1
-    return cover
-
-
-def _pairs(
-    length: int, span: tuple[int, int], select: np.ndarray | None
-) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
-    """The pairs of a window: their columns in the result, and both residues' numbers within the window."""
-    start, stop = span
-    if select is None:
-        i, j = triangle(stop - start)
-        columns = pair_numbers(length, start, stop) if stop - start < length else np.arange(len(i))
-    else:
-        i, j = (numbers[select] for numbers in triangle(length))
-        columns = np.flatnonzero((i >= start) & (j < stop))
-        i, j = i[columns] - start, j[columns] - start
-    return columns, torch.from_numpy(i), torch.from_numpy(j)
-
-
-def _pair_cover(count: int, wanted: list[tuple[np.ndarray, torch.Tensor, torch.Tensor]]) -> np.ndarray:
-    cover = np.zeros(count, dtype=np.float32)
-    for columns, _, _ in wanted:
-        cover[columns] += 1
-    return cover

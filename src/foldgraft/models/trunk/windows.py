@@ -5,6 +5,7 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from foldgraft.records.pairs import triangle
 
@@ -68,3 +69,33 @@ def pair_numbers(length: int, start: int, stop: int) -> np.ndarray:
     i, j = triangle(stop - start)
     i, j = i + start, j + start
     return i * length - i * (i + 1) // 2 + j - i - 1
+
+
+def cover(length: int, spans: list[tuple[int, int]]) -> np.ndarray:
+    """How many windows hold each residue; shape (L,)."""
+    held = np.zeros(length, dtype=np.float32)
+    for start, stop in spans:
+        held[start:stop] += 1
+    return held
+
+
+def pairs_within(
+    length: int, span: tuple[int, int], select: np.ndarray | None
+) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
+    """The pairs of a window: their columns in the result, and both residues' numbers within the window."""
+    start, stop = span
+    if select is None:
+        i, j = triangle(stop - start)
+        columns = pair_numbers(length, start, stop) if stop - start < length else np.arange(len(i))
+    else:
+        i, j = (numbers[select] for numbers in triangle(length))
+        columns = np.flatnonzero((i >= start) & (j < stop))
+        i, j = i[columns] - start, j[columns] - start
+    return columns, torch.from_numpy(i), torch.from_numpy(j)
+
+
+def pair_cover(count: int, wanted: list[tuple[np.ndarray, torch.Tensor, torch.Tensor]]) -> np.ndarray:
+    held = np.zeros(count, dtype=np.float32)
+    for columns, _, _ in wanted:
+        held[columns] += 1
+    return held
