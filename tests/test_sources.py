@@ -1,23 +1,40 @@
-"""Which source files a stage depends on."""
+"""Which source files a command depends on."""
 
 import subprocess
 import sys
 
-from foldgraft.sources import PACKAGE, stage_sources
+import pytest
+
+from foldgraft.sources import PACKAGE, command_sources
 
 
-def names(stage):
-    return {str(path.relative_to(PACKAGE)) for path in stage_sources(stage)}
+def names(*command):
+    return {str(path.relative_to(PACKAGE)) for path in command_sources(*command)}
 
 
-def test_a_stage_depends_on_itself_and_on_what_it_imports():
-    assert {"curate/command.py", "records/chains.py", "residues.py", "records/tables.py"} <= names("curate")
+def test_a_command_depends_on_its_file_and_on_what_its_function_names():
+    found = names("curate", "shard")
+    assert {"curate/command.py", "records/chains.py", "residues.py", "records/tables.py"} <= found
+    assert "curate/summary.py" in names("curate", "summary") - found
 
 
 def test_presentation_and_other_stages_are_in_nobodys_list():
-    for stage in ("curate", "train", "targets"):
-        assert not names(stage) & {"progress.py", "errors.py", "cli.py", "config.py", "plan.py"}
-        assert not any(name.startswith("report/") for name in names(stage))
+    for command in (("curate", "shard"), ("train", "experiment"), ("targets", "shard")):
+        assert not names(*command) & {"progress.py", "errors.py", "cli.py", "config.py", "plan.py"}
+        assert not any(name.startswith("report/") for name in names(*command))
+
+
+def test_what_a_checkpoint_is_said_to_be_converts_none_again():
+    assert "trunk/sheet.py" in names("trunk", "show") - names("trunk", "convert") - names("trunk", "pretrain")
+
+
+def test_templates_belong_to_their_stage():
+    assert any(name.startswith("report/templates/") for name in names("report", "render"))
+
+
+def test_a_command_that_is_not_there_is_none():
+    with pytest.raises(KeyError):
+        command_sources("curate", "shards")
 
 
 def test_the_list_holds_every_module_that_is_really_imported():
@@ -27,6 +44,6 @@ def test_the_list_holds_every_module_that_is_really_imported():
         "print(*[m.__file__ for n, m in sys.modules.items() if n.startswith('foldgraft.') and m.__file__], sep='\\n')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    listed = {str(path) for path in stage_sources("targets")}
+    listed = {str(path) for path in command_sources("targets", "shard")}
     allowed = {str(PACKAGE / name) for name in ("errors.py", "progress.py", "__init__.py")}
     assert set(done.stdout.split()) <= listed | allowed

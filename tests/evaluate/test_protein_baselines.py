@@ -72,8 +72,9 @@ def test_features_counted_by_hand():
 
 
 @pytest.mark.parametrize("name", ["composition", "boosting"])
-def test_composition_covers_every_protein_and_finds_the_charge(tmp_path, name):
-    found = World(tmp_path).run(name)
+def test_composition_covers_every_protein_and_finds_the_charge(tmp_path, within_its_code, name):
+    with within_its_code("evaluate", "baseline", "protein"):
+        found = World(tmp_path).run(name)
     assert len(found) == 2 * COUNT
     assert not found.duplicated(["split", "id"]).any()
     tested = found[found["split"] == "test"]

@@ -57,9 +57,10 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return table["truth"].to_numpy(), np.vstack(table["score"])
 
 
-def test_a_binary_task_of_proteins(tmp_path):
+def test_a_binary_task_of_proteins(tmp_path, within_its_code):
     paths = [binary_file(tmp_path, "head", 2.0), binary_file(tmp_path, "baseline_x", 0.3)]
-    found = measure(paths, Sources(SPLIT, "made_up"), SETTINGS)
+    with within_its_code("evaluate", "metrics", "protein"):
+        found = measure(paths, Sources(SPLIT, "made_up"), SETTINGS)
     assert set(found) == set(TABLES)
     assert list(found["metrics"].columns) == COLUMNS
     truth, score = read(paths[0])
@@ -169,14 +170,15 @@ def test_classes_of_residues_count_known_residues_alone(tmp_path):
     assert one["Q3"] == pytest.approx(np.mean(score[3][3:].argmax(axis=1) == truth[3][3:, 0]))
 
 
-def test_angles_of_residues_by_state(tmp_path):
+def test_angles_of_residues_by_state(tmp_path, within_its_code):
     truth, score = made_residues("angles")
     lengths = [len(values) for values in score]
     states = ["".join("HEC"[(n + at) % 3] for at in range(length)) for n, length in enumerate(lengths)]
     pairs = [np.zeros(length * (length - 1) // 2, bool) for length in lengths]
     targets = write_targets(tmp_path / "t.parquet", ids(COUNT), pairs, states)
     path = write_residues(tmp_path / "a.parquet", about("head", "residue", TORSIONS), SPLIT, truth, score)
-    found = measure([path], Sources(SPLIT, "made_up", targets=[targets]), SETTINGS)
+    with within_its_code("evaluate", "metrics", "residue"):
+        found = measure([path], Sources(SPLIT, "made_up", targets=[targets]), SETTINGS)
     flat, said = np.concatenate(truth), np.concatenate(score)
     for at, name in ((0, "phi"), (2, "psi")):
         error = np.degrees(np.arctan2(flat[:, at], flat[:, at + 1]) - np.arctan2(said[:, at], said[:, at + 1]))

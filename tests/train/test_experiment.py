@@ -85,6 +85,19 @@ def test_every_residue_head_learns_what_letters_tell(folder, tmp_path, head):
     assert np.concatenate(hits).mean() > 0.85
 
 
+@pytest.mark.parametrize(
+    ("task", "kinds", "values"),
+    [
+        ("solubility", LABELS, {"head": {"name": "linear", "penalty": 1.0}}),
+        ("ss3", CHAINS, {"head": {"name": "linear", "penalty": 1.0}}),
+        ("contact", ("targets",), {"head": {"name": "logistic", "penalty": 1.0}, "features": ["separation"]}),
+    ],
+)
+def test_no_task_runs_code_of_other_levels(folder, tmp_path, within_its_code, task, kinds, values):
+    with within_its_code("train", "experiment", {**BUILT_IN, "solubility": SOLUBILITY}[task].level):
+        run(folder, tmp_path, kinds, task, validation="next", **values)
+
+
 def test_several_tasks_share_a_body(folder, tmp_path):
     written = run(folder, tmp_path, CHAINS, ["ss3", "torsions"], head={"name": "mlp"}, weights={"ss3": 2.0},
                   training={**QUICK, "epochs": 20, "patience": 20, "batch_size": 4})  # fmt: skip

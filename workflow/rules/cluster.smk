@@ -31,7 +31,7 @@ rule cluster_group:
     input:
         index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
         labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
-        code=code("cluster"),
+        code=code("cluster", "group"),
     output:
         clusters="<results>/cluster/clusters.parquet",
     log:
@@ -65,7 +65,7 @@ rule cluster_split:
         index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
         labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
         clusters="<results>/cluster/clusters.parquet",
-        code=code("cluster"),
+        code=code("cluster", "split"),
     output:
         split="<results>/cluster/split.parquet",
         rejects="<results>/cluster/rejects.csv",
@@ -103,7 +103,7 @@ rule cluster_audit:
         index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
         labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
         split="<results>/cluster/split.parquet",
-        code=code("cluster"),
+        code=code("cluster", "audit"),
     output:
         leakage="<results>/cluster/leakage.parquet",
         verdict="<results>/cluster/verdict.json",
@@ -141,7 +141,7 @@ rule cluster_structural_audit:
     input:
         split="<results>/cluster/split.parquet",
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
-        code=code("cluster"),
+        code=code("cluster", "structural-audit"),
     output:
         "<results>/cluster/structural.json",
     log:

@@ -21,7 +21,7 @@ from foldgraft.config_files import read_config_file
 from foldgraft.errors import FoldgraftError
 from foldgraft.folders import check_writable
 from foldgraft.ledger import Ledger
-from foldgraft.sources import stage_sources
+from foldgraft.sources import command_sources
 
 PACKAGE = Path(foldgraft.__file__).parent
 
@@ -95,10 +95,18 @@ _package = f"export PYTHONPATH={shlex.quote(str(PACKAGE.parent))}:${{{{PYTHONPAT
 shell.prefix(f"set -euo pipefail; {_path}{_package}export OMP_WAIT_POLICY=PASSIVE; ")
 
 
-def code(stage):
-    """Source files that the stage's results depend on; an edit of one reruns the stage."""
-    here = Path.cwd()
-    return [outside(path.relative_to(here) if path.is_relative_to(here) else path) for path in stage_sources(stage)]
+def code(stage, command, level=None):
+    """Source files that the results of a stage's command depend on; an edit of one reruns it.
+
+    `level` gives the level of a job's task, from its wildcards, so that code of other levels reruns nothing.
+    """
+
+    def files(wildcards):
+        here = Path.cwd()
+        paths = command_sources(stage, command, level(wildcards) if level else "")
+        return [outside(path.relative_to(here) if path.is_relative_to(here) else path) for path in paths]
+
+    return files if level else files(None)
 
 
 def settings(section, **parts):

@@ -20,7 +20,7 @@ rule curate_shard:
     input:
         lock="<results>/fetch/structures/{shard}.parquet",
         sifts=["<results>/fetch/sifts.parquet"] if SIFTS else [],
-        code=code("curate"),
+        code=code("curate", "shard"),
     output:
         chains="<results>/curate/chains/{shard}.parquet",
         rejects="<results>/curate/rejects/{shard}.csv",
@@ -61,7 +61,7 @@ rule curate_summary:
         chains=expand("<results>/curate/chains/{shard}.parquet", shard=STRUCTURE_SHARDS),
         rejects=expand("<results>/curate/rejects/{shard}.csv", shard=STRUCTURE_SHARDS),
         atoms=expand("<results>/curate/atoms/{shard}.csv", shard=STRUCTURE_SHARDS),
-        code=code("curate"),
+        code=code("curate", "summary"),
     output:
         index="<results>/curate/index.parquet",
         rejects="<results>/curate/rejects.csv",

@@ -83,7 +83,7 @@ checkpoint embed_repeats:
     input:
         labels=lambda wildcards: expand("<results>/fetch/labels/{shard}.parquet", shard=earlier(wildcards.kind)),
         index=lambda wildcards: tables("structures") if wildcards.kind == "structures" else [],
-        code=code("embed"),
+        code=code("embed", "repeats"),
     output:
         repeats="<results>/embed/repeats/{kind}.parquet",
         digests="<results>/embed/repeats/{kind}.json",
@@ -120,7 +120,7 @@ rule embed_shard:
         sequences=ancient(sequences_of),
         repeats=ancient(repeats_of),
         compared=when_compared,
-        code=code("embed"),
+        code=code("embed", "shard"),
     output:
         embeddings="<results>/embed/{shard}.safetensors",
         rejects="<results>/embed/rejects/{shard}.csv",

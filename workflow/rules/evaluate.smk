@@ -68,7 +68,7 @@ rule evaluate_baseline:
             if wildcards.baseline == "coevolution"
             else []
         ),
-        code=code("evaluate"),
+        code=code("evaluate", "baseline", lambda wildcards: task_of(wildcards).level),
     output:
         "<results>/evaluate/baselines/{task}/{baseline}.parquet",
     log:
@@ -124,7 +124,7 @@ rule evaluate_metrics:
         alignments=of_structures(
             expand("<results>/msa/alignments/{shard}.parquet", shard=STRUCTURE_SHARDS if CONFIG.aligned else [])
         ),
-        code=code("evaluate"),
+        code=code("evaluate", "metrics", lambda wildcards: task_of(wildcards).level),
     output:
         expand("<results>/evaluate/tasks/{{task}}/{table}.csv", table=TABLES),
     log:
@@ -171,7 +171,7 @@ rule evaluate_collect:
             task=LEARNT,
             table=["metrics", "comparison", "breakdown", "notes"],
         ),
-        code=code("evaluate"),
+        code=code("evaluate", "collect"),
     output:
         metrics=report("<results>/evaluate/metrics.csv", caption="../report/metrics.rst", category="Evaluation"),
         comparison=report(
@@ -206,7 +206,7 @@ rule evaluate_collect:
 rule evaluate_diagnose:
     input:
         history=expand("<results>/train/{name}/history.csv", name=list(CONFIG.experiments)),
-        code=code("evaluate"),
+        code=code("evaluate", "diagnose"),
     output:
         "<results>/evaluate/diagnosis.csv",
     log:

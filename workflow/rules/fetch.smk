@@ -44,7 +44,7 @@ rule fetch_search:
     input:
         synth=synth_inputs("structures"),
         replay=REPLAY,
-        code=code("fetch"),
+        code=code("fetch", "search"),
     output:
         ids="<results>/fetch/search.txt",
         lock="<results>/fetch/search.parquet",
@@ -86,7 +86,7 @@ rule fetch_structures:
         synth=synth_inputs("structures"),
         search=searched,
         replay=REPLAY,
-        code=code("fetch"),
+        code=code("fetch", "structures"),
     output:
         lock="<results>/fetch/structures/{shard}.parquet",
     log:
@@ -130,7 +130,7 @@ rule fetch_sequences:
     input:
         synth=synth_inputs("sequences.fasta.gz"),
         replay=REPLAY,
-        code=code("fetch"),
+        code=code("fetch", "sequences"),
     output:
         fasta="<results>/fetch/sequences.fasta.gz",
         lock="<results>/fetch/sequences.parquet",
@@ -170,7 +170,7 @@ rule fetch_sequences:
 rule fetch_sifts:
     input:
         replay=REPLAY,
-        code=code("fetch"),
+        code=code("fetch", "sifts"),
     output:
         table="<results>/fetch/sifts.parquet",
         lock="<results>/fetch/sifts_lock.parquet",
@@ -211,7 +211,7 @@ rule fetch_labels:
     input:
         synth=synth_inputs("labels.csv"),
         replay=REPLAY,
-        code=code("fetch"),
+        code=code("fetch", "labels"),
     output:
         labels="<results>/fetch/labels/{shard}.parquet",
         rejects="<results>/fetch/labels/rejects/{shard}.csv",
@@ -255,7 +255,7 @@ rule fetch_lock:
         + (["<results>/fetch/sifts_lock.parquet"] if SIFTS else []),
         synth=synth_inputs("labels.csv"),
         replay=REPLAY,
-        code=code("fetch"),
+        code=code("fetch", "lock"),
     output:
         lock="<results>/fetch/lock.parquet",
     log:

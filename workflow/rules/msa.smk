@@ -33,7 +33,7 @@ def given_digest(wildcards):
 checkpoint msa_given:
     input:
         index="<results>/curate/index.parquet",
-        code=code("msa"),
+        code=code("msa", "given"),
     output:
         given="<results>/msa/given.csv",
         digests="<results>/msa/given.json",
@@ -66,7 +66,7 @@ checkpoint msa_given:
 rule msa_database:
     input:
         sequences=["<results>/fetch/sequences.fasta.gz"] if CONFIG.sequences else [],
-        code=code("msa"),
+        code=code("msa", "database"),
     output:
         database="<results>/msa/database/sequences",
         done="<results>/msa/database/done.json",
@@ -99,7 +99,7 @@ rule msa_search:
         done=["<results>/msa/database/done.json"] if OWN_DATABASE else [],
         given=ancient("<results>/msa/given.csv") if ACCOUNT else [],
         compared=when_given,
-        code=code("msa"),
+        code=code("msa", "search"),
     output:
         alignments="<results>/msa/alignments/{shard}.parquet",
     log:
@@ -136,7 +136,7 @@ rule msa_search:
 rule msa_coevolution:
     input:
         alignments="<results>/msa/alignments/{shard}.parquet",
-        code=code("msa"),
+        code=code("msa", "coevolution"),
     output:
         coevolution="<results>/msa/coevolution/{shard}.parquet",
     log:

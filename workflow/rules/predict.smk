@@ -43,7 +43,7 @@ rule predict_sequences:
         heads=predicting_heads,
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
-        code=code("predict"),
+        code=code("predict", "sequences"),
     output:
         predictions="<results>/predict/{name}.{table}",
         rejects="<results>/predict/{name}.{table}.rejects.csv",
@@ -88,7 +88,7 @@ rule predict_contacts:
         heads=expand("<results>/train/{name}/head.safetensors", name=CONFIG.predicting_pairs),
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
-        code=code("predict"),
+        code=code("predict", "contacts"),
     output:
         pairs="<results>/predict/{name}.contacts.csv",
         map="<results>/predict/{name}.contacts.png",

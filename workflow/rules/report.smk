@@ -14,7 +14,7 @@ ALIGNED_SHARDS = STRUCTURE_SHARDS if CONFIG.aligned else []
 rule report_provenance:
     input:
         lock="<results>/fetch/lock.parquet",
-        code=code("report"),
+        code=code("report", "provenance"),
     output:
         "<results>/provenance.json",
     log:
@@ -63,7 +63,7 @@ rule report_render:
         tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=LEARNT, table=TABLES),
         diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if EXPERIMENTS else []),
         viewer=VIEWER,
-        code=code("report"),
+        code=code("report", "render"),
     output:
         report("<results>/report/index.html", caption="../report/report.rst", category="Report"),
     log:

@@ -13,7 +13,7 @@ cost half a minute on one core with the default settings
 
 rule synth_proteome:
     input:
-        code=code("synth"),
+        code=code("synth", "proteome"),
     output:
         structures=directory("<results>/synth/structures"),
         sequences="<results>/synth/sequences.fasta.gz",

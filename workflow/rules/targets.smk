@@ -11,7 +11,7 @@ out  targets/<shard>.parquet          distogram, contacts, torsions and secondar
 rule targets_shard:
     input:
         chains="<results>/curate/chains/{shard}.parquet",
-        code=code("targets"),
+        code=code("targets", "shard"),
     output:
         targets="<results>/targets/{shard}.parquet",
         audit="<results>/targets/audit/{shard}.csv",

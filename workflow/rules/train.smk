@@ -55,7 +55,7 @@ rule train_experiment:
         embeddings=read_embeddings,
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
-        code=code("train"),
+        code=code("train", "experiment", lambda wildcards: CONFIG.tasks(wildcards.experiment)[0].level),
     output:
         head="<results>/train/{experiment}/head.safetensors",
         history="<results>/train/{experiment}/history.csv",

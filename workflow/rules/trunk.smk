@@ -29,7 +29,7 @@ if CONFIG.trunk.published:
     rule trunk_download:
         input:
             adapter=ancient(list(map(outside, ADAPTER_FILES))),
-            code=code("trunk"),
+            code=code("trunk", "download"),
         output:
             weights=f"{GIVEN}/model.safetensors",
             description=f"{GIVEN}/trunk.json",
@@ -66,7 +66,7 @@ if LOCAL:
         input:
             checkpoint=ancient(list(map(outside, locate(LOCAL).files))),
             adapter=ancient(list(map(outside, ADAPTER_FILES))),
-            code=code("trunk"),
+            code=code("trunk", "convert"),
         output:
             weights=f"{GIVEN}/model.safetensors",
             description=f"{GIVEN}/trunk.json",
@@ -107,7 +107,7 @@ if PRETRAIN:
             split="<results>/cluster/split.parquet",
             index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
             labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
-            code=code("trunk"),
+            code=code("trunk", "pretrain"),
         output:
             weights="<results>/trunk/model.safetensors",
             description="<results>/trunk/trunk.json",
