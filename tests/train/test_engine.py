@@ -31,19 +31,6 @@ EXPERIMENT = Experiment(
 )  # fmt: skip
 
 
-def outputs(folder) -> Outputs:
-    names = (
-        "head.safetensors",
-        "history.csv",
-        "experiment.yaml",
-        "checks.json",
-        "layers.csv",
-        "adapters",
-        "predictions",
-    )
-    return Outputs(*(folder / name for name in names))
-
-
 def command(folder, written: Outputs, *options: str) -> list[str]:
     """`foldgraft train experiment` of the experiment."""
     paths = {
@@ -85,7 +72,7 @@ SLOW = pytest.mark.skipif(os.environ.get("FOLDGRAFT_KILLS") != "all", reason="ru
 
 @pytest.mark.parametrize("launched", [by_fabric, pytest.param(by_slurm, marks=SLOW)])
 def test_two_processes_give_the_head_of_one_also_where_it_was_killed(folder, tmp_path, monkeypatch, launched):
-    alone, shared = outputs(tmp_path / "alone"), outputs(tmp_path / "shared")
+    alone, shared = Outputs.of(tmp_path / "alone"), Outputs.of(tmp_path / "shared")
     inputs = folder.inputs("labels", "embeddings")
     train("x", EXPERIMENT, [SOLUBILITY], inputs, alone)
     with monkeypatch.context() as patched, pytest.raises(KilledError):

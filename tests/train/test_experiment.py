@@ -24,20 +24,8 @@ from foldgraft.train.settings import Experiment
 QUICK = {"epochs": 3, "patience": 3, "batch_size": 16, "optimizer": {"lr": 0.02}}
 
 
-def outputs(folder) -> Outputs:
-    return Outputs(
-        folder / "head.safetensors",
-        folder / "history.csv",
-        folder / "experiment.yaml",
-        folder / "checks.json",
-        folder / "layers.csv",
-        folder / "adapters",
-        folder / "predictions",
-    )
-
-
 def run(folder, tmp_path, kinds, tasks, **values) -> Outputs:
-    written = outputs(tmp_path / "x")
+    written = Outputs.of(tmp_path / "x")
     known = {**BUILT_IN, "solubility": SOLUBILITY}
     names = [tasks] if isinstance(tasks, str) else tasks
     train("x", Experiment(task=tasks, **values), [known[name] for name in names], folder.inputs(*kinds), written)
@@ -66,6 +54,15 @@ def test_every_protein_head_runs_and_leaves_all_files(folder, tmp_path, head):
         list(history.columns) == HISTORY
         and (history.groupby("member")["epoch"].min() == (0 if head == "linear" else 1)).all()
     )
+    last = load_head(written.last)
+    if head != "linear":
+        ends = history.groupby("member")["epoch"].max().tolist()
+        assert [member.best_epoch for member in last.info.members] == ends
+    for best, end, info, ended in zip(
+        trained.members, last.members, trained.info.members, last.info.members, strict=True
+    ):
+        same = [torch.equal(tensor, end.state_dict()[name]) for name, tensor in best.state_dict().items()]
+        assert all(same) == (info.best_epoch == ended.best_epoch)
     checks = json.loads(written.checks.read_text())
     assert checks["trunk"]["frozen"] and all(check["passed"] for check in checks["checks"])
     assert yaml.safe_load(written.config.read_text())["x"]["head"]["name"] == head

@@ -58,11 +58,7 @@ class Toy:
         inputs = Inputs(self.root / "split.parquet", self.folder.trunk(), labels=[self.root / "toy-00000.parquet"],
                         embeddings=[shard])  # fmt: skip
         task = Task(name="toy", level=level, kind=kind)
-        out = self.root / "out"
-        outputs = Outputs(
-            out / "head.safetensors", out / "history.csv", out / "experiment.yaml", out / "checks.json",
-            out / "layers.csv", out / "adapters", out / "predictions",
-        )  # fmt: skip
+        outputs = Outputs.of(self.root / "out")
         train("x", Experiment(task="toy", covariates=read, **experiment), [task], inputs, outputs)
         return outputs
 

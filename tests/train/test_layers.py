@@ -28,8 +28,7 @@ TASKS = {**BUILT_IN, "solubility": SOLUBILITY}
 
 
 def run(folder, path, task, **values) -> Outputs:
-    files = ["head.safetensors", "history.csv", "experiment.yaml", "checks.json", "layers.csv", "adapters", "of"]
-    written = Outputs(*(path / name for name in files))
+    written = Outputs.of(path)
     train("x", Experiment(task=task, **values), [TASKS[task]], folder.inputs(*KINDS[task]), written)
     return written
 

@@ -85,7 +85,7 @@ def test_best_weights_are_kept_and_patience_ends_it():
     result = fit(head, [batch()], scripted([0.1, 0.5, 0.3, 0.4, 0.2, 0.9], seen), BCE, training())
     assert result.best_epoch == 2
     assert len(result.history) == 5  # three epochs without improvement after the second
-    assert head.out[0].weight.item() == seen[1] != seen[-1]
+    assert head.out[0].weight.item() == seen[1] != seen[-1] == result.last["out.0.weight"].item()
     assert not head.training
 
 

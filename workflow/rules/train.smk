@@ -7,6 +7,7 @@ in   cluster/split.parquet; trunk/model.safetensors, trunk/trunk.json
      embed/<shard>.safetensors                  for heads that read embeddings
      msa/coevolution/<shard>.parquet            for heads that read coevolution
 out  train/<experiment>/head.safetensors        all members; schema: foldgraft.tasks.trained
+     train/<experiment>/last.safetensors        the same after the last epoch, where head.safetensors is of the best
      train/<experiment>/history.csv             member, epoch, train_loss, valid_loss, valid_metric, lr, seconds
      train/<experiment>/experiment.yaml         the experiment with all keys resolved
      train/<experiment>/checks.json             checks before training; the trunk's hash before and after
@@ -58,6 +59,7 @@ rule train_experiment:
         code=code("train", "experiment", lambda wildcards: CONFIG.tasks(wildcards.experiment)[0].level),
     output:
         head="<results>/train/{experiment}/head.safetensors",
+        last="<results>/train/{experiment}/last.safetensors",
         history="<results>/train/{experiment}/history.csv",
         config="<results>/train/{experiment}/experiment.yaml",
         checks="<results>/train/{experiment}/checks.json",
@@ -101,6 +103,7 @@ rule train_experiment:
             --trunk {input.trunk:q} \
             --description {input.description:q} \
             --output-head {output.head:q} \
+            --output-last {output.last:q} \
             --output-history {output.history:q} \
             --output-config {output.config:q} \
             --output-checks {output.checks:q} \

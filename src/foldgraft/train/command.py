@@ -29,7 +29,8 @@ def train_experiment(
     trunk: Annotated[Path, typer.Option(help="Weights of the trunk.")],
     description: Annotated[Path, typer.Option(help="Description of the trunk, JSON.")],
     tasks: Annotated[Tasks, option(Tasks, "--tasks")],
-    output_head: Annotated[Path, typer.Option(help="Trained members, safetensors.")],
+    output_head: Annotated[Path, typer.Option(help="Trained members, as their best epochs left them, safetensors.")],
+    output_last: Annotated[Path, typer.Option(help="The members as the last epoch left them, safetensors.")],
     output_history: Annotated[Path, typer.Option(help="Losses and scores per epoch, CSV.")],
     output_config: Annotated[Path, typer.Option(help="The experiment with all keys resolved, YAML.")],
     output_checks: Annotated[Path, typer.Option(help="Checks before training and the frozen trunk, JSON.")],
@@ -58,6 +59,7 @@ def train_experiment(
     )
     outputs = Outputs(
         head=output_head,
+        last=output_last,
         history=output_history,
         config=output_config,
         checks=output_checks,

@@ -45,6 +45,7 @@ class Member:
     valid_fold: int | None  # None for one that learnt from all folds but the test fold
     best_epoch: int | None = None
     penalty: float | None = None
+    last: tuple[int, dict[str, torch.Tensor]] | None = None  # the last epoch and its weights; None if solved for
 
 
 @dataclass
@@ -182,7 +183,8 @@ class Trainer:
                 return self.validate(head, one.valid, loss)
 
             done = fit(head, batches, validate, loss, training, run)
-            member = Member(head, loss.targets, seed, group.test_fold, one.valid_fold, best_epoch=done.best_epoch)
+            last = (len(done.history), done.last)
+            member = Member(head, loss.targets, seed, group.test_fold, one.valid_fold, done.best_epoch, last=last)
             group.history += [{"member": len(group.members), **row} for row in done.history]
             group.members.append(member)
             group.validated.setdefault(one.valid_fold, []).append(member)

@@ -13,7 +13,6 @@ import torch
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import Widths
-from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.records.predictions import About
@@ -29,7 +28,7 @@ from foldgraft.train.engine import Engine
 from foldgraft.train.ensemble import Group, Trainer
 from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
 from foldgraft.train.layers import best_layer, compare_layers, write_layers
-from foldgraft.train.outputs import Outputs, versions, write_adapters, write_results
+from foldgraft.train.outputs import Outputs, versions, write_adapters, write_last, write_results
 from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
 
@@ -96,13 +95,12 @@ def train(
             recipe.train()
             if engine.rank:
                 return
-            heads = recipe.finish(outputs, before)
+            recipe.finish(outputs, before, compared)
         except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not OUT_OF_MEMORY.search(str(error)):
                 raise
             raise FoldgraftError(f"experiments.{name}: it does not fit in memory; {_lower(experiment)}") from None
     rmtree(outputs.folder / RESUME, ignore_errors=True)
-    write_layers(outputs.layers, compared, heads)
 
 
 def _widths(experiment: Experiment, examples: SequenceExamples, inputs: Inputs) -> Widths:
@@ -136,8 +134,8 @@ class Recipe:
         if not self.experiment.convex:
             self.engine.wait()  # until none reads the state any more that `finish` lets go
 
-    def finish(self, outputs: Outputs, before: str) -> list[Head]:
-        """Calibrate, predict, write; the members of all test folds."""
+    def finish(self, outputs: Outputs, before: str, compared: Sequence[dict[str, Any]]) -> None:
+        """Calibrate, predict, write; with it what layers were compared to reach."""
         calibrated, history = [], []
         for group in self.groups:
             members = sum(len(done.members) for done in calibrated)
@@ -148,7 +146,8 @@ class Recipe:
         ) as writers:
             for done in calibrated:
                 self._predict(done, writers)
-        heads = [member.head for done in calibrated for member in done.members]
+        trained = [member for done in calibrated for member in done.members]
+        heads = [member.head for member in trained]
         info = self._info([one for done in calibrated for one in done.infos])
         penalties = [row for group in self.groups for row in group.penalties]
         proof = summary(self.checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
@@ -156,8 +155,9 @@ class Recipe:
         if isinstance(self.experiment.unfreeze, Lora):
             write_adapters(outputs.adapters, heads, self.experiment.unfreeze, self.trunk.name)
         write_results(outputs, heads, info, history, self.experiment, proof)
+        write_layers(outputs.layers, compared, heads)
+        write_last(outputs.last, trained, info)
         print(f"{self.name}: {len(heads)} heads", file=sys.stderr)
-        return heads
 
     def _announce(self, groups: Sequence[Group]) -> None:
         """Say what training through the trunk will cost, before it begins."""

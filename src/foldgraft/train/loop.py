@@ -39,6 +39,7 @@ class Fit:
     best_epoch: int = 0
     best: tuple[float, float] = (-math.inf, -math.inf)
     weights: dict[str, Tensor] | None = None  # of the best epoch
+    last: dict[str, Tensor] | None = None  # of the last
 
     def finished(self, training: Training) -> bool:
         """Whether patience is at its end, or the loss is no number any more."""
@@ -159,6 +160,7 @@ def fit(
         run.keep(head, optimizer, schedule, result)
     if result.weights is None:
         raise FoldgraftError(_nothing_kept(result.history))
+    result.last = {name: tensor.clone() for name, tensor in trained_state(head).items()}
     load_trained(head, result.weights)
     head.eval()
     print(f"best epoch {result.best_epoch} of {len(result.history)}, score {abs(result.best[0]):.4f}", file=sys.stderr)

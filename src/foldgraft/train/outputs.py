@@ -14,9 +14,11 @@ from safetensors.torch import save_file
 from foldgraft import __version__
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
-from foldgraft.models.heads.tuned import adapter_config
+from foldgraft.models.heads.tuned import adapter_config, load_trained
 from foldgraft.records.files import atomic, sealed, write_json
+from foldgraft.tasks.target import Calibration
 from foldgraft.tasks.trained import HeadInfo, save_head
+from foldgraft.train.ensemble import Member
 from foldgraft.train.settings import Experiment
 
 HISTORY = ["member", "epoch", "train_loss", "valid_loss", "valid_metric", "lr", "seconds"]
@@ -28,12 +30,27 @@ class Outputs:
     """Paths of an experiment's results; `predictions` is a folder with a table per task."""
 
     head: Path
+    last: Path
     history: Path
     config: Path
     checks: Path
     layers: Path
     adapters: Path
     predictions: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Outputs":
+        """The results in a folder, by the names that the workflow gives them."""
+        return cls(
+            head=folder / "head.safetensors",
+            last=folder / "last.safetensors",
+            history=folder / "history.csv",
+            config=folder / "experiment.yaml",
+            checks=folder / "checks.json",
+            layers=folder / "layers.csv",
+            adapters=folder / "adapters",
+            predictions=folder / "predictions",
+        )
 
     @property
     def folder(self) -> Path:
@@ -54,6 +71,21 @@ def write_adapters(folder: Path, heads: Sequence[Head], lora: Lora, base: str) -
         with atomic(place / "adapter_model.safetensors") as temporary:
             save_file(tensors, temporary)
         write_json(place / "adapter_config.json", adapter_config(lora, base))
+
+
+def write_last(path: Path, members: Sequence[Member], info: HeadInfo) -> None:
+    """Write the members as the last epoch left them, in place of the best, and without calibration; their heads keep
+    these weights."""
+    about = []
+    for member, known in zip(members, info.members, strict=True):
+        if member.last is not None:
+            epoch, weights = member.last
+            load_trained(member.head, weights)
+            known = known.model_copy(
+                update={"best_epoch": epoch, "calibrations": [Calibration() for _ in known.calibrations]}
+            )
+        about.append(known)
+    save_head(path, [member.head for member in members], info.model_copy(update={"members": about}))
 
 
 def write_results(
