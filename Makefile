@@ -9,7 +9,7 @@ VIEWER := resources/3Dmol-min.js
 .PHONY: demo test format docs clean
 
 demo: .venv/user.stamp $(VIEWER)
-	$(BIN)/snakemake --cores $(CORES) --rerun-incomplete --configfile config/demo.yaml
+	$(BIN)/foldgraft demo --cores $(CORES)
 	@echo; echo "The report: $(CURDIR)/results/demo/report/index.html"
 
 test: .venv/developer.stamp $(VIEWER)

@@ -170,6 +170,16 @@ def test_the_reason_of_a_failed_job_is_found(tmp_path):
     told = "    log: {} (check log file(s) for error details)\n"
     names = [tmp_path / "job.log", tmp_path / "job.log", tmp_path / "other.log", tmp_path / "gone.log"]
     (tmp_path / "snakemake.log").write_text("Error in rule x:\n" + "".join(map(told.format, names)))
-    lines = list(plan.reasons([str(tmp_path / "snakemake.log")]))
+    lines = list(plan.reasons([str(tmp_path / "snakemake.log")], tmp_path, 0))
     assert lines[:3] == [f"\n{names[0]} ends with", "    error: labels.csv, row 3: no label", "    write 0 or 1"]
     assert lines[3:5] == [f"\n{names[2]} ends with", "    line 40"] and lines[-1] == "    line 49"
+
+
+def test_where_snakemake_was_quiet_logs_of_this_run_that_tell_of_an_error_are_found(tmp_path):
+    (tmp_path / "old.log").write_text("error: long ago\n")
+    os.utime(tmp_path / "old.log", (1, 1))
+    (tmp_path / "well.log").write_text("step 1\n")
+    (tmp_path / "mended.log").write_text("error: before\n--- again, 2026-01-01\nstep 1\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/job.log").write_text("error: before\n--- again, 2026-01-01\nstep 1\nerror: now\n")
+    assert list(plan.reasons([], tmp_path, 2)) == [f"\n{tmp_path}/a/job.log ends with", "    error: now"]

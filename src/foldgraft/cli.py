@@ -1,4 +1,4 @@
-"""The `foldgraft` command: one sub-command per stage, imported only when it is called."""
+"""The `foldgraft` command: the workflow, and one sub-command per stage, imported only when it is called."""
 
 import errno
 import importlib
@@ -13,9 +13,10 @@ from typer.core import TyperGroup
 
 from foldgraft import __version__
 from foldgraft.errors import FoldgraftError
+from foldgraft.logs import keep_log
 from foldgraft.records import origin
 
-COMMANDS = {
+STAGES = {
     "synth": "Generate a synthetic proteome whose truth is known.",
     "fetch": "Bring structures, sequences and labels into the store.",
     "curate": "Turn structure files into protein chains.",
@@ -28,11 +29,21 @@ COMMANDS = {
     "evaluate": "Measure experiments beside baselines.",
     "report": "Render the report.",
     "predict": "Predict for new sequences.",
-    "config": "Write the configuration's manual and schema.",
 }
-
-ROOF = {"config": "foldgraft.manual", "predict": "foldgraft.alone"}
-"""Where commands are that put several stages together."""
+OTHERS = {
+    "run": "Run the workflow, or one of its stages, on a configuration.",
+    "demo": "Run the offline demo.",
+    "config": "Check configurations; write their manual and schema.",
+}
+"""Commands that are no stage."""
+COMMANDS = STAGES | OTHERS
+ROOF = {
+    "run": "foldgraft.launch:run",
+    "demo": "foldgraft.launch:demo",
+    "config": "foldgraft.manual:app",
+    "predict": "foldgraft.alone:app",
+}
+"""Where commands are that know several stages."""
 
 
 class Stages(TyperGroup):
@@ -44,14 +55,16 @@ class Stages(TyperGroup):
     def get_command(self, ctx: Any, name: str) -> Any:
         if name not in COMMANDS:
             return None
-        module = ROOF.get(name, f"foldgraft.{name}.command")
-        return typer.main.get_command(importlib.import_module(module).app)
+        module, _, app = ROOF.get(name, f"foldgraft.{name}.command:app").partition(":")
+        return typer.main.get_command(getattr(importlib.import_module(module), app))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self.format_usage(ctx, formatter)
         self.format_help_text(ctx, formatter)
-        with formatter.section("Stages"):
-            formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("The workflow"):
+            formatter.write_dl(list(OTHERS.items()))
+        with formatter.section("Its stages, by hand"):
+            formatter.write_dl(list(STAGES.items()))
 
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -86,6 +99,8 @@ def foldgraft(
 def main() -> None:
     """Run a command; an error meant for the user is printed without a traceback and exits with 2."""
     _fix_threads(sys.argv[1:])
+    if sys.argv[1:2] == ["--made-from"]:
+        keep_log()
     try:
         typer.main.get_command(app)(prog_name="foldgraft", standalone_mode=True)
     except FoldgraftError as error:

@@ -24,6 +24,7 @@ from foldgraft.fetch import checks, inputs
 from foldgraft.fetch.inputs import shown_path, table_files
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.ledger import Ledger
+from foldgraft.logs import AGAIN
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.files import file_sha256, matches
 from foldgraft.synth.settings import entry_names
@@ -31,8 +32,10 @@ from foldgraft.trunk.choice import choose
 from foldgraft.trunk.locate import locate, locate_adapter
 from foldgraft.trunk.settings import TrunkSettings
 
-LINES = 10
-"""of a failed job's log that are shown"""
+LINES, WIDTH = 10, 190
+"""of a failed job's log that are shown, and characters of each"""
+ERRORS = ("error: ", "Traceback (most recent call last)")
+"""How the reason begins that a job gives for its failure."""
 
 
 @dataclass(frozen=True)
@@ -279,19 +282,28 @@ def closing(config: Config) -> Iterator[str]:
         yield f"the whole account is {account}"
 
 
-def reasons(logs: Iterable[str]) -> Iterator[str]:
+def reasons(logs: Iterable[str], folder: Path, since: float) -> Iterator[str]:
     """Why jobs failed, for the end of what Snakemake says: the last lines of the log of each, which hold the reason.
 
-    `logs` are Snakemake's own, which name those of the jobs.
+    Parameters
+    ----------
+    logs : paths
+        Snakemake's own, which name those of the jobs that failed, unless it was to be quiet.
+    folder : Path
+        of the jobs' logs; those that tell of an error are taken where Snakemake names none.
+    since : float
+        when the run began, in seconds of the epoch.
     """
     told = "".join(Path(log).read_text() for log in logs if Path(log).is_file())
-    failed = re.findall(r"^ +log: (.+) \(check log file", told, re.MULTILINE)
-    for path in map(Path, dict.fromkeys(failed)):
-        if path.is_file():
-            lines = path.read_text(errors="replace").rstrip().splitlines()
-            first = next((k for k, line in enumerate(lines) if line.startswith("error: ")), max(0, len(lines) - LINES))
+    failed = map(Path, dict.fromkeys(re.findall(r"^ +log: (.+?)(?:, .*)? \(check log file", told, re.MULTILINE)))
+    found = [path for path in failed if path.is_file()]
+    for path in found or [path for path in sorted(folder.rglob("*.log")) if path.stat().st_mtime >= since]:
+        lines = path.read_text(errors="replace").rpartition(AGAIN)[2].rstrip().splitlines()
+        first = next((k for k, line in enumerate(lines) if line.startswith(ERRORS)), None)
+        if found or first is not None:
             yield f"\n{path} ends with"
-            yield from (f"    {line}" for line in lines[first : first + 2 * LINES])
+            first = max(0, len(lines) - LINES) if first is None else first
+            yield from (f"    {line[:WIDTH]}" for line in lines[first:][-2 * LINES :])
 
 
 def outside(path: str | Path, absolute: bool = False) -> str:
@@ -308,6 +320,21 @@ def outside(path: str | Path, absolute: bool = False) -> str:
             "the path from there"
         )
     return str(Path(path).absolute() if absolute else path)
+
+
+def importable(package: Path, folder: Path, alone: bool) -> Path:
+    """A folder from which jobs import the package; with `alone`, one that holds no other of an installation.
+
+    Jobs with a conda environment of their own must not find the packages that Snakemake's holds.
+    """
+    if not alone or package.parent.name != "site-packages":
+        return package.parent
+    link = folder / package.name
+    if not link.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(package)
+    return folder.absolute()
 
 
 def in_conda(workflow: Any) -> bool:

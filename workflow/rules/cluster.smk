@@ -43,7 +43,7 @@ rule cluster_group:
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         settings=settings("cluster", include=GROUP_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
@@ -56,7 +56,7 @@ rule cluster_group:
             --clusters {output.clusters:q} \
             --threads {threads} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -79,7 +79,7 @@ rule cluster_split:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=settings("cluster", include=SPLIT_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
@@ -94,7 +94,7 @@ rule cluster_split:
             --rejects {output.rejects:q} \
             --summary {output.summary:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -116,7 +116,7 @@ rule cluster_audit:
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         settings=settings("cluster", include=AUDIT_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
@@ -133,7 +133,7 @@ rule cluster_audit:
             --verdict {output.verdict:q} \
             --threads {threads} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -153,7 +153,7 @@ rule cluster_structural_audit:
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         chains=lambda wildcards, input: flags("--chains", input.chains),
     shell:
@@ -163,5 +163,5 @@ rule cluster_structural_audit:
             {params.chains:q} \
             --output {output:q} \
             --threads {threads} \
-            2>{log:q}
+            2>>{log:q}
         """

@@ -5,6 +5,7 @@ Common: what every rule file uses. Reads and checks the configuration, and says 
 import json
 import shlex
 import sys
+import time
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -24,6 +25,7 @@ from foldgraft.ledger import Ledger
 from foldgraft.sources import command_sources
 
 PACKAGE = Path(foldgraft.__file__).parent
+STARTED = time.time()
 
 if not workflow.overwrite_configfiles:
 
@@ -89,8 +91,10 @@ wildcard_constraints:
 
 
 # Jobs run this package, in whichever environment they run.
-_path = "" if plan.in_conda(workflow) else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
-_package = f"export PYTHONPATH={shlex.quote(str(PACKAGE.parent))}:${{{{PYTHONPATH:-}}}}; "
+_conda = plan.in_conda(workflow)
+_path = "" if _conda else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+_imports = plan.importable(PACKAGE, Path(".snakemake/foldgraft/package"), _conda)
+_package = f"export PYTHONPATH={shlex.quote(str(_imports))}:${{{{PYTHONPATH:-}}}}; "
 # A thread that waits sleeps: spinning, torch's default, makes jobs that share cores several times slower.
 shell.prefix(f"set -euo pipefail; {_path}{_package}export OMP_WAIT_POLICY=PASSIVE; ")
 

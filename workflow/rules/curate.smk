@@ -34,7 +34,7 @@ rule curate_shard:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=settings("curate"),
         store=STORE,
@@ -52,7 +52,7 @@ rule curate_shard:
             --data {params.data:q} \
             {params.sifts:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -75,7 +75,7 @@ rule curate_summary:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         chains=lambda wildcards, input: flags("--chains", input.chains),
         rejects=lambda wildcards, input: flags("--rejects", input.rejects),
@@ -89,5 +89,5 @@ rule curate_summary:
             --index {output.index:q} \
             --rejects-out {output.rejects:q} \
             --atoms-out {output.atoms:q} \
-            2>{log:q}
+            2>>{log:q}
         """

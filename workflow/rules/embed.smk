@@ -98,7 +98,7 @@ checkpoint embed_repeats:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         labels=lambda wildcards, input: flags("--labels", input.labels),
         index=lambda wildcards, input: flags("--index", input.index),
@@ -109,7 +109,7 @@ checkpoint embed_repeats:
             {params.index:q} \
             --repeats {output.repeats:q} \
             --digests {output.digests:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -133,7 +133,7 @@ rule embed_shard:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
         settings=settings("embed"),
@@ -150,5 +150,5 @@ rule embed_shard:
             --rejects {output.rejects:q} \
             {params.residues:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

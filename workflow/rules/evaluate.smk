@@ -82,7 +82,7 @@ rule evaluate_baseline:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         settings=settings("evaluate", include={"seed"}),
         set=set_of,
@@ -105,7 +105,7 @@ rule evaluate_baseline:
             --output {output:q} \
             --settings {params.settings:q} \
             --threads {threads} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -136,7 +136,7 @@ rule evaluate_metrics:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=settings("evaluate"),
         set=set_of,
@@ -160,7 +160,7 @@ rule evaluate_metrics:
             {params.alignments:q} \
             --output-folder {params.folder:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -188,7 +188,7 @@ rule evaluate_collect:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         folders=lambda wildcards, input: flags("--folder", sorted({str(Path(path).parent) for path in input.tables})),
     shell:
@@ -199,7 +199,7 @@ rule evaluate_collect:
             --output-comparison {output.comparison:q} \
             --output-breakdown {output.breakdown:q} \
             --output-notes {output.notes:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -218,7 +218,7 @@ rule evaluate_diagnose:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         history=lambda wildcards, input: flags("--history", input.history),
     shell:
@@ -226,5 +226,5 @@ rule evaluate_diagnose:
         python -m foldgraft --made-from {params.made_from} evaluate diagnose \
             {params.history:q} \
             --output {output:q} \
-            2>{log:q}
+            2>>{log:q}
         """

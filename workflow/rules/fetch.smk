@@ -56,8 +56,8 @@ rule fetch_search:
         "../../envs/foldgraft.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         network=1,
     params:
         structures=settings("structures", include={"files", "limit", "rcsb"}),
@@ -77,7 +77,7 @@ rule fetch_search:
             --ids {output.ids:q} \
             --lock {output.lock:q} \
             --settings {params.settings:q} \
-            2>{log:q} <<<{params.structures:q}
+            2>>{log:q} <<<{params.structures:q}
         """
 
 
@@ -97,8 +97,8 @@ rule fetch_structures:
         "../../envs/foldgraft.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         network=lambda wildcards: 0 if of_local_files(wildcards) else 1,
     params:
         bounds=lambda wildcards: settings("fetch", include=BOUNDS if of_local_files(wildcards) else BOUNDS | REMOTE),
@@ -122,7 +122,7 @@ rule fetch_structures:
             --store {params.store:q} \
             --lock {output.lock:q} \
             --settings {params.settings:q} \
-            2>{log:q} <<<{params.places:q}
+            2>>{log:q} <<<{params.places:q}
         """
 
 
@@ -143,7 +143,7 @@ rule fetch_sequences:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
         network=1,
     params:
         sequences=settings("sequences"),
@@ -163,7 +163,7 @@ rule fetch_sequences:
             --fasta {output.fasta:q} \
             --lock {output.lock:q} \
             --settings {params.settings:q} \
-            2>{log:q} <<<{params.sequences:q}
+            2>>{log:q} <<<{params.sequences:q}
         """
 
 
@@ -183,7 +183,7 @@ rule fetch_sifts:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         network=1,
     params:
         sifts=SIFTS,
@@ -203,7 +203,7 @@ rule fetch_sifts:
             --table {output.table:q} \
             --lock {output.lock:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -224,7 +224,7 @@ rule fetch_labels:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         table=lambda wildcards: CONFIG.tables[table_of(wildcards.shard)].model_dump_json(),
         settings=settings("fetch", include={"label_shard_size"}),
@@ -243,7 +243,7 @@ rule fetch_labels:
             --labels {output.labels:q} \
             --rejects {output.rejects:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -267,7 +267,7 @@ rule fetch_lock:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         pieces=lambda wildcards, input: flags("--piece", input.pieces),
         table=flags(
@@ -286,5 +286,5 @@ rule fetch_lock:
             --data {params.data:q} \
             --store {params.store:q} \
             --lock {output.lock:q} \
-            2>{log:q}
+            2>>{log:q}
         """

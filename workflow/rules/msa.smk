@@ -46,7 +46,7 @@ checkpoint msa_given:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         settings=settings("msa", include={"alignments"}),
         data=DATA,
@@ -59,7 +59,7 @@ checkpoint msa_given:
             --digests {output.digests:q} \
             --data {params.data:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -79,7 +79,7 @@ rule msa_database:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         sequences=lambda wildcards, input: flags("--sequences", input.sequences),
     shell:
@@ -88,7 +88,7 @@ rule msa_database:
             {params.sequences:q} \
             --database {output.database:q} \
             --done {output.done:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -111,7 +111,7 @@ rule msa_search:
     threads: 4
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         settings=settings("msa", exclude={"coevolution": {"method", "max_length"}}),
         data=DATA,
@@ -129,7 +129,7 @@ rule msa_search:
             --memory {params.memory} \
             --threads {threads} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -148,7 +148,7 @@ rule msa_coevolution:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         settings=settings("msa", include={"coevolution"}),
     shell:
@@ -158,5 +158,5 @@ rule msa_coevolution:
             --coevolution {output.coevolution:q} \
             --threads {threads} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

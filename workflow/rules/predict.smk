@@ -59,7 +59,7 @@ rule predict_sequences:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=480,
+        runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=1,
     params:
         # what decides about a sequence; other files and experiments of the section are no reason to rerun
@@ -78,7 +78,7 @@ rule predict_sequences:
             --output-rejects {output.rejects:q} \
             --precision {params.precision:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """
 
 
@@ -103,7 +103,7 @@ rule predict_contacts:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         settings=settings("msa", exclude={"alignments", "database", "iterations", "sensitivity", "evalue"}),
         heads=lambda wildcards, input: flags("--head", input.heads),
@@ -118,5 +118,5 @@ rule predict_contacts:
             --output-map {output.map:q} \
             --threads {threads} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

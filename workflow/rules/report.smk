@@ -26,7 +26,7 @@ rule report_provenance:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         config=CONFIG.model_dump_json(exclude={"replay"}),
     shell:
@@ -35,7 +35,7 @@ rule report_provenance:
             --lock {input.lock:q} \
             --config - \
             --out {output:q} \
-            2>{log:q} <<<{params.config:q}
+            2>>{log:q} <<<{params.config:q}
         """
 
 
@@ -75,7 +75,7 @@ rule report_render:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=settings("report"),
         results=subpath(output[0], ancestor=2),
@@ -87,5 +87,5 @@ rule report_render:
             {params.viewer:q} \
             --out {output:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

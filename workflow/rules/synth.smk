@@ -29,7 +29,7 @@ rule synth_proteome:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=settings("synth"),
     shell:
@@ -41,5 +41,5 @@ rule synth_proteome:
             --constructs {output.constructs:q} \
             --truth {output.truth:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

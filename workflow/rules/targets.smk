@@ -24,7 +24,7 @@ rule targets_shard:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=settings("targets"),
     shell:
@@ -34,5 +34,5 @@ rule targets_shard:
             --targets {output.targets:q} \
             --audit {output.audit:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

@@ -77,7 +77,7 @@ rule train_experiment:
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=480,
+        runtime=lambda wildcards, attempt: 480 * attempt,
         gpu=1,
     params:
         settings=experiment_settings,
@@ -113,5 +113,5 @@ rule train_experiment:
             --devices {params.devices} \
             --nodes {params.nodes} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
         """

@@ -43,7 +43,7 @@ if CONFIG.trunk.published:
         resources:
             # the file in float32, and once more as it is written
             mem_mb=lambda wildcards, attempt: max(8000, 2 * PUBLISHED[CONFIG.trunk.published] // 2**20) * attempt,
-            runtime=120,
+            runtime=lambda wildcards, attempt: 120 * attempt,
         params:
             settings=settings("trunk", include={"model": True, "url": True, "hub": True, "pretrain": {"start"}}),
             adapter=flags("--adapter", [ADAPTER] if ADAPTER else []),
@@ -56,7 +56,7 @@ if CONFIG.trunk.published:
                 --description {output.description:q} \
                 {params.adapter:q} \
                 --settings {params.settings:q} \
-                2>{log:q}
+                2>>{log:q}
             """
 
 
@@ -80,7 +80,7 @@ if LOCAL:
         resources:
             # a file in half precision, and its tensors once more in float32
             mem_mb=lambda wildcards, input, attempt: max(8000, int(4 * input.size_mb)) * attempt,
-            runtime=30,
+            runtime=lambda wildcards, attempt: 30 * attempt,
         params:
             checkpoint=LOCAL,
             adapter=flags("--adapter", [ADAPTER] if ADAPTER else []),
@@ -91,7 +91,7 @@ if LOCAL:
                 --weights {output.weights:q} \
                 --description {output.description:q} \
                 {params.adapter:q} \
-                2>{log:q}
+                2>>{log:q}
             """
 
 
@@ -121,7 +121,7 @@ if PRETRAIN:
         threads: 2
         resources:
             mem_mb=lambda wildcards, attempt: 8000 * attempt,
-            runtime=480,
+            runtime=lambda wildcards, attempt: 480 * attempt,
             gpu=1,
         params:
             settings=settings("trunk"),
@@ -145,5 +145,5 @@ if PRETRAIN:
                 --description {output.description:q} \
                 --history {output.history:q} \
                 --settings {params.settings:q} \
-                2>{log:q}
+                2>>{log:q}
             """

@@ -1,0 +1,96 @@
+"""`foldgraft run` and `foldgraft demo`: Snakemake on the workflow that came with the package."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foldgraft.errors import FoldgraftError
+
+PACKAGE = Path(__file__).parent
+WORD = {"ignore_unknown_options": True, "allow_extra_args": True}
+ELSEWHERE = {"--profile", "--executor", "-e", "--jobs", "-j", "--cores", "-c"}
+"""Words that say how many jobs run, or where."""
+
+run = typer.Typer(rich_markup_mode=None, add_completion=False)
+demo = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+Configurations = Annotated[
+    list[str],
+    typer.Option("--config", metavar="FILE|KEY=VALUE", help="A configuration, or a key of it; may be repeated."),
+]
+Cores = Annotated[str | None, typer.Option(help="Cores to use at a time; all if neither this nor a profile is given.")]
+Profile = Annotated[str | None, typer.Option(help="slurm, workstation, or a folder with a profile.yaml of your own.")]
+
+
+def shipped() -> Path:
+    """The folder of workflow/, config/ and envs/: in the package if it came as a wheel, else the checkout.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is neither.
+    """
+    found = next((one for one in (PACKAGE / "shipped", *PACKAGE.parents[1:2]) if (one / "workflow").is_dir()), None)
+    if found is None:
+        raise FoldgraftError(f"{PACKAGE}: the workflow is not with the package; install its wheel, or use a checkout")
+    return found
+
+
+@run.command(context_settings=WORD)
+def run_workflow(ctx: typer.Context, config: Configurations, cores: Cores = None, profile: Profile = None) -> None:
+    """Run the workflow, or a stage of it: foldgraft run [STAGE] --config mine.yaml --cores 4.
+
+    Every other word goes to Snakemake as it is: `-n` only says what would be done, `--forcerun targets_shard` makes
+    targets anew, `--help-snakemake` lists all. Results go to results/<run>/ below the working directory.
+    """
+    start(ctx.args, config, cores, profile)
+
+
+@demo.command(context_settings=WORD)
+def run_demo(ctx: typer.Context, cores: Cores = None) -> None:
+    """Run the offline demo on a synthetic proteome: a few minutes, ending with a report in results/demo/report/."""
+    start(ctx.args, [str(shipped() / "config/demo.yaml")], cores, None)
+
+
+def start(words: list[str], config: list[str], cores: str | None, profile: str | None) -> None:
+    """Become Snakemake, so that signals and the exit status are its own."""
+    command = [sys.executable, "-m", "snakemake", *arguments(words, config, cores, profile)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)
+
+
+def arguments(words: list[str], config: list[str], cores: str | None, profile: str | None) -> list[str]:
+    """What Snakemake is told: the user's words first, since some of its options take all words that follow.
+
+    Raises
+    ------
+    FoldgraftError
+        if a configuration or a profile is not there.
+    """
+    if "--help-snakemake" in words:
+        return ["--help"]
+    files = [one for one in config if Path(one).is_file()]
+    keys = [one for one in config if one not in files]
+    absent = next((one for one in keys if "=" not in one), None)
+    if absent is not None or not files:
+        raise FoldgraftError(f"--config: there is no file {absent}" if absent else "--config: name a file, too")
+    told = [*words, "--snakefile", str(shipped() / "workflow/Snakefile"), "--configfile", *files]
+    told += ["--config", *keys] if keys else []
+    told += [] if "--logger" in words else ["--logger", "foldgraft"]
+    if profile:
+        told += ["--profile", str(profile_folder(profile))]
+    elif cores or not ELSEWHERE & set(words):
+        told += ["--cores", cores or "all", "--rerun-incomplete"]
+    return told
+
+
+def profile_folder(name: str) -> Path:
+    """A profile of the workflow by its name, or one of the user's own by its folder."""
+    known = sorted(path.name for path in (shipped() / "workflow/profiles").iterdir())
+    folder = shipped() / "workflow/profiles" / name if name in known else Path(name)
+    if not folder.is_dir():
+        raise FoldgraftError(f"--profile: there is no folder {name}; name one, or {' or '.join(known)}")
+    return folder

@@ -1,0 +1,122 @@
+"""`foldgraft run` and `foldgraft demo` from a wheel, in a folder that holds nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+from running import ROOT, SMALL, planned, snakemake
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.launch import arguments
+from foldgraft.plan import importable
+
+CHAINS = "curate/chains/files-00000.parquet"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """What `pip install` of the wheel brings, without its dependencies."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    for name in ("src", "workflow", "config", "envs"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "constraints.txt"):
+        shutil.copy(ROOT / name, source)
+    words = ["--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", str(target)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *words, str(source)], check=True)
+    with zipfile.ZipFile(next(target.glob("*.whl"))) as wheel:
+        wheel.extractall(target)
+    return target
+
+
+def foldgraft(installed, folder, *words):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-m", "foldgraft", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+
+
+def said(done):
+    """What a command said that went well."""
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(installed, tmp_path_factory):
+    """A folder in which a small configuration has been run up to the targets."""
+    folder = tmp_path_factory.mktemp("fresh")
+    few = SMALL | {"synth": {"families": 2, "structures_per_family": 1, "labels": 20, "constructs": 2}}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(few))
+    done = foldgraft(installed, folder, "run", "targets", "--config", "mine.yaml", "--cores", "2")
+    (folder / "console.txt").write_text(said(done))
+    return folder
+
+
+def test_a_wheel_runs_a_configuration_and_says_a_line_a_job(installed, folder):
+    assert (folder / "results/small/targets/files-00000.parquet").is_file()
+    log = next((folder / ".snakemake/log").iterdir()).read_text()
+    assert f"{installed}/foldgraft/shipped/workflow/Snakefile" in log
+    lines = (folder / "console.txt").read_text().splitlines()
+    jobs = [line for line in lines if " done; " in line]
+    assert len(jobs) == log.count("Finished jobid:") and len(lines) == len(jobs) + 1
+    assert lines[-1].endswith(f"all {len(jobs)} jobs done") and max(map(len, lines)) < 200
+    assert any(line.endswith("done; curate_shard files-00000") for line in jobs)
+
+
+def test_the_demo_of_a_wheel_is_planned_in_an_empty_folder(installed, tmp_path):
+    counts = planned(said(foldgraft(installed, tmp_path, "demo", "-n")))
+    assert counts["report_render"] == counts["predict_sequences"] == 1
+
+
+def test_why_a_job_failed_comes_last_and_its_log_keeps_what_it_said_before(installed, folder):
+    chains, log = (folder / "results/small" / name for name in (CHAINS, "logs/targets/shard/files-00000.log"))
+    whole, before = chains.read_bytes(), log.read_text()
+    again = ("targets", "--cores", "2", "--forcerun", "targets_shard")
+    chains.write_bytes(b"no table")
+    done = foldgraft(installed, folder, "run", "--config", "mine.yaml", *again)
+    workflow = installed / "foldgraft/shipped/workflow/Snakefile"
+    words = ("--quiet", "rules", "--configfile", "mine.yaml")
+    quiet = snakemake(folder, *again, *words, snakefile=workflow, PYTHONPATH=str(installed))
+    chains.write_bytes(whole)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and lines[-1].startswith("    error: ") and CHAINS in lines[-1]
+    assert any(f"failed: targets_shard files-00000, see {log.relative_to(folder)}" in line for line in lines)
+    assert max(map(len, lines)) < 200
+    assert quiet.returncode == 1 and lines[-1] in quiet.stderr.splitlines()
+    text = log.read_text()
+    assert text.startswith(before.rstrip()) and text.count("error: ") == text.count("\n--- again, ") == 2
+
+
+def test_words_of_the_user_come_first_and_keys_are_told_from_files(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.touch()
+    told = arguments(["targets", "-n"], [str(file), "run=again"], "3", None)
+    assert told[:2] == ["targets", "-n"] and told[-3:] == ["--cores", "3", "--rerun-incomplete"]
+    assert told[told.index("--configfile") + 1 : told.index("--logger")] == [str(file), "--config", "run=again"]
+    assert arguments([], [str(file)], None, None)[-2] == "all"
+    on_slurm = arguments([], [str(file)], None, "slurm")
+    assert on_slurm[-1].endswith("workflow/profiles/slurm") and "--cores" not in on_slurm
+
+
+@pytest.mark.parametrize(
+    ("config", "profile", "words"),
+    [(["no.yaml"], None, "there is no file no.yaml"), (["a=b"], None, "name a file"), ([], "sulrm", "or workstation")],
+)
+def test_what_is_not_there_is_told(tmp_path, config, profile, words):
+    file = tmp_path / "a.yaml"
+    file.touch()
+    with pytest.raises(FoldgraftError, match=words):
+        arguments([], config or [str(file)], None, profile)
+
+
+def test_jobs_in_environments_of_their_own_import_the_package_and_nothing_beside_it(tmp_path):
+    package = tmp_path / "lib/site-packages/foldgraft"
+    package.mkdir(parents=True)
+    assert importable(package, tmp_path / "own", alone=False) == package.parent
+    for _ in range(2):
+        folder = importable(package, tmp_path / "own", alone=True)
+        assert [one.resolve() for one in folder.iterdir()] == [package]
+    assert importable(tmp_path / "src/foldgraft", tmp_path / "own", alone=True) == tmp_path / "src"
