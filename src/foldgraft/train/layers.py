@@ -25,7 +25,7 @@ COLUMNS = ["layer", "metric", "value", "share"]
 """Of `layers.csv`: the task's first metric on validation proteins, of a regression on this layer alone; and the layer's
 share in a learnt mix, the mean of the members. A column that was not asked for is empty."""
 
-COMPARED = 50_000
+COMPARED = 20_000
 """Most training proteins or residues that a regression on one layer learns from."""
 
 
