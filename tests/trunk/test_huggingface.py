@@ -1,6 +1,7 @@
 """Checkpoints that transformers saves become trunks that compute what its own models compute."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -280,7 +281,8 @@ def test_a_pointer_of_git_lfs(saved):
 def test_half_a_file(saved, part):
     path = saved / "model.safetensors"
     path.write_bytes(path.read_bytes()[:part])
-    with pytest.raises(FoldgraftError, match=r"model\.safetensors: is cut short or damaged .*fetch it anew"):
+    reason = "is cut short or damaged" if part else "is empty"
+    with pytest.raises(FoldgraftError, match=rf"model\.safetensors: {reason}.*fetch it anew$"):
         open_checkpoint(saved)
 
 
@@ -290,24 +292,36 @@ def test_a_header_larger_than_its_file(saved):
         open_checkpoint(saved)
 
 
-def test_half_a_bin(transformers, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (5000, r"is cut short: it begins as a file of PyTorch does, and its end is missing; fetch it anew"),
+        (0, r"is empty; fetch it anew"),
+        (b"hello\n", r"is no file of tensors that PyTorch saved, or is damaged; fetch it anew, or take another"),
+    ],
+)
+def test_half_a_bin_or_none(transformers, tmp_path, content, reason):
     path = save(model_of(transformers), tmp_path, "bin") / "pytorch_model.bin"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(FoldgraftError, match=r"pytorch_model\.bin: .*fetch it anew"):
+    path.write_bytes(path.read_bytes()[:content] if isinstance(content, int) else content)
+    with pytest.raises(FoldgraftError, match=rf"pytorch_model\.bin: {reason}$"):
         open_checkpoint(tmp_path)
 
 
 class Harmful:
     """Unpickles by calling a function."""
 
+    def __init__(self, called, argument):
+        self.called, self.argument = called, argument
+
     def __reduce__(self):
-        return (print, ("executed",))
+        return (self.called, (self.argument,))
 
 
-def test_code_is_named_and_not_run(transformers, tmp_path, capsys):
+@pytest.mark.parametrize(("called", "name"), [(print, "print"), (os.system, r"posix\.system")])
+def test_code_is_named_and_not_run(transformers, tmp_path, capsys, called, name):
     path = save(model_of(transformers), tmp_path, "bin") / "pytorch_model.bin"
-    torch.save({"esm.x": Harmful()}, path)
-    with pytest.raises(FoldgraftError, match=r"would call print when it is read.*as safetensors") as caught:
+    torch.save({"esm.x": Harmful(called, "echo executed")}, path)
+    with pytest.raises(FoldgraftError, match=rf"would call {name} when it is read.*as safetensors") as caught:
         open_checkpoint(tmp_path)
     assert "executed" not in capsys.readouterr().out and "weights_only" not in str(caught.value)
 
@@ -352,14 +366,20 @@ def test_folders_that_are_none(saved):
     (saved / "model.safetensors").unlink()
     with pytest.raises(FoldgraftError, match=r"has a config\.json but no weights"):
         locate(saved)
-    (saved / "config.json").write_text("[]")
     (saved / "model.safetensors").write_bytes(b"x")
+    (saved / "config.json").write_text('{\n"model_type": "esm",')
+    with pytest.raises(FoldgraftError, match=r"config\.json: is no JSON from line 2, column 21 on; if it was"):
+        locate(saved)
+    (saved / "config.json").write_text("[]")
     with pytest.raises(FoldgraftError, match=r"config\.json: is no configuration of a model"):
         locate(saved)
     (saved / "config.json").rename(saved / "adapter_config.json")
     with pytest.raises(FoldgraftError, match="is an adapter; name its base as the checkpoint"):
         locate(saved)
     (saved / "adapter_config.json").unlink()
+    with pytest.raises(FoldgraftError, match=r"has model\.safetensors but no config\.json; fetch that, too"):
+        locate(saved)
+    (saved / "model.safetensors").unlink()
     with pytest.raises(FoldgraftError, match=r"has neither config\.json .* so it is no checkpoint"):
         locate(saved)
     (saved / "notes.txt").write_text("x")

@@ -1,12 +1,12 @@
 """What a checkpoint on disk consists of, found before any tensor is read."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import read_json
 
 CONFIG, DESCRIPTION = "config.json", "trunk.json"
 WEIGHTS = (
@@ -103,7 +103,15 @@ def locate_adapter(folder: Path) -> Located:
 
 def read_config(path: Path) -> dict[str, Any]:
     """A JSON file that must hold an object."""
-    value = read_json(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FoldgraftError(f"{path}: cannot be read ({error.strerror})") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise FoldgraftError(f"{path}: is no JSON from {where} on; if it was cut short, fetch it anew") from None
+    except ValueError:
+        raise FoldgraftError(f"{path}: is no text, so no JSON; fetch it anew") from None
     if not isinstance(value, dict):
         raise FoldgraftError(f"{path}: is no configuration of a model")
     return value
@@ -119,6 +127,8 @@ def _folder(folder: Path) -> Located:
         return _hugging_face(present)
     if (folder / ADAPTER_CONFIG).is_file():
         raise FoldgraftError(f"{folder}: is an adapter; name its base as the checkpoint, and this folder as `adapter`")
+    if weights := [name for name in WEIGHTS if (folder / name).is_file()]:
+        raise FoldgraftError(f"{folder}: has {weights[0]} but no {CONFIG}; fetch that, too, or of ESM C name the file")
     raise FoldgraftError(
         f"{folder}: has neither {CONFIG} (Hugging Face) nor {DESCRIPTION} (Foldgraft), so it is no checkpoint; "
         "of other layouts name the file"

@@ -15,7 +15,10 @@ from foldgraft.errors import FoldgraftError
 
 EXACT = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 QUANTISED = re.compile(r"\.(SCB|absmax|quant_map|quant_state\..*|qweight|qzeros|scales|weight_format|weight_scale)$")
-CALLS = re.compile(r"(?:GLOBAL|global|function|class)\s+`?([\w.]+)")
+CALLS = re.compile(r"unsupported .*?(?:global|function|class)\s+`?([\w.]+)", re.IGNORECASE)
+"""What torch says that a file would call."""
+ZIP = b"PK\x03\x04"
+TOO_LARGE = "does not fit into the memory; take a machine with more"
 MEMORY = Path("/proc/meminfo")
 
 
@@ -58,36 +61,37 @@ def read(path: Path) -> Any:
     FoldgraftError
         if it cannot be read, would run code, or is larger than the memory.
     """
-    _check_memory(path)
+    _check_size(path)
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
-    except (SafetensorError, OSError) as error:
-        raise FoldgraftError(f"{path}: is cut short or damaged ({_short(error)}); fetch it anew") from None
-    except MemoryError:
-        raise FoldgraftError(f"{path}: does not fit into the memory; take a machine with more") from None
-    except Exception as error:  # what torch raises depends on how the file is foreign
-        raise FoldgraftError(f"{path}: {_why(error)}") from None
+    except Exception as error:  # what a library raises depends on how the file is foreign
+        raise FoldgraftError(f"{path}: {_why(path, error)}") from None
 
 
-def _why(error: Exception) -> str:
-    """What torch's refusal means; it goes on to advise an unsafe way, which is left out."""
+def _why(path: Path, error: Exception) -> str:
+    """What a library's refusal means; its own words advise an unsafe way, or speak of how it reads files."""
+    if isinstance(error, SafetensorError):
+        return "is cut short or damaged, or no file of safetensors; fetch it anew"
     text = " ".join(str(error).split())
-    if "Unsupported" in text and (called := CALLS.search(text.split("Unsupported", 1)[1])):
+    if called := CALLS.search(text):
         return (
             f"would call {called[1]} when it is read, and only files of tensors are: save the tensors alone, best as "
             "safetensors, where the file comes from"
         )
-    if "memory" in text:
-        return "does not fit into the memory; take a machine with more"
-    return f"cannot be read as a PyTorch file of tensors; if it was cut short, fetch it anew ({_short(error)})"
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0][:160]
+    if isinstance(error, MemoryError) or "memory" in text:
+        return TOO_LARGE
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(len(ZIP))
+    except OSError as denied:
+        return f"cannot be read ({denied.strerror})"
+    if start == ZIP and not is_zipfile(path):
+        return "is cut short: it begins as a file of PyTorch does, and its end is missing; fetch it anew"
+    return "is no file of tensors that PyTorch saved, or is damaged; fetch it anew, or take another"
 
 
 def _check_exact(path: Path, name: str, tensor: Tensor) -> None:
@@ -100,8 +104,10 @@ def _check_exact(path: Path, name: str, tensor: Tensor) -> None:
         )
 
 
-def _check_memory(path: Path) -> None:
+def _check_size(path: Path) -> None:
     size, there = path.stat().st_size, _available()
+    if not size:
+        raise FoldgraftError(f"{path}: is empty; fetch it anew")
     if there is not None and size > there:
         raise FoldgraftError(
             f"{path}: its {size / 2**30:.1f} GiB do not fit into the {there / 2**30:.1f} GiB of memory that are free; "

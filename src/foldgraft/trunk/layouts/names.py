@@ -31,6 +31,9 @@ class Translated:
     left_out: dict[str, str]
 
 
+TOGETHER = "fetch weights and configuration anew, both from one place"
+
+
 def place(
     tensors: dict[str, Tensor], names: Names, useless: dict[str, str], where: str
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -53,10 +56,12 @@ def place(
         elif reason := next((why for pattern, why in useless.items() if re.fullmatch(pattern, name)), None):
             left_out[name] = reason
         else:
-            raise FoldgraftError(f"{where}: there is no place for its tensor {name} in the trunk that it says it is")
+            raise FoldgraftError(
+                f"{where}: there is no place for its tensor {name} in the trunk that it says it is; {TOGETHER}"
+            )
     for name in names:
         if name not in tensors:
-            raise FoldgraftError(f"{where}: it lacks the tensor {name} of the trunk that it says it is")
+            raise FoldgraftError(f"{where}: it lacks the tensor {name} of the trunk that it says it is; {TOGETHER}")
     return state, left_out
 
 
