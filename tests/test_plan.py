@@ -175,6 +175,17 @@ def test_the_reason_of_a_failed_job_is_found(tmp_path):
     assert lines[3:5] == [f"\n{names[2]} ends with", "    line 40"] and lines[-1] == "    line 49"
 
 
+def test_what_a_cluster_says_of_a_job_that_it_killed_is_shown_beside_the_jobs_own_log(tmp_path):
+    (tmp_path / "job.log").write_text("step 1\n")
+    killed = "slurmstepd: error: *** JOB 7 ON gpu01 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***"
+    (tmp_path / "7.log").write_text(f"Building DAG of jobs...\n{killed}\n")
+    told = f"    log: {tmp_path}/job.log, {tmp_path}/7.log (check log file(s) for error details)\n"
+    (tmp_path / "snakemake.log").write_text(told)
+    lines = list(plan.reasons([str(tmp_path / "snakemake.log")], tmp_path, 0))
+    expected = [f"\n{tmp_path}/job.log ends with", "    step 1", f"\n{tmp_path}/7.log ends with", f"    {killed}"]
+    assert lines == expected
+
+
 def test_where_snakemake_was_quiet_logs_of_this_run_that_tell_of_an_error_are_found(tmp_path):
     (tmp_path / "old.log").write_text("error: long ago\n")
     os.utime(tmp_path / "old.log", (1, 1))

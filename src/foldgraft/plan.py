@@ -34,8 +34,8 @@ from foldgraft.trunk.settings import TrunkSettings
 
 LINES, WIDTH = 10, 190
 """of a failed job's log that are shown, and characters of each"""
-ERRORS = ("error: ", "Traceback (most recent call last)")
-"""How the reason begins that a job gives for its failure."""
+ERRORS = re.compile(r"(slurmstepd\S*: |srun: )?error: |Traceback \(most recent call last\)")
+"""How the reason begins that a job, or Slurm, gives for its failure."""
 
 
 @dataclass(frozen=True)
@@ -295,11 +295,11 @@ def reasons(logs: Iterable[str], folder: Path, since: float) -> Iterator[str]:
         when the run began, in seconds of the epoch.
     """
     told = "".join(Path(log).read_text() for log in logs if Path(log).is_file())
-    failed = map(Path, dict.fromkeys(re.findall(r"^ +log: (.+?)(?:, .*)? \(check log file", told, re.MULTILINE)))
-    found = [path for path in failed if path.is_file()]
+    named = ", ".join(re.findall(r"^ +log: (.+) \(check log file", told, re.MULTILINE)).split(", ")
+    found = [path for path in map(Path, dict.fromkeys(named)) if path.is_file()]
     for path in found or [path for path in sorted(folder.rglob("*.log")) if path.stat().st_mtime >= since]:
         lines = path.read_text(errors="replace").rpartition(AGAIN)[2].rstrip().splitlines()
-        first = next((k for k, line in enumerate(lines) if line.startswith(ERRORS)), None)
+        first = next((k for k, line in enumerate(lines) if ERRORS.match(line)), None)
         if found or first is not None:
             yield f"\n{path} ends with"
             first = max(0, len(lines) - LINES) if first is None else first

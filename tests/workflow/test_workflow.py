@@ -159,12 +159,29 @@ def test_jobs_grow_with_shards_not_with_proteins(tmp_path):
     assert counts["total"] < 200
 
 
+def rules_of_the_workflow() -> dict[str, str]:
+    """The text of each rule that runs a command."""
+    text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    parts = re.split(r"^ *(?:rule|checkpoint) (\w+):$", text, flags=re.M)
+    return {name: body for name, body in zip(parts[1::2], parts[2::2], strict=True) if "shell:" in body}
+
+
 def test_profiles_name_only_rules_that_exist():
-    rules = {
-        name
-        for path in (ROOT / "workflow/rules").glob("*.smk")
-        for name in re.findall(r"^\s*rule (\w+):", path.read_text(), re.M)
-    }
     for path in (ROOT / "workflow/profiles").glob("*/profile.yaml"):
         profile = yaml.safe_load(path.read_text())
-        assert set(profile.get("set-resources", {})) | set(profile.get("set-threads", {})) <= rules
+        assert set(profile.get("set-resources", {})) | set(profile.get("set-threads", {})) <= set(
+            rules_of_the_workflow()
+        )
+
+
+def test_the_rules_that_ask_for_a_gpu_are_those_that_a_cluster_runs_in_the_partition_of_its_gpus():
+    profile = yaml.safe_load((ROOT / "workflow/profiles/slurm/profile.yaml").read_text())
+    there = {name for name, asked in profile["set-resources"].items() if asked.get("slurm_partition") == "gpu"}
+    assert there == {name for name, body in rules_of_the_workflow().items() if re.search(r"^ +gpu=", body, re.M)}
+
+
+def test_time_and_memory_grow_with_the_attempt():
+    for name, body in rules_of_the_workflow().items():
+        for resource in ("mem_mb", "runtime"):
+            growing = rf"^ +{resource}=lambda wildcards, (?:input, )?attempt: .* \* attempt,$"
+            assert re.search(growing, body, re.M), (name, resource)

@@ -1,0 +1,96 @@
+"""The README's command on a real Slurm of two virtual nodes, without accounting; and jobs that Slurm kills.
+
+Needs root and Debian's Slurm, which changes /etc/slurm while it runs; FOLDGRAFT_SLURM names the folder of the plugin
+for Slurm, as .ci/run makes it. The plugin is not in the environment of the tests, where each Snakemake would load it.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from running import ROOT, copy_checkout
+from slurm import Slurm
+
+PLUGIN = os.environ.get("FOLDGRAFT_SLURM", "")
+pytestmark = pytest.mark.skipif(not PLUGIN, reason="FOLDGRAFT_SLURM names no folder of Snakemake's plugin for Slurm")
+
+DEMO = {
+    "run": "tiny",
+    "synth": {"families": 6, "structures_per_family": 2, "homologs_per_family": 30, "labels": 120, "constructs": 2},
+    "trunk": {"pretrain": {"layers": 1, "width": 32, "heads": 2, "steps": 10}},
+    "experiments": {"solubility": {"task": "solubility"}},
+    "evaluate": {"resamples": 100},
+    "predict": {"sequences": {"new": "results/tiny/synth/constructs.fasta"}},
+}
+KILLED = """
+rule all:
+    input: "slow.txt", "never.txt"
+
+rule slow:
+    output: "slow.txt"
+    log: "slow.log"
+    resources: mem_mb=1000, runtime=lambda wildcards, attempt: attempt
+    shell: "[ {resources.runtime} -gt 1 ] || sleep 300; echo {resources.runtime} >{output}"
+
+rule never:
+    output: "never.txt"
+    log: "never.log"
+    resources: mem_mb=lambda wildcards, attempt: 300 * attempt
+    shell: "echo what it said >{log}; python -c 'import time; b = bytearray(2_000_000_000); time.sleep(60)'"
+"""
+POLLING = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
+GPU = {"trunk_pretrain", "embed_shard", "train_experiment", "predict_sequences"}
+
+
+def start(folder, *words):
+    """Start the README's command in a folder; what it says goes to a file."""
+    profile = str(ROOT / "workflow/profiles/slurm")
+    command = [sys.executable, "-m", "snakemake", "--profile", profile, *words, *POLLING]
+    with (folder / "said.txt").open("w") as said:
+        environment = {**os.environ, "PYTHONPATH": PLUGIN}
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    cluster = Slurm(tmp_path_factory.mktemp("slurm"))
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def runs(slurm, tmp_path_factory):
+    """The demo and the jobs that are killed, at the same time, ended: return code and what was said, of each."""
+    checkout, killed = copy_checkout(tmp_path_factory.mktemp("demo") / "checkout"), tmp_path_factory.mktemp("killed")
+    (checkout / "tiny.yaml").write_text(yaml.safe_dump(DEMO))
+    (killed / "Snakefile").write_text(KILLED)
+    started = {checkout: start(checkout, "--configfile", "tiny.yaml"), killed: start(killed)}
+    return [(folder, run.wait(timeout=900), (folder / "said.txt").read_text()) for folder, run in started.items()]
+
+
+def test_the_demo_runs_to_its_end_and_gpu_jobs_where_the_gpu_is(slurm, runs):
+    (folder, code, said), _ = runs
+    assert code == 0, said[-4000:]
+    assert (folder / "results/tiny/report/index.html").is_file()
+    names = {number: name for name, number in re.findall(r"slurm_logs/(?:rule|group)_(\w+)/.*?(\d+)\.log", said)}
+    ran = {job["JobId"]: job for job in slurm.jobs() if job["JobId"] in names}
+    assert len(ran) > 20 and {job["JobState"] for job in ran.values()} == {"COMPLETED"}
+    nodes = {name: ran[number]["NodeList"] for number, name in names.items() if number in ran}
+    assert {name for name, node in nodes.items() if node == "gpu01"} == GPU
+    print("\n".join(said.splitlines()[-12:]))
+
+
+def test_a_killed_job_is_given_more_and_else_shown_with_its_log(slurm, runs):
+    _, (folder, code, said) = runs
+    assert code == 1
+    assert (folder / "slow.txt").read_text() == "2\n"
+    assert "DUE TO TIME LIMIT" in said
+    asked = {job["MinMemoryNode"] for job in slurm.jobs() if "rule_never" in job.get("StdOut", "")}
+    assert asked == {"300M", "600M", "900M"}
+    assert not (folder / "never.txt").exists()
+    last = said.rpartition("Error in rule never")[2]
+    assert "what it said" in last and "exceeded memory limit" in last
