@@ -70,7 +70,7 @@ def write_adapters(folder: Path, heads: Sequence[Head], lora: Lora, base: str) -
         tensors = {name: tensor.cpu().contiguous() for name, tensor in head.body.adapter().items()}
         with atomic(place / "adapter_model.safetensors") as temporary:
             save_file(tensors, temporary)
-        write_json(place / "adapter_config.json", adapter_config(lora, base))
+        write_json(place / "adapter_config.json", adapter_config(lora, base, head.body.network))
 
 
 def write_last(path: Path, members: Sequence[Member], info: HeadInfo) -> None:

@@ -92,22 +92,25 @@ def test_what_was_trained_is_taken_over(trunk, unfreeze):
         load_trained(other, dict(list(state.items())[1:]))
 
 
-def test_an_adapter_merged_by_the_trunk_stage_computes_what_was_trained(trunk, tmp_path):
+@pytest.mark.parametrize(("family", "matrices"), [("ESM-2", 18), ("ESM C", 21)])
+def test_an_adapter_merged_by_the_trunk_stage_computes_what_was_trained(tmp_path, family, matrices):
     """What is saved is LoRA by PEFT's names: merging it into the trunk's own matrices gives the same embeddings."""
+    shape = Architecture(layers=3, width=24, heads=3, family=family, hidden=40 if family == "ESM C" else None)
+    trunk = Trunk(build_network(shape), "small", "0" * 64, torch.device("cpu"))
     tuned = head(trunk, LORA)
     with torch.no_grad():
         for name, parameter, _ in depths(tuned):
             if "lora_" in name:
                 parameter += 0.2 * torch.randn_like(parameter)
     save_file({n: t.contiguous() for n, t in tuned.body.adapter().items()}, tmp_path / "adapter_model.safetensors")
-    config = adapter_config(LORA, "small")
+    config = adapter_config(LORA, "small", trunk.network)
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     files = Located(
         name="tuned", weights=[tmp_path / "adapter_model.safetensors"], config=config,
         beside=[tmp_path / "adapter_config.json"],
     )  # fmt: skip
     merged, about = merge(trunk.network.state_dict(), trunk.network.architecture, files)
-    assert (about["matrices"], about["rank"]) == (18, 4)
+    assert (about["matrices"], about["rank"]) == (matrices, 4)
     network = build_network(trunk.network.architecture)
     network.load_state_dict(merged, strict=False)
     plain = Trunk(network, "merged", "1" * 64, torch.device("cpu"))

@@ -18,15 +18,24 @@ from foldgraft.models.heads.settings import Last, Lora, Unfreeze
 from foldgraft.models.trunk.network import Network
 
 PRODUCTS = {
-    "query": ("self_attn.q_proj", "attention.self.query"),
-    "key": ("self_attn.k_proj", "attention.self.key"),
-    "value": ("self_attn.v_proj", "attention.self.value"),
-    "output": ("self_attn.out_proj", "attention.output.dense"),
-    "up": ("fc1", "intermediate.dense"),
-    "down": ("fc2", "output.dense"),
+    "query": {"self_attn.q_proj": "attention.self.query"},
+    "key": {"self_attn.k_proj": "attention.self.key"},
+    "value": {"self_attn.v_proj": "attention.self.value"},
+    "output": {"self_attn.out_proj": "attention.output.dense"},
+    "up": {"fc1": "intermediate.dense"},
+    "down": {"fc2": "output.dense"},
 }
-"""Linear layers of a transformer layer of ESM-1b, ESM-1v and ESM-2: our name, and Hugging Face's, which PEFT keeps."""
+"""Linear layers of a transformer layer of ESM-1b, ESM-1v and ESM-2: our names, and Hugging Face's, which PEFT keeps."""
 
+GATED_PRODUCTS = {
+    "query": {"self_attn.q_proj": "self_attn.q_proj"},
+    "key": {"self_attn.k_proj": "self_attn.k_proj"},
+    "value": {"self_attn.v_proj": "self_attn.v_proj"},
+    "output": {"self_attn.o_proj": "self_attn.o_proj"},
+    "up": {"mlp.gate_proj": "mlp.gate_proj", "mlp.up_proj": "mlp.up_proj"},
+    "down": {"mlp.down_proj": "mlp.down_proj"},
+}
+"""Those of ESM C."""
 
 OUTSIDE = 10**6
 """Depth of the norm after the last layer."""
@@ -67,7 +76,7 @@ class Tuned(Body):
     Raises
     ------
     FoldgraftError
-        if the trunk has fewer layers than are to be trained, or no layers of the names that LoRA adds to.
+        if the trunk has fewer layers than are to be trained.
     """
 
     reads = "trunk"
@@ -100,15 +109,12 @@ class Tuned(Body):
 
     def _add_lora(self, lora: Lora) -> None:
         for product in lora.targets:
-            ours, _ = PRODUCTS[product]
-            for layer in self.network.layers:
-                try:
-                    linear = layer.get_submodule(ours)
-                except AttributeError:
-                    raise FoldgraftError("unfreeze.lora: it is for trunks of the families ESM-1 and ESM-2") from None
-                added = LowRank(linear.weight, lora.rank, lora.alpha)
-                parametrize.register_parametrization(linear, "weight", added)
-                linear.parametrizations.weight.original.requires_grad_(False)
+            for name in products(self.network)[product]:
+                for layer in self.network.layers:
+                    linear = layer.get_submodule(name)
+                    added = LowRank(linear.weight, lora.rank, lora.alpha)
+                    parametrize.register_parametrization(linear, "weight", added)
+                    linear.parametrizations.weight.original.requires_grad_(False)
 
     def embeddings(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """What the body reads: residues (B, L, F), or their means (B, F)."""
@@ -123,15 +129,26 @@ class Tuned(Body):
     def adapter(self) -> dict[str, Tensor]:
         """Matrices of LoRA by PEFT's names; empty without."""
         found = {}
+        names = {ours: theirs for each in products(self.network).values() for ours, theirs in each.items()}
+        block = "layers" if is_gated(self.network) else "encoder.layer"
         for number, layer in enumerate(self.network.layers):
-            for ours, theirs in PRODUCTS.values():
-                linear = dict(layer.named_modules()).get(ours)
-                if linear is not None and parametrize.is_parametrized(linear, "weight"):
-                    name = f"base_model.model.encoder.layer.{number}.{theirs}"
-                    added = linear.parametrizations.weight[0]
+            for ours, theirs in names.items():
+                linear = layer.get_submodule(ours)
+                if parametrize.is_parametrized(linear, "weight"):
+                    added, name = linear.parametrizations.weight[0], f"base_model.model.{block}.{number}.{theirs}"
                     found[f"{name}.lora_A.weight"] = added.lora_A.detach()
                     found[f"{name}.lora_B.weight"] = added.lora_B.detach()
         return found
+
+
+def is_gated(network: Network) -> bool:
+    """Whether a network's layers are those of ESM C."""
+    return network.architecture.family == "ESM C"
+
+
+def products(network: Network) -> dict[str, dict[str, str]]:
+    """Linear layers of each transformer layer that LoRA can add to: our names and Hugging Face's, by product."""
+    return GATED_PRODUCTS if is_gated(network) else PRODUCTS
 
 
 def _last_norm(network: Network) -> nn.Module:
@@ -142,14 +159,15 @@ def _last_norm(network: Network) -> nn.Module:
     return nn.Identity()
 
 
-def adapter_config(lora: Lora, base: str) -> dict[str, Any]:
-    """What PEFT's `adapter_config.json` says of an adapter."""
+def adapter_config(lora: Lora, base: str, network: Network) -> dict[str, Any]:
+    """What PEFT's `adapter_config.json` says of an adapter of a network."""
+    known = products(network)
     return {
         "peft_type": "LORA",
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": 0.0,
-        "target_modules": sorted(PRODUCTS[product][1] for product in lora.targets),
+        "target_modules": sorted(name for product in lora.targets for name in known[product].values()),
         "bias": "none",
         "use_rslora": False,
         "base_model_name_or_path": base,
