@@ -10,7 +10,7 @@ PRESENTATION = {"errors.py", "progress.py"}
 """Modules that change what a person sees but no result; an edit of them reruns nothing."""
 
 ONLY = {
-    "protein": {"evaluate/baselines/protein.py"},
+    "protein": {"evaluate/baselines/protein.py", "evaluate/baselines/untrained.py"},
     "residue": {"evaluate/baselines/residue.py", "metrics/angles.py"},
     "pair": {
         "evaluate/baselines/pair.py",

@@ -3,14 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from esm import ESM2
 from made_up_predictions import BINARY, FOLDS, VALUE, about, write_proteins
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.baselines import run as run_baseline
 from foldgraft.evaluate.baselines.protein import encoded, features
+from foldgraft.evaluate.baselines.untrained import pooled, random_trunk
 from foldgraft.evaluate.settings import EvaluateSettings
-from foldgraft.records.files import sequence_sha256
+from foldgraft.records.files import sequence_sha256, write_json
 from foldgraft.records.predictions import read_about
 from foldgraft.residues import AMINO_ACIDS
 from label_tables import write_labels
@@ -40,7 +43,7 @@ class World:
         self.split["sequence_sha256"] = self.labels["sequence_sha256"]
         self.split["split"] = self.split["fold"].map({0: "test", 1: "valid"}).fillna("train")
 
-    def run(self, name: str) -> pd.DataFrame:
+    def run(self, name: str, **others) -> pd.DataFrame:
         write_labels(self.folder / "made-00000.parquet", self.labels, self.target["kind"], self.covariates)
         score = np.full((COUNT, max(1, len(self.target.get("names", ())))), 0.5)
         one = about("head", "protein", self.target)
@@ -54,6 +57,7 @@ class World:
             output=output,
             settings=EvaluateSettings(),
             labels=[self.folder / "made-00000.parquet"],
+            **others,
         )
         assert read_about(output).experiment == f"baseline_{name}"
         return pd.read_parquet(output)
@@ -186,3 +190,25 @@ def test_a_covariate_alone_is_a_baseline_and_joins_composition(tmp_path):
     world.covariates = None
     with pytest.raises(FoldgraftError, match=r"columns\.covariates"):
         world.run("covariates")
+
+
+def test_an_untrained_trunk_of_the_same_shape(tmp_path, within_its_code):
+    """Mean embeddings by random weights tell composition, thus charge; the regression on them is scikit-learn's."""
+    shape = {"layers": 2, "width": 24, "heads": 3}
+    write_json(tmp_path / "trunk.json", {"name": "small", "architecture": shape})
+    world = World(tmp_path)
+    with within_its_code("evaluate", "baseline", "protein"):
+        found = world.run("untrained", description=tmp_path / "trunk.json")
+    tested = found.query("split == 'test'")
+    assert len(tested) == COUNT and roc_auc_score(tested["truth"], score(tested)[:, 0]) > 0.65
+    network = ESM2(num_layers=2, embed_dim=24, attention_heads=3)
+    network.load_state_dict(random_trunk(tmp_path / "trunk.json", 0).network.state_dict(), strict=False)
+    _, _, tokens = network.alphabet.get_batch_converter()([("", world.labels["sequence"][0])])
+    with torch.no_grad():
+        by_fair_esm = network.eval()(tokens, repr_layers=[2])["representations"][2][0, 1:-1].mean(0)
+    assert pooled(tmp_path / "trunk.json", [world.labels["sequence"][0]], 0)[0] == pytest.approx(
+        by_fair_esm.numpy(), abs=1e-4
+    )
+    assert score(world.run("untrained", description=tmp_path / "trunk.json")).tolist() == score(found).tolist()
+    with pytest.raises(FoldgraftError, match="baseline untrained: give the trunk whose shape it has"):
+        world.run("untrained")

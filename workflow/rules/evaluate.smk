@@ -50,6 +50,7 @@ def baselines_of(task):
     """The baselines that a task has in this run: coevolution needs alignments, covariates a table that has some."""
     table = CONFIG.tables.get(task)
     extra = ["covariates"] if table and table.columns.covariates else []
+    extra += ["untrained"] if CONFIG.evaluate.untrained and TASKS[task].level == "protein" else []
     return [name for name in TASKS[task].baselines if name != "coevolution" or CONFIG.aligned] + extra
 
 
@@ -68,6 +69,7 @@ rule evaluate_baseline:
             if wildcards.baseline == "coevolution"
             else []
         ),
+        description=lambda wildcards: "<results>/trunk/trunk.json" if wildcards.baseline == "untrained" else [],
         code=code("evaluate", "baseline", lambda wildcards: task_of(wildcards).level),
     output:
         "<results>/evaluate/baselines/{task}/{baseline}.parquet",
@@ -92,6 +94,7 @@ rule evaluate_baseline:
         labels=lambda wildcards, input: flags("--labels", input.labels),
         targets=lambda wildcards, input: flags("--targets", input.targets),
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
+        description=lambda wildcards, input: flags("--description", [input.description] if input.description else []),
     shell:
         """
         python -m foldgraft --made-from {params.made_from} evaluate baseline \
@@ -102,6 +105,7 @@ rule evaluate_baseline:
             {params.labels:q} \
             {params.targets:q} \
             {params.coevolution:q} \
+            {params.description:q} \
             --output {output:q} \
             --settings {params.settings:q} \
             --threads {threads} \

@@ -46,11 +46,13 @@ def baseline(
     coevolution: Annotated[
         list[Path] | None, typer.Option("--coevolution", help="msa/coevolution/<shard>.parquet; repeat")
     ] = None,
+    description: Annotated[Path | None, typer.Option(help="trunk/trunk.json, for `untrained`")] = None,
     settings: Chosen = EvaluateSettings(),
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
-    """Predict, without a language model, the proteins that the experiments of a task predicted."""
+    """Predict, without what a language model learnt, the proteins that the experiments of a task predicted."""
     sources = {"labels": labels or [], "targets": targets or [], "coevolution": coevolution or []}
+    sources |= {"description": description}
     run(name, predictions, _of_set(split, of_set), output=output, settings=settings, threads=threads, **sources)
 
 

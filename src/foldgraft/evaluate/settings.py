@@ -14,3 +14,6 @@ class EvaluateSettings(Settings):
     """Seed of the resampling; the same seed gives the same intervals."""
     bins: int = Field(default=10, ge=2, le=50)
     """Number of bins of the reliability curve and of the expected calibration error, each with as many proteins."""
+    untrained: bool = False
+    """Whether protein-level tasks have one more baseline: a regression on embeddings by a trunk of the same shape with
+    random weights. It costs as much as embedding their sequences, on a CPU."""

@@ -20,6 +20,7 @@ BASELINES: dict[tuple[str, str], Callable[[Inputs], None]] = {
     ("protein", "composition"): partial(protein.write, model=protein.composition),
     ("protein", "boosting"): partial(protein.write, model=protein.boosting),
     ("protein", "neighbour"): protein.write_neighbour,
+    ("protein", "untrained"): protein.write_untrained,
     ("protein", "covariates"): partial(protein.write, model=protein.covariates),
     ("residue", "constant"): partial(residue.write, model=residue.constant),
     ("residue", "onehot"): partial(residue.write, model=residue.onehot),

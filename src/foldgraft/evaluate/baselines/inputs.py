@@ -42,6 +42,8 @@ class Inputs:
     settings : EvaluateSettings
     labels, targets, coevolution : sequence of Path
         Shards of what the stages `fetch`, `targets` and `msa` made; each may be empty.
+    description : Path or None
+        Of the trunk, `trunk/trunk.json`, for a baseline of its shape.
     threads : int
         Of the search for neighbours.
     """
@@ -54,6 +56,7 @@ class Inputs:
     labels: Sequence[Path] = ()
     targets: Sequence[Path] = ()
     coevolution: Sequence[Path] = ()
+    description: Path | None = None
     threads: int = 1
 
     @property

@@ -1,4 +1,5 @@
-"""Baselines of labels of proteins: a constant, composition with length and charge, the nearest labelled neighbour."""
+"""Baselines of labels of proteins: a constant, composition with length and charge, the nearest labelled neighbour, an
+untrained trunk."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -97,7 +98,7 @@ def constant(task: Task, train: Array, valid: Array) -> tuple[Predict, Predict]:
 
 
 def composition(task: Task, train: Array, valid: Array) -> tuple[Predict, Predict]:
-    """Logistic or ridge regression on composition, length and charge."""
+    """Logistic or ridge regression on the task's inputs: composition, length and charge."""
     return _chosen(task, models.linear, models.STRENGTHS, train, valid)
 
 
@@ -127,9 +128,23 @@ def _chosen(
     return fitted(train, best), fitted(np.concatenate([train, valid]), best)
 
 
+def write_untrained(inputs: Inputs) -> None:
+    """Write what logistic or ridge regression says on embeddings by a trunk of the same shape with random weights."""
+    from foldgraft.evaluate.baselines.untrained import pooled  # it needs torch, which the other baselines do without
+
+    if inputs.description is None:
+        raise FoldgraftError("baseline untrained: give the trunk whose shape it has (--description)")
+    task = Task(inputs)
+    task.inputs = pooled(inputs.description, task.table["sequence"].tolist(), task.seed)
+    _write_model(inputs, task, composition)
+
+
 def write(inputs: Inputs, model: Model) -> None:
     """Write what a model of composition says of the wanted proteins."""
-    task = Task(inputs)
+    _write_model(inputs, Task(inputs), model)
+
+
+def _write_model(inputs: Inputs, task: Task, model: Model) -> None:
     number = pd.Series(np.arange(len(task.table)), index=task.table["id"])
     frames = []
     for plan in progress(inputs.plans(), f"folds of {inputs.about.experiment}"):
