@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.files import file_sha256, read_json
+from foldgraft.records.files import file_sha256, intact, read_json
 from foldgraft.records.lock import store_path
 
 CHUNK = 1 << 20
@@ -118,7 +118,7 @@ def spool(chunks: Iterable[bytes], path: Path) -> tuple[str, int]:
 
 def read_chunks(path: Path) -> Iterator[bytes]:
     """A file piece by piece."""
-    with path.open("rb") as handle:
+    with intact(path).open("rb") as handle:
         while chunk := handle.read(CHUNK):
             yield chunk
 
