@@ -14,7 +14,7 @@ from foldgraft.msa.search import align, make_database
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.records import chains as chain_records
 from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
-from foldgraft.records.files import file_sha256, intact, write_json
+from foldgraft.records.files import file_sha256, write_json
 from foldgraft.records.given import read_given
 from foldgraft.records.tables import read_frame, read_rows, row_writer
 from foldgraft.settings import option
@@ -40,8 +40,6 @@ def database(
     ] = None,
 ) -> None:
     """Make the database that is searched."""
-    if sequences:
-        intact(sequences)  # mmseqs takes a truncated file for a shorter one
     make_database(sequences, database)
     write_json(done, {"sequences": file_sha256(sequences) if sequences else None, "mmseqs": mmseqs.version()})
 

@@ -17,6 +17,7 @@ from foldgraft.msa.given import Services
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.progress import progress
 from foldgraft.records.fasta import open_text
+from foldgraft.records.files import REMAKE, intact, seal
 
 SOURCE = "search"
 
@@ -95,6 +96,7 @@ class Found:
         queries = mmseqs.searchable(sequences)
         if is_empty(database) or not queries:
             return
+        check_database(database)
         source, found = mmseqs.database(queries, folder / "queries"), folder / "found"
         rounds = ("--num-iterations", settings.iterations, "-s", settings.sensitivity, "-e", settings.evalue)
         limits = ("--max-seqs", settings.max_sequences, "--split-memory-limit", f"{memory}M", "--threads", threads)
@@ -124,7 +126,26 @@ def make_database(sequences: Path | None, database: Path) -> None:
         print("no sequences to search; only precomputed alignments will be used", file=sys.stderr)
         database.write_bytes(b"")
     else:
+        intact(sequences)  # mmseqs takes a truncated file for a shorter one
         mmseqs.run("createdb", sequences, database, "--dbtype", 1, "--shuffle", 0)
+    for path in sorted(database.parent.glob(f"{database.name}*")):
+        seal(path)
+
+
+def check_database(database: Path) -> None:
+    """Stop if a file of a database that `make_database` made is not what it was; of others nothing is known.
+
+    Raises
+    ------
+    FoldgraftError
+        naming the file.
+    """
+    for path in sorted(database.parent.glob(f".{database.name}*.sha256")):
+        name = path.name.removeprefix(".").removesuffix(".sha256")
+        try:
+            intact(database.with_name(name))
+        except FoldgraftError:
+            raise FoldgraftError(f"{database}: its file {name} was damaged or is missing; {REMAKE}") from None
 
 
 def _holds_nothing(path: Path) -> bool:

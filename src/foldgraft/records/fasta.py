@@ -52,7 +52,7 @@ def raw_records(path: Path, stream: BufferedReader | None = None) -> Iterator[tu
     """
     header, lines, number, letters = None, [], 0, 0
     try:
-        with nullcontext(stream) if stream else Path(path).open("rb") as raw:
+        with nullcontext(stream) if stream else intact(path).open("rb") as raw:
             handle = _text(raw)
             while line := handle.readline(MAX_LETTERS):
                 line = _decoded(line.strip())

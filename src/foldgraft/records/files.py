@@ -74,8 +74,13 @@ def sealed(path: Path) -> Iterator[Path]:
     path = Path(path)
     with atomic(path) as temporary:
         yield temporary
-        with atomic(seal_of(path)) as seal:
-            seal.write_text(f"{file_sha256(temporary)}  {path.name}\n", encoding="utf-8")
+        seal(path, temporary)
+
+
+def seal(path: Path, written: Path | None = None) -> None:
+    """Write the sum of a file, or of what will get its name, beside it."""
+    with atomic(seal_of(path)) as temporary:
+        temporary.write_text(f"{file_sha256(written or path)}  {path.name}\n", encoding="utf-8")
 
 
 def seal_of(path: Path) -> Path:
