@@ -38,7 +38,7 @@ def test_planted_families_are_split_cleanly(families, labelled, write_inputs, tm
     assert len(leakage) == (split.split == "test").sum() and not leakage.leak.any()
     verdict = read_json(tmp_path / "verdict.json")
     assert {name: entry["verdict"] for name, entry in verdict.items()} == {"structures": "clean", "labels": "clean"}
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert {path.suffix for path in tmp_path.glob(".*")} <= {".sha256"}
 
 
 def test_a_leaking_published_split_fails_after_its_tables_are_written(families, labelled, write_inputs, tmp_path):

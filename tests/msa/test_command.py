@@ -61,7 +61,7 @@ def test_homologs_are_found_and_the_query_comes_once(run, family, tmp_path):
         assert alignments[name]["depth"] == 1 and alignments[name]["neff"] == 1
         assert coevolution[name]["scores"] == [0] * (length * (length - 1) // 2)
     assert read_json(tmp_path / "done.json")["mmseqs"]
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert {path.suffix for path in tmp_path.glob(".*")} == {".sha256"}
 
 
 def test_rows_and_their_number_are_bounded(run, family):
@@ -124,3 +124,25 @@ def test_a_missing_database_is_named(tmp_path, write_chains):
             "--alignments",
             tmp_path / "a",
         )
+
+
+@pytest.mark.parametrize("name", ["sequences", "sequences.index", "sequences_h", "sequences.dbtype"])
+def test_a_damaged_database_is_refused(name, family, tmp_path, write_chains):
+    sequences, database = tmp_path / "sequences.fasta.gz", tmp_path / "db" / "sequences"
+    write_fasta(sequences, [(f"h{k}", member) for k, member in enumerate(family[1])])
+    call("database", "--sequences", sequences, "--database", database, "--done", tmp_path / "done.json")
+    damaged = bytearray(database.with_name(name).read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    database.with_name(name).write_bytes(damaged)
+    chains = write_chains({"a": family[0]})
+    with pytest.raises(FoldgraftError, match=f"its file {name} was damaged"):
+        call("search", "--chains", chains, "--database", database, "--alignments", tmp_path / "x")
+
+
+def test_a_truncated_file_of_sequences_makes_no_database(tmp_path, family):
+    """Its own reader would take what is left of it."""
+    path = tmp_path / "sequences.fasta.gz"
+    write_fasta(path, [(f"h{k}", member) for k, member in enumerate(family[1])])
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(FoldgraftError, match=r"sequences\.fasta\.gz: "):
+        call("database", "--sequences", path, "--database", tmp_path / "db", "--done", tmp_path / "done.json")

@@ -14,7 +14,7 @@ from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.metrics.ranking import roc_auc
 from foldgraft.progress import progress
 from foldgraft.records.fasta import write_fasta
-from foldgraft.records.files import sealed, write_json
+from foldgraft.records.files import atomic, sealed, write_json
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.synth import evolve, solubility
 from foldgraft.synth.deposit import dna
@@ -152,5 +152,5 @@ def describe(settings: SynthSettings, family: Family) -> dict:
 
 def write_gzip(path: Path, text: str) -> None:
     """Write text gzip-compressed, without the time and the name that would make equal contents differ."""
-    with sealed(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_bytes(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0))
