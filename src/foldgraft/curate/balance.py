@@ -10,6 +10,7 @@ import numpy as np
 from foldgraft.curate.entry import Drop, Entry, Polymer, Strand
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.files import REMAKE, intact, sealed
+from foldgraft.records.text_tables import Rows
 
 COLUMNS = ["fate", "atoms", "meaning"]
 
@@ -61,10 +62,9 @@ class Balance:
 def write_balance(path: Path, atoms: Mapping[str, int]) -> None:
     """Write how many atoms of amino acids had which fate; the rest of the fates are rules of the rejects."""
     with sealed(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(COLUMNS)
-        ordered = [*FATES, *sorted(atoms.keys() - FATES.keys())]
-        table.writerows([fate, atoms.get(fate, 0), FATES.get(fate, "dropped by this rule")] for fate in ordered)
+        table = Rows(handle, COLUMNS)
+        for fate in [*FATES, *sorted(atoms.keys() - FATES.keys())]:
+            table.write([fate, atoms.get(fate, 0), FATES.get(fate, "dropped by this rule")])
 
 
 def read_balance(path: Path) -> Counter[str]:

@@ -23,6 +23,7 @@ from foldgraft.records.predictions import About, read_about, schema_of
 from foldgraft.records.split import LEAKAGE
 from foldgraft.records.tables import read_frame, read_frames, read_rows
 from foldgraft.records.targets import SCHEMA as TARGETS
+from foldgraft.records.text_tables import plain, write_frame
 
 THRESHOLDS = ["experiment", "fold", "threshold", "n"]
 """The threshold chosen on the n examples of validation fold `fold`."""
@@ -198,13 +199,13 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
 
 def collect(paths: Sequence[Path], output: Path, columns: Sequence[str]) -> None:
     """Join the tables of several tasks into one with these columns."""
-    frames = [pd.read_csv(intact(path), dtype=str, keep_default_na=False) for path in paths]
+    frames = [plain(pd.read_csv(intact(path), dtype=str, keep_default_na=False)) for path in paths]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
     with sealed(output) as temporary:
-        table[list(columns)].to_csv(temporary, index=False)
+        write_frame(temporary, table[list(columns)])
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a table with six significant digits; an undefined value is an empty cell."""
     with sealed(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.6g")
+        write_frame(temporary, frame, "%.6g")

@@ -1,6 +1,5 @@
 """The account of the alignments that the user gave: which chains each is used for, how much of them, or why not."""
 
-import csv
 import hashlib
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from foldgraft.records import index
 from foldgraft.records.files import sealed, write_json
 from foldgraft.records.given import GIVEN, read_given, summary
 from foldgraft.records.tables import read_frame
+from foldgraft.records.text_tables import Rows
 
 
 def write_given(chains: Path, settings: AlignmentFiles, data: Path, given: Path, digests: Path) -> None:
@@ -44,9 +44,9 @@ def write_given(chains: Path, settings: AlignmentFiles, data: Path, given: Path,
         rows += _account(file, waiting, settings, ids)
     _choose(rows)
     with sealed(given) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.DictWriter(handle, GIVEN, lineterminator="\n", extrasaction="ignore")
-        table.writeheader()
-        table.writerows(rows)
+        table = Rows(handle, list(GIVEN))
+        for row in rows:
+            table.write([row.get(name, "") for name in GIVEN])
     write_json(digests, _digests(rows, held, data))
     for line in summary(read_given(given)):
         print(line, file=sys.stderr)

@@ -1,6 +1,5 @@
 """Contacts of one protein from its alignment: by coevolution, by the trunk, and by heads that may use both."""
 
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.predict.new import pair_scores
 from foldgraft.records.files import atomic
 from foldgraft.records.pairs import unpack
+from foldgraft.records.text_tables import Rows
 from foldgraft.tasks.pair_features import Coevolution, pair_index
 from foldgraft.tasks.trained import Trained
 
@@ -39,12 +39,11 @@ def write_pairs(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
     columns = [scores[index.places] for scores in maps.values()]
     order = np.argsort(-columns[-1], kind="stable") if columns else []
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(["rank", "i", "residue_i", "j", "residue_j", "separation", *maps])
+        table = Rows(handle, ["rank", "i", "residue_i", "j", "residue_j", "separation", *maps])
         for rank, k in enumerate(order, start=1):
             i, j = int(index.i[k]), int(index.j[k])
             values = [f"{column[k]:.6g}" for column in columns]
-            table.writerow([rank, i + 1, sequence[i], j + 1, sequence[j], j - i, *values])
+            table.write([rank, i + 1, sequence[i], j + 1, sequence[j], j - i, *values])
 
 
 def write_map(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:

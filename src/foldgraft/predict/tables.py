@@ -1,6 +1,5 @@
 """Tables of predictions for new sequences: one row per sequence, per residue, or per map of residue pairs."""
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from foldgraft.progress import progress
 from foldgraft.records.files import atomic, sequence_sha256
 from foldgraft.records.rejects import Reject
 from foldgraft.records.tables import row_writer
+from foldgraft.records.text_tables import Rows
 from foldgraft.tasks.pair_features import expand
 from foldgraft.tasks.pairs import distances
 from foldgraft.tasks.task import Task
@@ -165,11 +165,7 @@ def _each(predictions: Sequence[Prediction]) -> Iterator[tuple[Task, Any]]:
 @contextmanager
 def _csv(path: Path | None, columns: Sequence[str]) -> Iterator[Any]:
     if path is None:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        yield writer.writerow
+        yield Rows(sys.stdout, columns).write
         return
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        yield writer.writerow
+        yield Rows(handle, columns).write

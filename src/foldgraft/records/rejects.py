@@ -1,6 +1,5 @@
 """What was dropped and why: `rejects/<shard>.csv` of a stage."""
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from foldgraft.records.files import sealed
-from foldgraft.records.text_tables import read_texts
+from foldgraft.records.text_tables import Rows, read_texts
 
 
 class Reject(NamedTuple):
@@ -30,9 +29,9 @@ COLUMNS = list(Reject._fields)
 def write_rejects(path: Path, rows: Iterable[Reject]) -> None:
     """Write the rows; an empty table has its header."""
     with sealed(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows([cell.replace("\r", " ") for cell in row] for row in rows)  # to readers, a bare \r ends a row
+        table = Rows(handle, COLUMNS)
+        for row in rows:
+            table.write(row)
 
 
 def read_rejects(path: Path) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from foldgraft.records.rejects import COLUMNS as REJECTS
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_arrays, read_frame, read_frames
 from foldgraft.records.targets import Targets, read_targets
+from foldgraft.records.text_tables import plain
 from foldgraft.tasks.task import BUILT_IN
 
 LEVELS = ("protein", "residue", "pair")
@@ -327,7 +328,7 @@ class Run:
         if not path.exists():
             return pd.DataFrame()
         try:
-            return pd.read_csv(intact(path), dtype=TEXTS, keep_default_na=False, na_values=[""])
+            return plain(pd.read_csv(intact(path), dtype=TEXTS, keep_default_na=False, na_values=[""]))
         except pd.errors.ParserError as error:
             raise FoldgraftError(f"{path}: cannot be read as a table ({error})") from None
         except pd.errors.EmptyDataError:

@@ -1,6 +1,5 @@
 """The targets of a shard of chains, a few chains in memory at a time."""
 
-import csv
 from pathlib import Path
 
 from foldgraft.progress import progress
@@ -8,6 +7,7 @@ from foldgraft.records.chains import read_chains
 from foldgraft.records.files import sealed
 from foldgraft.records.tables import row_writer
 from foldgraft.records.targets import SCHEMA, WITH_ORIENTATIONS
+from foldgraft.records.text_tables import Rows
 from foldgraft.targets.chain import chain_targets
 from foldgraft.targets.masks import COLUMNS
 from foldgraft.targets.settings import TargetsSettings
@@ -24,10 +24,10 @@ def write_shard(chains: Path, targets: Path, audit: Path, settings: TargetsSetti
     schema = WITH_ORIENTATIONS if settings.orientations else SCHEMA
     with row_writer(targets, schema, TOGETHER) as rows, sealed(audit) as temporary:
         with temporary.open("w", newline="", encoding="ascii") as handle:
-            table = csv.writer(handle, lineterminator="\n")
-            table.writerow(COLUMNS)
+            table = Rows(handle, COLUMNS)
             for chain in progress(read_chains(chains), "chains"):
                 found, counts = chain_targets(chain, settings)
                 rows.write(found.row())
-                table.writerows(counts)
+                for count in counts:
+                    table.write(count)
         return rows.count

@@ -16,6 +16,7 @@ from foldgraft.models.heads.settings import LinearSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
 from foldgraft.records.files import sealed
+from foldgraft.records.text_tables import write_frame
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.vectors import StoredVectors
 from foldgraft.train.ensemble import Trainer
@@ -81,7 +82,7 @@ def write_layers(path: Path, compared: Sequence[dict[str, Any]], heads: Sequence
         mean = np.mean(mixes, axis=0)
         table = table.reindex(range(len(mean))).assign(layer=range(1, len(mean) + 1), share=mean)
     with sealed(path) as temporary:
-        table.to_csv(temporary, index=False)
+        write_frame(temporary, table)
 
 
 def _lower(metric: str) -> bool:

@@ -16,6 +16,7 @@ from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
 from foldgraft.models.heads.tuned import adapter_config, load_trained
 from foldgraft.records.files import atomic, sealed, write_json
+from foldgraft.records.text_tables import write_frame
 from foldgraft.tasks.target import Calibration
 from foldgraft.tasks.trained import HeadInfo, save_head
 from foldgraft.train.ensemble import Member
@@ -99,7 +100,7 @@ def write_results(
     """Write the head, its history, the experiment as resolved, and the checks."""
     save_head(outputs.head, list(members), info)
     with sealed(outputs.history) as temporary:
-        pd.DataFrame(list(history), columns=HISTORY).to_csv(temporary, index=False)
+        write_frame(temporary, pd.DataFrame(list(history), columns=HISTORY))
     with sealed(outputs.config) as temporary:
         temporary.write_text(yaml.safe_dump({info.name: experiment.stated()}, sort_keys=False))
     write_json(outputs.checks, checks)

@@ -11,6 +11,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.files import sealed
+from foldgraft.records.text_tables import write_frame
 from foldgraft.settings import option
 from foldgraft.trunk.checkpoint import convert as convert_checkpoint
 from foldgraft.trunk.checkpoint import describe, open_checkpoint, write_trunk
@@ -111,7 +112,7 @@ def pretrain(
     network, rows, summary = train(*parts, plan, pick(), checkpoint, first)
     summary |= {"sequences": len(sequence_of), "test_proteins": len(test), "left_out_near_test": len(dropped)}
     with sealed(history) as temporary:
-        pd.DataFrame(rows, columns=HISTORY).to_csv(temporary, index=False)
+        write_frame(temporary, pd.DataFrame(rows, columns=HISTORY))
     shape = network.architecture
     name = f"{first.name}-continued" if first else f"pretrained-{shape.layers}x{shape.width}"
     source = {"kind": "pretrain"} | ({"from": first.name, "from_sha256": first.sha256} if first else {})
