@@ -12,7 +12,7 @@ import pytest
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import lock
-from foldgraft.records.files import read_json, write_json
+from foldgraft.records.files import read_json, sealed, write_json
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import write_frame
 from foldgraft.report.settings import ReportSettings
@@ -120,7 +120,9 @@ def test_every_experiment_and_baseline_of_a_task_is_a_row_with_its_verdict(still
 def test_too_few_test_proteins_are_no_defeat(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False)
     path = run / "evaluate/tasks/solubility/comparison.csv"
-    pd.read_csv(path).assign(clusters=1, verdict="too few to tell").to_csv(path, index=False)
+    table = pd.read_csv(path).assign(clusters=1, verdict="too few to tell")
+    with sealed(path) as temporary:
+        table.to_csv(temporary, index=False)
     text = page(run, None, ReportSettings())
     assert re.search(
         r'<li class="note">solubility: the test proteins \(1 cluster\) are too few to tell attention from a baseline: '
