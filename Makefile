@@ -1,12 +1,13 @@
 # make demo    the offline demo, from nothing to a report
 # make test    all tests and formatter checks, from nothing
+# make heads   the heads that ship with the package, anew: DATA=/folder/of/files TRUNK=/folder/of/esm2-8m
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VIEWER := resources/3Dmol-min.js
 
-.PHONY: demo test format docs clean
+.PHONY: demo test format docs heads clean
 
 demo: .venv/user.stamp $(VIEWER)
 	$(BIN)/foldgraft demo --cores $(CORES)
@@ -28,6 +29,16 @@ docs: .venv/developer.stamp
 	@mkdir -p resources
 	$(BIN)/snakemake --rulegraph dot --configfile config/demo.yaml | $(BIN)/python docs/draw_dag.py > resources/dag.dot
 	dot -Tsvg resources/dag.dot -o docs/dag.svg
+
+HEADS := solubility solubility_fraction
+
+heads: .venv/user.stamp
+	for head in $(HEADS); do \
+		$(BIN)/snakemake --cores $(CORES) --rerun-incomplete --configfile config/heads/$$head.yaml \
+			--config data='$(DATA)' trunk='{checkpoint: "$(TRUNK)"}' && \
+		cp results/head_$$head/train/$$head/head.safetensors src/foldgraft/heads/$$head.safetensors && \
+		cp results/head_$$head/report/$$head.md src/foldgraft/heads/$$head.md || exit; \
+	done
 
 .venv/base.stamp: constraints.txt
 	$(PYTHON) -m venv .venv

@@ -112,6 +112,9 @@ class Config(Settings):
         self._check_split()
         for name, experiment in self.experiments.items():
             self._check_experiment(name, experiment)
+        carded = [name for name in self.report.cards if name not in self.experiments]
+        if carded:
+            raise ValueError(f"report.cards: {carded[0]!r} is none of {', '.join(self.experiments) or 'none'}")
         unknown = [name for name in self.predict.experiments if name not in self.experiments]
         if unknown:
             raise ValueError(f"predict.experiments: {unknown[0]!r} is none of {', '.join(self.experiments) or 'none'}")

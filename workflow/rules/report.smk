@@ -5,10 +5,12 @@ in   the tables of every stage that ran; of the heavy shards (chains, targets, c
      that hold the few proteins on display are read
      resources/3Dmol-min.js                    the 3D view's script, if it is there; else a still picture
 out  report/index.html
+     report/<experiment>.md                    model cards of the heads that report.cards names
      provenance.json                           configuration, inputs and versions that the numbers depend on
 """
 
 ALIGNED_SHARDS = STRUCTURE_SHARDS if CONFIG.aligned else []
+REPORTS = ["<results>/report/index.html"] + [f"<results>/report/{name}.md" for name in CONFIG.report.cards]
 
 
 rule report_provenance:
@@ -77,7 +79,7 @@ rule report_render:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=settings("report"),
+        settings=settings("report", exclude={"cards"}),
         results=subpath(output[0], ancestor=2),
         viewer=lambda wildcards, input: flags("--viewer", input.viewer),
     shell:
@@ -88,4 +90,37 @@ rule report_render:
             --out {output:q} \
             --settings {params.settings:q} \
             2>>{log:q}
+        """
+
+
+rule report_card:
+    input:
+        page="<results>/report/index.html",
+        head="<results>/train/{experiment}/head.safetensors",
+        code=code("report"),
+    output:
+        "<results>/report/{experiment}.md",
+    log:
+        "<logs>/report/{experiment}.log",
+    benchmark:
+        "<benchmarks>/report/{experiment}.tsv"
+    wildcard_constraints:
+        experiment="|".join(CONFIG.report.cards) or "(?!)",
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=10,
+    params:
+        settings=lambda wildcards: CONFIG.report.cards[wildcards.experiment].model_dump_json(),
+        results=subpath(output[0], ancestor=2),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} report card \
+            --results {params.results:q} \
+            --experiment {wildcards.experiment:q} \
+            --out {output:q} \
+            --settings {params.settings:q} \
+            2>{log:q}
         """

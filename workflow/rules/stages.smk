@@ -59,7 +59,7 @@ rule evaluate:
 
 rule report:
     input:
-        "<results>/report/index.html",
+        REPORTS,
 
 
 rule predict:

@@ -9,7 +9,9 @@ import typer
 from foldgraft.records.files import atomic, write_json
 from foldgraft.report import provenance as origins
 from foldgraft.report import whole
-from foldgraft.report.settings import ReportSettings
+from foldgraft.report.card import card as model_card
+from foldgraft.report.run import Run
+from foldgraft.report.settings import CardSettings, ReportSettings
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
@@ -43,3 +45,16 @@ def render(
     page = whole.page(results, viewer, settings)
     with atomic(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+@app.command()
+def card(
+    results: Annotated[Path, typer.Option(help="results/<run>, the folder of the run")],
+    experiment: Annotated[str, typer.Option(help="name of the experiment whose head it is of")],
+    out: Annotated[Path, typer.Option(help="written: the card, Markdown")],
+    settings: Annotated[CardSettings, option(CardSettings)],
+) -> None:
+    """Write the model card of a trained head."""
+    text = model_card(Run(results), experiment, settings)
+    with atomic(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")

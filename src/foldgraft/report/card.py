@@ -1,0 +1,142 @@
+"""The model card of a trained head, in Markdown (Mitchell et al. 2019, doi 10.1145/3287560.3287596).
+
+Figures come from the run; what only a person knows comes from the settings.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.metrics.catalogue import describe
+from foldgraft.metrics.ranking import roc_auc
+from foldgraft.records.predictions import schema_of
+from foldgraft.records.tables import read_frame
+from foldgraft.report.drawing import count, number, span
+from foldgraft.report.run import Experiment, Run, Task
+from foldgraft.report.settings import CardSettings
+from foldgraft.report.verdicts import plain
+from foldgraft.tasks.trained import HeadInfo, load_head
+
+SHOWN = ("roc_auc", "mcc", "r2", "spearman", "rmse", "Q3", "accuracy", "ece")
+"""Metrics of the table, of those that the task has."""
+
+
+def card(run: Run, name: str, about: CardSettings) -> str:
+    """The card of an experiment of one task.
+
+    Raises
+    ------
+    FoldgraftError
+        if the run has no such experiment.
+    """
+    experiment = next((one for one in run.experiments if one.name == name), None)
+    if experiment is None:
+        raise FoldgraftError(f"report.cards.{name}: the run has no experiment of this name")
+    task = next(one for one in run.tasks if name in {each.name for each in one.experiments})
+    path = run.folder / "train" / name / "head.safetensors"
+    info = load_head(path).info
+    parts = [
+        f"# {name}\n\n{about.summary}",
+        "## What it is\n\n" + _list(_head(run, info, path.stat().st_size)),
+        f"## Data\n\n{about.data}\n\n" + _list(_data(run, task)),
+        "## Split\n\n" + _split(run, task),
+        "## Figures\n\n" + _figures(task, experiment),
+        *([_folds(run, task, name)] if experiment.cross_validated and task.about.target["kind"] == "binary" else []),
+        *([f"Other tools on the same proteins:\n\n{_tools(about)}"] if about.tools else []),
+        "By what sets the proteins apart:\n\n" + _breakdown(task, name),
+        f"## Limits\n\n{_list(about.limits)}",
+        f"## Licences\n\n{about.licence}",
+        f"## Made by\n\n```bash\n{about.command}\n```\n\n{_versions(info)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
+    layers = ", ".join(map(str, info.layers))
+    yield f"a `{info.head.name}` head on the embeddings of the layers {layers} of the trunk; {size / 1e6:.1f} MB"
+    folds = len({member.test_fold for member in info.members})
+    members = f"{len(info.members)} members" + (f", trained without one of {folds} folds each" if folds > 1 else "")
+    yield f"{members}; the prediction is their mean, low and high are their extremes"
+    yield "calibrated on proteins that the members did not learn from (Platt scaling: temperature and shift)"
+    source = run.trunk.get("source") or {}
+    files = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in (source.get("files") or {}).items())
+    yield f"trained on the trunk {info.trunk.name} ({files}); any trunk that computes the same serves, in any layout"
+
+
+def _data(run: Run, task: Task) -> Iterator[str]:
+    rows = next(one.rows for one in run.labelled if one.about.name == task.name)
+    yield f"{count(len(rows))} proteins of {rows['length'].min()} to {rows['length'].max()} residues"
+    label = rows["label"].astype(float)
+    yield f"mean label {number(label.mean())}"
+    for item in run.lock[run.lock["shard"] == "labels"].itertuples():
+        yield f"file {item.url.rsplit('/', 1)[-1]}, sha256 {item.sha256}"
+
+
+def _split(run: Run, task: Task) -> str:
+    verdict = run.verdict.get(task.set, {})
+    rows = [
+        ("none found" if band["from"] is None else f"{band['from']:.0%} to {band['to']:.0%}", count(band["test"]))
+        for band in verdict.get("identities", [])
+    ]
+    found = f"{verdict.get('text', '')}\n\nIdentity to the nearest training or validation protein, by search:\n\n"
+    return found + _table(["identity", "test proteins"], rows)
+
+
+def _figures(task: Task, experiment: Experiment) -> str:
+    metrics = [metric for metric in SHOWN if experiment.name in task.values(metric=metric).index]
+    names = [experiment.name, *sorted(n for n in task.values().index if n.startswith("baseline_"))]
+    rows = []
+    for name in names:
+        cells = []
+        for metric in metrics:
+            values = task.values(metric=metric)
+            row = values.loc[name] if name in values.index else None
+            cells.append("" if row is None else f"{number(row['value'])} {span(row['ci_low'], row['ci_high'])}")
+        rows.append([f"**{name}**" if name == experiment.name else plain(name), *cells])
+    n = count(task.values().loc[experiment.name, "n"])
+    tested = (
+        "each tested once, by members that did not learn from its fold" if experiment.cross_validated else "held out"
+    )
+    heads = ["", *(describe(metric).title for metric in metrics)]
+    return f"{n} proteins, {tested}; 95 % intervals by resampling clusters.\n\n{_table(heads, rows)}"
+
+
+def _folds(run: Run, task: Task, name: str) -> str:
+    path = run.folder / "train" / name / f"predictions/{task.name}.parquet"
+    rows = read_frame(path, schema_of(task.about))
+    rows = rows[rows["split"] == "test"]
+    areas = [
+        float(roc_auc(part["truth"].to_numpy() >= 0.5, np.stack(part["score"])[:, 0]).item())
+        for _, part in rows.groupby("fold")
+    ]
+    each = ", ".join(number(area) for area in areas)
+    return f"ROC-AUC of the folds: {each}; mean **{np.mean(areas):.4f}**, standard deviation {np.std(areas):.3f}."
+
+
+def _tools(about: CardSettings) -> str:
+    return _table(["tool", "metric", "value", "source"], [[t.name, t.metric, t.value, t.source] for t in about.tools])
+
+
+def _breakdown(task: Task, name: str) -> str:
+    rows: pd.DataFrame = task.tables["breakdown"]
+    rows = rows[(rows["experiment"] == name) & (rows["part"] != "area")]
+    cells = [
+        (row.by, row.part, f"{number(row.value)} {span(row.ci_low, row.ci_high)}", count(row.n))
+        for row in rows.itertuples()
+    ]
+    return _table(["by", "part", describe(task.headline).title, "proteins"], cells)
+
+
+def _versions(info: HeadInfo) -> str:
+    return "With " + ", ".join(f"{name} {version}" for name, version in sorted(info.versions.items())) + "."
