@@ -1,6 +1,6 @@
 """What a slightly different trunk does to a shipped head: ROC-AUC or R2 after all weights of the trunk were moved.
 
-    python benchmarks/benchmark_perturbed.py --head solubility --trunk FOLDER --table TABLE --columns fasta,solubility,partition
+    python benchmarks/benchmark_perturbed.py --trunk FOLDER --table TABLE [--columns fasta,solubility,partition]
 
 Weights are moved by normal noise of a standard deviation, or each by that much in the direction that raises the head's
 loss most (the sign of its gradient), which no fine-tuning on other data does and is thus the worst case. Proteins are
@@ -34,7 +34,7 @@ def gradient(trunk: Trunk, head: Trained, table: pd.DataFrame) -> dict[str, torc
         tokens = torch.from_numpy(alphabet.batch([alphabet.encode(row.sequence)]))
         states = [s for n, s in enumerate(network.states(tokens), 1) if n in head.info.layers]
         pooled = torch.cat([state[0, 1:-1].mean(0) for state in states])
-        logit = head.members[0](pooled[None])[0][:, 0]
+        logit = head.members[0]([pooled[None]])[0][:, 0]
         torch.nn.functional.binary_cross_entropy_with_logits(logit, torch.tensor([row.label]).float()).backward()
     return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
 
@@ -88,9 +88,9 @@ def main() -> None:
     for step, way in ((0.0, None), (1e-4, None), (1e-3, None), (1e-5, slope), (1e-4, slope)):
         other = moved(trunk, step, way)
         value = measure(table["label"], list(scores(other, head, table)))
+        how, what = "towards the loss" if way else "at random", "R2" if fractional else "ROC-AUC"
         print(
-            f"{'towards the loss' if way else 'at random':17} {step:g}: {'R2' if fractional else 'ROC-AUC'} {value:.4f}, "
-            f"fingerprint {distance(known, other.fingerprint):.4f} apart",
+            f"{how:17} {step:g}: {what} {value:.4f}, fingerprint {distance(known, other.fingerprint):.4f} apart",
             flush=True,
         )
 

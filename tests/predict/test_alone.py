@@ -43,7 +43,10 @@ def test_standard_input_gives_a_table_on_standard_output(folder, head, tmp_path,
     options = ("--head", head, "--trunk", folder.weights)
     piped = call("-", *options, input=pack(TEXT.encode()))
     assert piped.stdout == call(tmp_path / "new.fasta", *options).stdout
-    assert piped.stdout.splitlines()[0] == "id,length,solubility,solubility_low,solubility_high,reason,description"
+    assert (
+        piped.stdout.splitlines()[0]
+        == "id,length,solubility,solubility_low,solubility_high,rank,warning,reason,description"
+    )
 
 
 def test_maps_of_pairs_need_a_file(folder, tmp_path):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.stats import rankdata
 from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
@@ -19,11 +20,11 @@ from foldgraft.records.pairs import unpack
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_rows
 from foldgraft.tasks.sequences import collate
-from foldgraft.tasks.trained import load_head
+from foldgraft.tasks.trained import Seen, load_head
 
 SEQUENCES = {"a": "MKTAYIAKQRQISFVKSHFSRQ", "b": "GSHMLEDPVDAFWWKRTCYN", "c": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPIL"}
 SMALL = {"hidden": 8}
-TAIL = ["reason", "description"]
+TAIL = ["rank", "warning", "reason", "description"]
 
 
 def call(folder, heads, text=None, name="out.csv", **options):
@@ -84,6 +85,29 @@ def test_rejected_records_have_a_reason_and_no_numbers(folder):
     assert found["solubility"].isna().tolist() == found["solubility_high"].isna().tolist() == [False, True, True, False]
     assert found["reason"].isna().tolist() == [True, False, False, True]
     assert read_rejects(folder.path / "rejects.csv")["id"].tolist() == ["tiny", "odd"]
+
+
+def test_ranks_are_those_of_scipy(folder):
+    sequences = ["MKTAYIAKQRQISF", "GSHMLEDPVDAFWW", "MKTAYIAKQRQISF", "MK", "WWWKRTCYNWAAAA"]
+    text = "".join(f">p{n}\n{sequence}\n" for n, sequence in enumerate(sequences))
+    found = table(folder, [folder.head("solubility", {"name": "mlp", **SMALL})], text)
+    expected = rankdata(-found["solubility"], method="min", nan_policy="omit")
+    assert np.array_equal(found["rank"], expected, equal_nan=True) and found["rank"].isna().tolist()[3]
+
+
+def test_a_sequence_unlike_the_training_proteins_has_a_warning(folder):
+    """By the embedding: the mean and deviation are those of the head, which are 0 and 1 here."""
+    trunk = folder.trunk()
+    pooled = [next(trunk.embed_layers([one])).pooled[-1] for one in SEQUENCES.values()]
+    far = [float(np.sqrt(np.square(values.astype(np.float16).astype(float)).mean())) for values in pooled]
+    limits = {"shortest": 21, "longest": 30, "methionine": 0.99, "composition": [0.05] * 20, "uneven": 2.0}
+    seen = Seen(**limits, far=sorted(far)[1] + 1e-4)
+    found = table(folder, [folder.head("solubility", {"name": "mlp", **SMALL}, seen=seen)]).fillna("")
+    said = dict(zip(found["id"], found["warning"], strict=True))
+    assert ["far from" in said[name] for name in SEQUENCES] == [value == max(far) for value in far]
+    assert "shorter than the training proteins (from 21" in said["b"] and "begin with M" in said["b"]
+    assert "longer than the training proteins (up to 30" in said["c"] and "begin with M" not in said["c"]
+    assert "composition" not in "".join(said.values())
 
 
 def test_a_file_with_nothing_to_predict_is_a_table_of_reasons(folder):

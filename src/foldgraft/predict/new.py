@@ -14,6 +14,7 @@ from foldgraft.records.files import sequence_sha256
 from foldgraft.tasks.examples import Examples
 from foldgraft.tasks.pair_features import Coevolution, expand
 from foldgraft.tasks.pairs import Chain, PairExamples, distances
+from foldgraft.tasks.seen import distance, warnings
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.trained import Trained
 from foldgraft.tasks.vectors import TrunkVectors
@@ -24,10 +25,14 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the members of one head say of one sequence; of each task a tensor (M, n, P)."""
+    """What the members of one head say of one sequence; of each task a tensor (M, n, P).
+
+    `warnings` say in what the sequence is unlike those that the head learnt from.
+    """
 
     head: Trained
     tasks: list[Tensor]
+    warnings: list[str]
 
 
 def predict(
@@ -53,7 +58,8 @@ def predict(
             examples = _examples(head, sequences, trunk, vectors)
             for scored in examples.score(head.members, np.arange(len(sequences))):
                 predicted = [head.predict(task, values) for task, values in enumerate(scored.outputs)]
-                found[good[scored.row]].append(Prediction(head, predicted))
+                said = _warnings(head, sequences[scored.row], examples, scored.row)
+                found[good[scored.row]].append(Prediction(head, predicted, said))
         yield from zip(chunk, found, strict=True)
 
 
@@ -72,6 +78,14 @@ def pair_scores(head: Trained, sequence: str, coevolution: Coevolution, trunk: T
         name = head.info.name if len(head.info.tasks) == 1 else f"{head.info.name}_{task.name}"
         found[name] = distances(mean, len(sequence))["score"] if contact is None else contact
     return found
+
+
+def _warnings(head: Trained, sequence: str, examples: Examples, row: int) -> list[str]:
+    if head.info.seen is None:
+        return []
+    pooled = _reads(head) == "pooled"
+    far = distance(examples.item(row), head.members[0].body.normalise) if pooled else None
+    return warnings(sequence, head.info.seen, far)
 
 
 def _reads(head: Trained) -> str:

@@ -1,9 +1,11 @@
 """Tables of predictions for new sequences: one row per sequence, per residue, or per map of residue pairs."""
 
 import sys
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,20 +112,45 @@ def _cells(task: Task, mean: np.ndarray) -> list[str]:
 
 
 def _proteins(path: Path | None, heads: Sequence[Trained], records: Predictions) -> None:
-    """id, length, of each task the ensemble's mean and (binary, value) its extremes, the reason of a rejection, and the
-    words behind the id."""
+    """id, length, of each task the ensemble's mean and (binary, value) its extremes, the rank in the file by the first
+    such task, in what the sequence is unlike the training proteins, the reason of a rejection, and the words behind the
+    id.
+
+    Ranks are known at the end, so the rows wait in a file, not in memory.
+    """
     named = _names(heads)
     columns = []
     for name, task in named:
         columns += _columns(name, task) + ([f"{name}_low", f"{name}_high"] if task.kind in ("binary", "value") else [])
-    with _csv(path, ["id", "length", *columns, "reason", "description"]) as write:
+    scores = array("d")
+    with TemporaryFile("w+", newline="", encoding="utf-8") as waiting:
+        keep = csv.writer(waiting).writerow
         for record, predictions in records:
             cells: list[str] = []
+            score = np.nan
             for task, values in _each(predictions):
                 cells += _cells(task, task.target.mean(values)[0].numpy())
                 if task.kind in ("binary", "value"):
                     cells += [f"{float(bound):.6g}" for bound in (values.min(), values.max())]
-            write([record.id, len(record.sequence), *(cells or [""] * len(columns)), record.reason, record.description])
+                    score = float(task.target.mean(values)[0]) if np.isnan(score) else score
+            scores.append(score)
+            warning = "; ".join(dict.fromkeys(word for one in predictions for word in one.warnings))
+            keep([record.id, len(record.sequence), *(cells or [""] * len(columns))])
+            keep([warning, record.reason, record.description])
+        waiting.seek(0)
+        rows = csv.reader(waiting)
+        rank = ["rank"] if any(task.kind in ("binary", "value") for _, task in named) else []
+        with _csv(path, ["id", "length", *columns, *rank, "warning", "reason", "description"]) as write:
+            for place in _ranks(scores):
+                write([*next(rows), *([place] if rank else []), *next(rows)])
+
+
+def _ranks(scores: Sequence[float]) -> Iterator[str]:
+    """The rank of each score, the greatest first, equal ones alike; empty where there is no score."""
+    values = np.asarray(scores, dtype=np.float64)
+    known = np.sort(values[np.isfinite(values)])
+    for value in values:
+        yield str(len(known) - np.searchsorted(known, value, side="right") + 1) if np.isfinite(value) else ""
 
 
 def _residues(path: Path | None, heads: Sequence[Trained], records: Predictions) -> None:

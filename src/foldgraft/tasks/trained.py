@@ -60,6 +60,24 @@ class MemberInfo(Settings):
     """Of each task, fitted on validation proteins."""
 
 
+class Seen(Settings):
+    """What the training proteins were like, for a word of warning about one that is not."""
+
+    shortest: int
+    """Length of the shortest, residues."""
+    longest: int
+    """Length of the longest, residues."""
+    methionine: float
+    """Fraction of them that begin with methionine."""
+    composition: list[float]
+    """Mean fraction of each amino acid, in the order of `foldgraft.residues.AMINO_ACIDS`."""
+    uneven: float
+    """Distance from that composition, the sum of the absolute differences, that one in a thousand exceeds."""
+    far: float | None = None
+    """Distance of the embedding from their mean, in standard deviations (root of the mean square over the features),
+    that one in a thousand exceeds; null for a head that reads no mean embedding."""
+
+
 class HeadInfo(Settings):
     """What must be known of a head besides its tensors."""
 
@@ -90,6 +108,8 @@ class HeadInfo(Settings):
     """The experiment's settings, all keys resolved."""
     versions: dict[str, str]
     """Of the packages that trained it."""
+    seen: Seen | None = None
+    """What the training proteins were like; null where it was not noted."""
 
     @property
     def level(self) -> str:

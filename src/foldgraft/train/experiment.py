@@ -18,9 +18,10 @@ from foldgraft.models.trunk.identity import Identity
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
 from foldgraft.tasks.examples import Examples, Loading
+from foldgraft.tasks.seen import describe, distance
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
-from foldgraft.tasks.trained import HeadInfo
+from foldgraft.tasks.trained import HeadInfo, Seen
 from foldgraft.tasks.vectors import StoredVectors, layer_numbers
 from foldgraft.train.calibration import Calibrated, calibrate
 from foldgraft.train.checks import run_checks, summary
@@ -148,7 +149,7 @@ class Recipe:
                 self._predict(done, writers)
         trained = [member for done in calibrated for member in done.members]
         heads = [member.head for member in trained]
-        info = self._info([one for done in calibrated for one in done.infos])
+        info = self._info([one for done in calibrated for one in done.infos], heads[0])
         penalties = [row for group in self.groups for row in group.penalties]
         proof = summary(self.checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
         outputs.adapters.mkdir(parents=True, exist_ok=True)
@@ -220,7 +221,7 @@ class Recipe:
     def _about(self, task: Task) -> About:
         return About(task=task.name, experiment=self.name, level=task.level, target=task.about_target)
 
-    def _info(self, members: list) -> HeadInfo:
+    def _info(self, members: list, head: Head) -> HeadInfo:
         layout = getattr(self.examples, "layout", None)
         covariates = getattr(self.examples, "covariates", None)
         return HeadInfo(
@@ -237,7 +238,19 @@ class Recipe:
             trunk=Identity.of(self.trunk),
             experiment=self.experiment.stated(),
             versions=versions(),
+            seen=self._seen(head),
         )
+
+    def _seen(self, head: Head) -> Seen | None:
+        """What the proteins were like that the heads learnt from; of pairs, nothing is noted."""
+        if self.examples.tasks[0].level == "pair":
+            return None
+        rows = np.unique(np.concatenate([np.r_[one.train, one.valid] for group in self.groups for one in group.roles]))
+        sequences = self.examples.table["sequence"].iloc[rows].tolist()
+        if self.examples.reads != "pooled":
+            return describe(sequences)
+        normalise = head.body.normalise
+        return describe(sequences, [distance(self.examples.item(row), normalise) for row in rows])
 
 
 def _lower(experiment: Experiment) -> str:

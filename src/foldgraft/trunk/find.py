@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.trunk.choice import RESOURCES, checkpoints
 from foldgraft.trunk.download import download
 from foldgraft.trunk.hub import download_hub
 from foldgraft.trunk.locate import CONFIG
@@ -48,15 +49,20 @@ def _in_caches(name: str) -> Iterator[Path]:
 def provide(name: str) -> Path:
     """The checkpoint of a published model, downloaded if it is not on this machine.
 
+    A checkpoint of another name that lies in this user's folder or in `resources/` is taken for it: who reads it
+    compares what it computes.
+
     Raises
     ------
     FoldgraftError
         if neither fair-esm's server nor the hub can be reached, saying what to put where.
     """
     kept, addresses = cache(), TrunkSettings()
-    found = find(name, kept, Path("resources/store/trunks"))
+    found = find(name, kept, RESOURCES / "store" / "trunks")
     if found:
         return found
+    if others := checkpoints(kept) + checkpoints(RESOURCES):
+        return others[0]
     try:
         return download(name, kept, addresses.url)[0]
     except FoldgraftError:
@@ -66,5 +72,5 @@ def provide(name: str) -> Path:
             raise FoldgraftError(
                 f"the trunk {name} is not on this machine and could not be downloaded: put the file "
                 f"{addresses.url}/models/{name}.pt, or the folder of {addresses.hub}/{OWNER}/{name}, into {kept}, or "
-                "say with --trunk where it is"
+                "name its place with --trunk"
             ) from None
