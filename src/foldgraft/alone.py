@@ -4,8 +4,10 @@ The trunk is given, found on this machine, or fetched; the tables are those of t
 """
 
 import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +19,14 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.predict.command import app as stage
 from foldgraft.predict.heads import load_heads
 from foldgraft.predict.new import predict
-from foldgraft.predict.sequences import candidates
+from foldgraft.predict.page import page
+from foldgraft.predict.scan import scan as scan_variants
+from foldgraft.predict.scan import write_scan
+from foldgraft.predict.sequences import Candidate, candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import write_table
+from foldgraft.predict.variants import read_tags, substitutions, tagged, truncations
+from foldgraft.records.files import atomic
 from foldgraft.trunk.checkpoint import open_checkpoint
 from foldgraft.trunk.find import find, provide
 from foldgraft.trunk.settings import DEFAULT_MODEL
@@ -29,6 +36,11 @@ HEADS = Path(str(files("foldgraft") / "heads"))
 DEFAULT_HEAD = "solubility"
 DEFAULT_COMMAND = "fasta"
 STANDARD_INPUT = Path("-")
+TAGS = Path(str(files("foldgraft.predict") / "tags.csv"))
+Trunk8M = Annotated[
+    Path | None,
+    typer.Option(help="The trunk, ESM-2 8M: folder or file of any layout; found or downloaded once by default."),
+]
 
 
 class Fasta(TyperGroup):
@@ -60,21 +72,72 @@ def fasta(
     head: Annotated[
         list[str], typer.Option(help="A head that ships with the package, or the file of one; may be repeated.")
     ] = [DEFAULT_HEAD],  # noqa: B006 (typer copies it)
-    trunk: Annotated[
-        Path | None,
-        typer.Option(help="ESM-2 8M, folder or file of any layout; found or downloaded once by default."),
-    ] = None,
+    trunk: Trunk8M = None,
 ) -> None:
     """Predict for the sequences of a FASTA file, at once: no run, no training."""
-    paths = [head_file(name) for name in head]
-    if fasta != STANDARD_INPUT and not fasta.is_file():
-        raise FoldgraftError(f"{fasta}: there is no such file; name a FASTA file, or - for standard input")
+    paths, given = [head_file(name) for name in head], records_of(fasta)
     frozen = open_trunk(trunk)
     heads = load_heads(paths, frozen)
-    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD_INPUT else None
-    records = predict(candidates(fasta, PredictSettings(), stream), heads, frozen)
+    records = predict(given, heads, frozen)
     tally = write_table(output, heads[0].info.level, heads, records)
     print(f"{tally}{f', {output}' if output else ''}", file=sys.stderr)
+
+
+@app.command()
+def scan(
+    fasta: Annotated[Path, typer.Argument(metavar="FASTA", help="One protein; - reads standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Page to write, HTML.")],
+    table: Annotated[Path | None, typer.Option(help="Table of all variants to write as well, CSV.")] = None,
+    tags: Annotated[
+        Path | None, typer.Option(help="Tags and fusion partners to try, CSV with name, end (N or C) and sequence.")
+    ] = None,
+    head: Annotated[str, typer.Option(help="A head that ships with the package, or the file of one.")] = DEFAULT_HEAD,
+    trunk: Trunk8M = None,
+) -> None:
+    """Score every substitution, truncations and tags of one protein: which construct to try?"""
+    path, known = head_file(head), read_tags(tags or TAGS)
+    protein = one(fasta)
+    frozen = open_trunk(trunk)
+    trained = load_heads([path], frozen)[0]
+    variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
+    found = scan_variants(protein, variants, trained, frozen)
+    contacts = frozen.contacts(protein.sequence) if frozen.network.contact_head is not None else None
+    about = f"the head {trained.info.name} on the trunk {frozen.name}"
+    text = page(found, trained.info.tasks[0].name, about, contacts)
+    with atomic(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    if table:
+        write_scan(table, found)
+
+
+def one(fasta: Path) -> Candidate:
+    """The protein of a FASTA file with one record.
+
+    Raises
+    ------
+    FoldgraftError
+        if it has several, or one that cannot be predicted.
+    """
+    records = list(islice(records_of(fasta), 2))
+    if len(records) > 1:
+        raise FoldgraftError(f"{fasta}: more than one record; a scan takes one protein")
+    if records[0].reason:
+        raise FoldgraftError(f"{fasta}: {records[0].id[:60]}: {records[0].reason}")
+    return records[0]
+
+
+def records_of(fasta: Path) -> Iterator[Candidate]:
+    """The records of a FASTA file, or of standard input.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is no such file.
+    """
+    if fasta != STANDARD_INPUT and not fasta.is_file():
+        raise FoldgraftError(f"{fasta}: there is no such file; name a FASTA file, or - for standard input")
+    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD_INPUT else None
+    return candidates(fasta, PredictSettings(), stream)
 
 
 def shipped() -> dict[str, Path]:

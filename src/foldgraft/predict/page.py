@@ -1,0 +1,115 @@
+"""The scan of one protein as one HTML page that needs nothing else."""
+
+import base64
+import io
+
+import jinja2
+import matplotlib
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from foldgraft.predict.scan import COLUMNS, Scan, rows
+from foldgraft.records.pairs import unpack
+from foldgraft.residues import AMINO_ACIDS
+
+matplotlib.use("Agg")
+PER_ROW = 100
+"""Residues of a strip of the heat map."""
+SHOWN = 10
+
+
+def page(found: Scan, task: str, about: str, contacts: np.ndarray | None) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    found : Scan
+    task : str
+        what the score is, in a word.
+    about : str
+        name of the head and of its trunk.
+    contacts : float array, shape (L * (L - 1) / 2,), or None
+        packed probabilities of contacts of the protein.
+    """
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("foldgraft.predict"), autoescape=True)
+    kinds = [kind for kind in ("truncation", "tag", "substitution") if any(v.kind == kind for v in found.variants)]
+    return environment.get_template("scan.html.j2").render(
+        scan=found,
+        task=task,
+        about=about,
+        columns=COLUMNS,
+        best=rows(found, found.best(count=SHOWN)),
+        by_kind={kind: rows(found, found.best(kind, SHOWN)) for kind in kinds},
+        difference=_picture(_heat(found, found.differences.mean(axis=1), "difference of the score")),
+        spread=_picture(_heat(found, found.differences.std(axis=1), "spread of the members", signed=False)),
+        ends=_picture(_truncations(found)) if "truncation" in kinds else "",
+        contacts="" if contacts is None else _picture(_contacts(contacts, len(found.protein.sequence))),
+        table=_data("text/csv", _csv(found)),
+    )
+
+
+def _data(kind: str, content: bytes) -> Markup:
+    return Markup(f"data:{kind};base64,{base64.b64encode(content).decode()}")
+
+
+def _picture(figure: Figure) -> Markup:
+    target = io.BytesIO()
+    figure.savefig(target, format="png", dpi=120)
+    return _data("image/png", target.getvalue())
+
+
+def _csv(found: Scan) -> bytes:
+    lines = [COLUMNS, *rows(found, found.best(count=len(found.variants)))]
+    return "\n".join(",".join(cell.replace(",", " ") for cell in line) for line in lines).encode()
+
+
+def _heat(found: Scan, values: np.ndarray, title: str, signed: bool = True) -> Figure:
+    """The map of substitutions in strips; the protein's own amino acid is a dot."""
+    matrix = found.matrix(values)
+    length = matrix.shape[1]
+    strips = range(0, length, PER_ROW)
+    figure = Figure(figsize=(12, 3.1 * len(strips) + 0.4), layout="constrained")
+    top = max(float(np.nanmax(np.abs(matrix))), 1e-6)
+    for axes, start in zip(figure.subplots(len(strips), 1, squeeze=False)[:, 0], strips, strict=True):
+        part = matrix[:, start : start + PER_ROW]
+        shades = {"cmap": "RdBu", "vmin": -top} if signed else {"cmap": "Greys", "vmin": 0}
+        extent = (start + 0.5, start + part.shape[1] + 0.5, len(AMINO_ACIDS) - 0.5, -0.5)
+        image = axes.imshow(part, aspect="auto", vmax=top, extent=extent, interpolation="nearest", **shades)
+        own = [AMINO_ACIDS.find(letter) for letter in found.protein.sequence[start : start + PER_ROW]]
+        axes.plot(np.arange(len(own)) + start + 1, np.where(np.array(own) < 0, np.nan, own), "k.", markersize=2)
+        axes.set_xlim(start + 0.5, start + PER_ROW + 0.5)
+        axes.set_yticks(range(len(AMINO_ACIDS)), AMINO_ACIDS, fontsize=6)
+        axes.set_xlabel("residue", fontsize=8)
+    figure.colorbar(image, ax=figure.axes, label=title, shrink=min(1.0, 1.5 / len(strips)))
+    return figure
+
+
+def _truncations(found: Scan) -> Figure:
+    """The score along the truncations of both ends, with the extremes of the members."""
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    length = len(found.protein.sequence)
+    for axes, end in zip(figure.subplots(1, 2, sharey=True), ("N", "C"), strict=True):
+        numbers, cuts = [], []
+        for n, variant in enumerate(found.variants):
+            if variant.kind == "truncation" and variant.name.startswith("1-") == (end == "C"):
+                first, last = map(int, variant.name.split("-"))
+                numbers.append(n)
+                cuts.append(first - 1 if end == "N" else length - last)
+        scores = found.scores[numbers]
+        axes.fill_between(cuts, scores.min(axis=1), scores.max(axis=1), color="#0072B2", alpha=0.2, linewidth=0)
+        axes.plot(cuts, scores.mean(axis=1), color="#0072B2")
+        axes.axhline(found.own.mean(), color="#57636f", linestyle=":")
+        axes.set(xlabel=f"residues taken away at the {end}-terminus", ylabel="score")
+    return figure
+
+
+def _contacts(packed: np.ndarray, length: int) -> Figure:
+    figure = Figure(figsize=(5.6, 5), layout="constrained")
+    axes = figure.subplots()
+    matrix = unpack(np.asarray(packed, dtype=np.float64), length)
+    extent = (0.5, length + 0.5, length + 0.5, 0.5)
+    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, extent=extent)
+    axes.set(xlabel="residue", ylabel="residue")
+    figure.colorbar(image, ax=axes, label="probability of a contact", shrink=0.8)
+    return figure

@@ -1,0 +1,128 @@
+"""Variants of one protein, and their page."""
+
+import csv
+import io
+from base64 import b64decode
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from foldgraft import alone
+from foldgraft.errors import FoldgraftError
+from foldgraft.predict.scan import COLUMNS, scan
+from foldgraft.predict.sequences import Candidate
+from foldgraft.predict.variants import Tag, read_tags, substitutions, tagged, truncations
+from foldgraft.tasks.trained import load_head
+
+PROTEIN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGD"
+
+
+def test_every_substitution_is_made_once():
+    found = list(substitutions(PROTEIN))
+    assert len(found) == len({one.sequence for one in found}) == 19 * len(PROTEIN)
+    assert all(sum(a != b for a, b in zip(one.sequence, PROTEIN, strict=True)) == 1 for one in found)
+    named = {one.name: one.sequence for one in found}
+    assert named["K2H"] == "MH" + PROTEIN[2:] and named["D42W"] == PROTEIN[:-1] + "W"
+
+
+def test_truncations_keep_a_first_methionine():
+    found = {one.name: one.sequence for one in truncations(PROTEIN)}
+    assert found["2-42"] == "M" + PROTEIN[1:] and found["13-42"] == "M" + PROTEIN[12:]
+    assert found["1-41"] == PROTEIN[:-1] and found["1-30"] == PROTEIN[:30]
+    assert len(found) == 24 and not list(truncations(PROTEIN[:30]))
+    assert {one.name: one.sequence for one in truncations(PROTEIN[1:])}["2-41"] == PROTEIN[2:]
+
+
+def test_tags_stand_at_their_end():
+    found = [one.sequence for one in tagged(PROTEIN, [Tag("a", "N", "MHHS"), Tag("b", "C", "HH")])]
+    assert found == ["MHHS" + PROTEIN[1:], PROTEIN + "HH"]
+
+
+def test_the_tags_of_the_package_are_proteins():
+    names = [tag.name for tag in read_tags(alone.TAGS)]
+    assert len(names) >= 6 and all(tag.sequence.startswith("M") for tag in read_tags(alone.TAGS) if tag.end == "N")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,end\na,N\n", "the column sequence is missing"),
+        ("name,end,sequence\na,X,MKT\n", "line 2: a tag has an end"),
+        ("name,end,sequence\na,N,mk1\n", "line 2"),
+        ("name,end,sequence\na\n", "line 2"),
+    ],
+)
+def test_a_wrong_table_of_tags_is_refused(tmp_path, text, said):
+    (tmp_path / "tags.csv").write_text(text)
+    with pytest.raises(FoldgraftError, match=said):
+        read_tags(tmp_path / "tags.csv")
+
+
+class Page(HTMLParser):
+    """Addresses that a page names, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.addresses, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [value for key, value in attrs if key in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_a_scan_scores_each_variant_as_a_protein(folder, tmp_path):
+    head = folder.head("solubility", {"name": "mlp", "hidden": 8})
+    (tmp_path / "one.fasta").write_text(f"><b>x</b>\n{PROTEIN}\n")
+    (tmp_path / "tags.csv").write_text("name,end,sequence\nHis,N,MHHHHHH\n")
+    words = ["scan", tmp_path / "one.fasta", "-o", tmp_path / "a.html", "--table", tmp_path / "a.csv"]
+    words += ["--tags", tmp_path / "tags.csv", "--head", head, "--trunk", folder.path]
+    CliRunner().invoke(alone.app, list(map(str, words)), catch_exceptions=False)
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert list(table.columns) == COLUMNS and len(table) == 19 * 42 + 24 + 1
+    assert table["score"].is_monotonic_decreasing
+    some = table.sample(5, random_state=0)
+    sequences = {one.name: one.sequence for one in [*substitutions(PROTEIN), *truncations(PROTEIN)]}
+    sequences["His at N"] = "MHHHHHH" + PROTEIN[1:]
+    (tmp_path / "some.fasta").write_text("".join(f">{n}\n{sequences[n]}\n" for n in some["variant"]))
+    words = [tmp_path / "some.fasta", "-o", tmp_path / "some.csv", "--head", head, "--trunk", folder.path]
+    CliRunner().invoke(alone.app, list(map(str, words)), catch_exceptions=False)
+    alike = pd.read_csv(tmp_path / "some.csv")
+    assert np.allclose(alike["solubility"], some["score"], atol=1e-4)
+    assert np.allclose(alike["solubility_low"], some["low"], atol=1e-4)
+
+    text = (tmp_path / "a.html").read_text()
+    seen = Page(text)
+    assert all(address.startswith("data:") for address in seen.addresses) and "<b>x</b>" not in text
+    assert "<b>x</b>" in seen.text and "no measurement" in seen.text
+    inside = next(address for address in seen.addresses if address.startswith("data:text/csv"))
+    assert len(list(csv.reader(io.StringIO(b64decode(inside.partition(",")[2]).decode())))) == len(table) + 1
+
+
+def test_agreement_is_of_the_members_with_their_mean(folder):
+    trunk, head = folder.trunk(), load_head(folder.head("solubility", {"name": "mlp", "hidden": 8}))
+    found = scan(Candidate("a", PROTEIN, ""), list(substitutions(PROTEIN))[:30], head, trunk)
+    sides = np.sign(found.scores - found.own)
+    expected = [(row == np.sign(d)).mean() for row, d in zip(sides, found.differences.mean(axis=1), strict=True)]
+    assert found.agreeing == pytest.approx(expected)
+    matrix = found.matrix(found.scores.mean(axis=1))
+    assert matrix.shape == (20, 42) and np.isfinite(matrix).sum() == 30
+    assert found.best(count=3) == np.argsort(-found.scores.mean(axis=1), kind="stable")[:3].tolist()
+
+
+def test_what_cannot_be_scanned_is_said(folder, tmp_path):
+    trunk = folder.trunk()
+    ss3 = load_head(folder.head("ss3", {"name": "convolution", "hidden": 8}))
+    with pytest.raises(FoldgraftError, match="gives each protein a number"):
+        scan(Candidate("a", PROTEIN, ""), [], ss3, trunk)
+    (tmp_path / "two.fasta").write_text(f">a\n{PROTEIN}\n>b\n{PROTEIN}\n")
+    with pytest.raises(FoldgraftError, match="more than one record"):
+        alone.one(tmp_path / "two.fasta")
+    (tmp_path / "dna.fasta").write_text(">a\nGATTACAGATTACA\n")
+    with pytest.raises(FoldgraftError, match="letters of DNA"):
+        alone.one(tmp_path / "dna.fasta")
