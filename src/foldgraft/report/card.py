@@ -75,11 +75,11 @@ def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
 
 
 def _data(run: Run, task: Task) -> Iterator[str]:
-    rows = next(one.rows for one in run.labelled if one.about.name == task.name)
+    rows = next(one.rows for one in run.labelled if one.about.task == task.name)
     yield f"{count(len(rows))} proteins of {rows['length'].min()} to {rows['length'].max()} residues"
     label = rows["label"].astype(float)
     yield f"mean label {number(label.mean())}"
-    for item in run.lock[run.lock["shard"] == "labels"].itertuples():
+    for item in run.lock[run.lock["shard"] == task.name].itertuples():
         yield f"file {item.url.rsplit('/', 1)[-1]}, sha256 {item.sha256}"
 
 
@@ -105,9 +105,7 @@ def _figures(task: Task, experiment: Experiment) -> str:
             cells.append("" if row is None else f"{number(row['value'])} {span(row['ci_low'], row['ci_high'])}")
         rows.append([f"**{name}**" if name == experiment.name else plain(name), *cells])
     n = count(task.values().loc[experiment.name, "n"])
-    tested = (
-        "each tested once, by members that did not learn from its fold" if experiment.cross_validated else "held out"
-    )
+    tested = "each tested once, by a member that did not learn from it" if experiment.cross_validated else "held out"
     heads = ["", *(describe(metric).title for metric in metrics)]
     return f"{n} proteins, {tested}; 95 % intervals by resampling clusters.\n\n{_table(heads, rows)}"
 
