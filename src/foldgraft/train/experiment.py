@@ -13,6 +13,7 @@ import torch
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import Widths
+from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.settings import Lora
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.records.predictions import About
