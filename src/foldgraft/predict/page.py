@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from foldgraft.predict.scan import COLUMNS, Scan, rows
+from foldgraft.predict.scan import COLUMNS, Scan, rows, tabulate
 from foldgraft.records.pairs import unpack
 from foldgraft.residues import AMINO_ACIDS
 
@@ -60,8 +60,9 @@ def _picture(figure: Figure) -> Markup:
 
 
 def _csv(found: Scan) -> bytes:
-    lines = [COLUMNS, *rows(found, found.best(count=len(found.variants)))]
-    return "\n".join(",".join(cell.replace(",", " ") for cell in line) for line in lines).encode()
+    target = io.StringIO()
+    tabulate(target, found)
+    return target.getvalue().encode()
 
 
 def _heat(found: Scan, values: np.ndarray, title: str, signed: bool = True) -> Figure:

@@ -1,9 +1,9 @@
 """Scores of the variants of one protein beside those of the protein itself."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from foldgraft.predict.sequences import Candidate
 from foldgraft.predict.variants import Variant
 from foldgraft.progress import progress
 from foldgraft.records.files import atomic
+from foldgraft.records.text_tables import Rows
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.tasks.trained import Trained
 
@@ -90,9 +91,14 @@ def scan(protein: Candidate, variants: Iterable[Variant], head: Trained, trunk: 
 def write_scan(path: Path, found: Scan) -> None:
     """Write all variants, the best first."""
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(rows(found, found.best(count=len(found.variants))))
+        tabulate(handle, found)
+
+
+def tabulate(handle: IO[str], found: Scan) -> None:
+    """Write all variants to an open file."""
+    table = Rows(handle, COLUMNS)
+    for row in rows(found, found.best(count=len(found.variants))):
+        table.write(row)
 
 
 def rows(found: Scan, numbers: Sequence[int]) -> list[list[str]]:

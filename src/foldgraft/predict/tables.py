@@ -1,5 +1,6 @@
 """Tables of predictions for new sequences: one row per sequence, per residue, or per map of residue pairs."""
 
+import json
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -123,8 +124,7 @@ def _proteins(path: Path | None, heads: Sequence[Trained], records: Predictions)
     for name, task in named:
         columns += _columns(name, task) + ([f"{name}_low", f"{name}_high"] if task.kind in ("binary", "value") else [])
     scores = array("d")
-    with TemporaryFile("w+", newline="", encoding="utf-8") as waiting:
-        keep = csv.writer(waiting).writerow
+    with TemporaryFile("w+", encoding="utf-8") as waiting:
         for record, predictions in records:
             cells: list[str] = []
             score = np.nan
@@ -135,14 +135,14 @@ def _proteins(path: Path | None, heads: Sequence[Trained], records: Predictions)
                     score = float(task.target.mean(values)[0]) if np.isnan(score) else score
             scores.append(score)
             warning = "; ".join(dict.fromkeys(word for one in predictions for word in one.warnings))
-            keep([record.id, len(record.sequence), *(cells or [""] * len(columns))])
-            keep([warning, record.reason, record.description])
+            first = [record.id, len(record.sequence), *(cells or [""] * len(columns))]
+            waiting.write(json.dumps([first, [warning, record.reason, record.description]]) + "\n")
         waiting.seek(0)
-        rows = csv.reader(waiting)
         rank = ["rank"] if any(task.kind in ("binary", "value") for _, task in named) else []
         with _csv(path, ["id", "length", *columns, *rank, "warning", "reason", "description"]) as write:
-            for place in _ranks(scores):
-                write([*next(rows), *([place] if rank else []), *next(rows)])
+            for line, place in zip(waiting, _ranks(scores), strict=True):
+                first, last = json.loads(line)
+                write([*first, *([place] if rank else []), *last])
 
 
 def _ranks(scores: Sequence[float]) -> Iterator[str]:
