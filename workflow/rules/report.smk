@@ -97,7 +97,7 @@ rule report_card:
     input:
         page="<results>/report/index.html",
         head="<results>/train/{experiment}/head.safetensors",
-        code=code("report"),
+        code=code("report", "card"),
     output:
         "<results>/report/{experiment}.md",
     log:
