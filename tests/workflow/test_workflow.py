@@ -34,6 +34,7 @@ def test_a_real_run_leaves_every_table(small_run):
         "report/index.html",
         "predict/constructs.csv",
         "provenance.json",
+        "ro-crate-metadata.json",
     ):
         assert (results / name).stat().st_size > 0, name
 
@@ -124,7 +125,7 @@ def planned_after_edit(run, config, module):
 
 def test_an_edit_of_the_report_retrains_nothing(small_run, small_config):
     counts = planned_after_edit(small_run, small_config, "report/command.py")
-    assert set(counts) == {"report_render", "report_provenance", "default", "total"}
+    assert set(counts) == {"report_render", "report_provenance", "report_crate", "default", "total"}
 
 
 def test_an_edit_of_a_ground_floor_module_reruns_the_stages_that_use_it(small_run, small_config):

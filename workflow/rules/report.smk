@@ -6,7 +6,8 @@ in   the tables of every stage that ran; of the heavy shards (chains, targets, c
      resources/3Dmol-min.js                    the 3D view's script, if it is there; else a still picture
 out  report/index.html
      report/<experiment>.md                    model cards of the heads that report.cards names
-     provenance.json                           configuration, inputs and versions that the numbers depend on
+     provenance.json                           configuration, inputs, commit and versions that the numbers depend on
+     ro-crate-metadata.json                    the run as an RO-Crate: files by hash, commands, time and memory of the jobs
 """
 
 ALIGNED_SHARDS = STRUCTURE_SHARDS if CONFIG.aligned else []
@@ -111,7 +112,7 @@ rule report_card:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=10,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         settings=lambda wildcards: CONFIG.report.cards[wildcards.experiment].model_dump_json(),
         results=subpath(output[0], ancestor=2),
@@ -122,5 +123,39 @@ rule report_card:
             --experiment {wildcards.experiment:q} \
             --out {output:q} \
             --settings {params.settings:q} \
-            2>{log:q}
+            2>>{log:q}
+        """
+
+
+rule report_crate:
+    input:
+        report="<results>/report/index.html",
+        provenance="<results>/provenance.json",
+        code=code("report", "crate"),
+    output:
+        "<results>/ro-crate-metadata.json",
+    log:
+        "<logs>/report/crate.log",
+    benchmark:
+        "<benchmarks>/report/crate.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        results=subpath(output[0], parent=True),
+        # it reads `input`, so that Snakemake forgets it: a command that changes makes the report anew
+        commands=lambda wildcards, input: json.dumps(
+            {name: one.rule.shellcmd for name, one in rules._rules.items() if one.rule.shellcmd}
+        ),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} report crate \
+            --results {params.results:q} \
+            --provenance {input.provenance:q} \
+            --commands - \
+            --out {output:q} \
+            2>>{log:q} <<<{params.commands:q}
         """

@@ -60,6 +60,7 @@ rule evaluate:
 rule report:
     input:
         REPORTS,
+        "<results>/ro-crate-metadata.json",
 
 
 rule predict:

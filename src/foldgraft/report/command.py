@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from foldgraft.records.files import atomic, write_json
+from foldgraft.records.files import atomic, read_json, write_json
 from foldgraft.report import provenance as origins
 from foldgraft.report import whole
 from foldgraft.report.card import card as model_card
+from foldgraft.report.crate import crate as crate_of
 from foldgraft.report.run import Run
 from foldgraft.report.settings import CardSettings, ReportSettings
 from foldgraft.settings import option
@@ -58,3 +59,14 @@ def card(
     text = model_card(Run(results), experiment, settings)
     with atomic(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def crate(
+    results: Annotated[Path, typer.Option(help="results/<run>, the folder of the run")],
+    provenance: Annotated[Path, typer.Option(help="its provenance.json")],
+    commands: Annotated[typer.FileText, typer.Option(help="the command of each rule as JSON; - reads it from a pipe")],
+    out: Annotated[Path, typer.Option(help="written: ro-crate-metadata.json")],
+) -> None:
+    """Describe a run's folder as an RO-Crate: files by hash, versions, commands, time and memory of the jobs."""
+    write_json(out, crate_of(results, read_json(provenance), json.load(commands)))

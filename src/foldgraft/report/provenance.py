@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def provenance(lock: Path, config: dict[str, Any]) -> dict[str, Any]:
     contents = rows.to_csv(index=False).encode()
     return {
         "foldgraft": __version__,
+        "commit": commit(Path(__file__).parent.parent),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "mmseqs": mmseqs.version(),
@@ -30,6 +32,20 @@ def provenance(lock: Path, config: dict[str, Any]) -> dict[str, Any]:
         "inputs": {"count": len(rows), "sha256": hashlib.sha256(contents).hexdigest()},
         "config": config,
     }
+
+
+def commit(package: Path) -> str:
+    """The commit of the checkout that holds a package, with -dirty if it was edited since; empty if none does."""
+    try:
+        tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py")
+        return _git(package, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") if tracked else ""
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()
 
 
 def _version(package: str) -> str | None:

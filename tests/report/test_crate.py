@@ -1,0 +1,96 @@
+"""The RO-Crate of a run, against what RO-Crate 1.1 demands of every crate."""
+
+import hashlib
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from foldgraft.errors import FoldgraftError
+from foldgraft.report.command import app
+from foldgraft.report.crate import use
+from foldgraft.report.provenance import commit
+
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+@pytest.fixture
+def results(tmp_path):
+    for name, text in {
+        "report/index.html": "<html>",
+        "evaluate/metrics.csv": "task\n",
+        "evaluate/.metrics.csv.sha256": "hidden",
+        "train/a/head.safetensors": "weights",
+        "curate/chains/files-00000.parquet": "a shard, which is not listed",
+        "benchmarks/curate/shard/files-00000.tsv": HEAD + "1.5\t0:00:01\t100.5\t1\t1\t1\t0\t0\t50\t1\n",
+        "benchmarks/curate/shard/files-00001.tsv": HEAD + "2.5\t0:00:02\t300.25\t1\t1\t1\t0\t0\t50\t1\n",
+        "benchmarks/train/a.tsv": HEAD + "0.1\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    about = {
+        "foldgraft": "0.1.0",
+        "commit": "abc",
+        "python": "3.12.1",
+        "mmseqs": "18",
+        "packages": {"torch": "2.13.0"},
+        "config": {"run": "mine"},
+    }
+    (tmp_path / "provenance.json").write_text(json.dumps(about))
+    return tmp_path
+
+
+def crate(results):
+    told = {"curate_shard": "\n  foldgraft curate shard\n  --lock x", "train_experiment": "foldgraft train"}
+    words = ["crate", "--results", str(results), "--provenance", str(results / "provenance.json"), "--commands", "-"]
+    out = results / "ro-crate-metadata.json"
+    done = CliRunner().invoke(app, [*words, "--out", str(out)], input=json.dumps(told), catch_exceptions=False)
+    assert done.exit_code == 0
+    return json.loads(out.read_text())
+
+
+def test_a_crate_is_what_the_standard_demands(results):
+    told = crate(results)
+    assert told["@context"] == "https://w3id.org/ro/crate/1.1/context"
+    by_id = {one["@id"]: one for one in told["@graph"]}
+    assert len(by_id) == len(told["@graph"]) and all("@type" in one for one in told["@graph"])
+    descriptor, root = by_id["ro-crate-metadata.json"], by_id["./"]
+    assert descriptor["@type"] == "CreativeWork" and descriptor["about"] == {"@id": "./"}
+    assert descriptor["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    assert root["@type"] == "Dataset" and {"name", "description", "datePublished", "license"} <= set(root)
+    referred = {two["@id"] for one in told["@graph"] for value in one.values() for two in _references(value)}
+    assert referred - {"https://w3id.org/ro/crate/1.1"} <= set(by_id)
+
+
+def _references(value):
+    values = value if isinstance(value, list) else [value]
+    return [one for one in values if isinstance(one, dict) and set(one) == {"@id"}]
+
+
+def test_files_are_told_by_hash_and_jobs_by_command_time_and_memory(results):
+    by_id = {one["@id"]: one for one in crate(results)["@graph"]}
+    files = {name: one for name, one in by_id.items() if one["@type"] == "File"}
+    assert set(files) == {"provenance.json", "report/index.html", "evaluate/metrics.csv", "train/a/head.safetensors"}
+    assert {name: hashlib.sha256((results / name).read_bytes()).hexdigest() for name in files} == {
+        name: one["sha256"] for name, one in files.items()
+    }
+    assert {one["@id"] for one in by_id["./"]["hasPart"]} == set(files)
+    action = by_id["#curate-shard"]
+    assert action["@type"] == "CreateAction" and action["description"] == "foldgraft curate shard --lock x"
+    assert by_id["#train-a"]["description"] == "foldgraft train"
+    values = {by_id[one["@id"]]["name"]: by_id[one["@id"]]["value"] for one in action["additionalProperty"]}
+    assert values == {"jobs": 2, "seconds of wall time": 4.0, "peak resident megabytes": 300.2}
+    assert by_id["#foldgraft"]["softwareVersion"] == "0.1.0 (commit abc)"
+    assert by_id["#train-a-megabytes"]["value"] is None  # a job too short to be measured
+
+
+def test_what_is_no_benchmark_is_named(results):
+    (results / "benchmarks/train/a.tsv").write_text("nothing\n")
+    with pytest.raises(FoldgraftError, match=r"train/a\.tsv: is no benchmark of Snakemake"):
+        use(results / "benchmarks")
+
+
+def test_the_commit_is_that_of_the_packages_own_checkout(root, tmp_path):
+    assert commit(tmp_path) == ""
+    found = commit(root / "src/foldgraft")
+    assert found == "" or len(found.partition("-")[0]) == 40
