@@ -106,13 +106,30 @@ def test_one_step_is_the_gradient_by_hand():
     assert head.out[0].weight.item() == pytest.approx(((y - 0.5) * x).mean().item(), abs=1e-6)
 
 
-def test_half_precision_steps_nearly_as_the_whole_does():
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_steps_nearly_as_the_whole_does(monkeypatch, precision):
+    monkeypatch.setattr("foldgraft.train.engine._check", lambda *_: None)  # a CPU has float16, if slowly
     heads = [line(3), line(3)]
     _, whole = uneven()
-    for head, precision in zip(heads, ("float32", "bfloat16"), strict=True):
-        fit(head, whole, lambda head: Score(0.0, 0.0), BCE, training(epochs=5, patience=5, precision=precision))
+    for head, one in zip(heads, ("float32", precision), strict=True):
+        fit(head, whole, lambda head: Score(0.0, 0.0), BCE, training(epochs=5, patience=5, precision=one))
     exact, rough = (head.out[0].weight for head in heads)
     assert torch.allclose(exact, rough, atol=0.02) and not torch.equal(exact, rough) and rough.dtype == torch.float32
+
+
+def test_a_float16_step_that_overflows_is_left_out_and_the_scale_is_taken_up(monkeypatch):
+    monkeypatch.setattr("foldgraft.train.engine._check", lambda *_: None)
+    engine, head = Engine(precision="float16", kind="cpu"), line()
+    optimizer = engine.setup(torch.optim.SGD(head.parameters(), lr=1.0))
+    first = engine.scaler["scale"]
+    engine.backward(head((torch.ones(2, 1),))[0].sum() * 1e38)
+    engine.step(head, optimizer, 1.0)
+    assert not head.out[0].weight.any() and engine.scaler["scale"] == first / 2
+    kept = engine.scaler
+    engine.setup(torch.optim.SGD(head.parameters(), lr=1.0))
+    assert engine.scaler["scale"] == first  # each head begins anew
+    engine.setup(torch.optim.SGD(head.parameters(), lr=1.0), kept)
+    assert engine.scaler == kept
 
 
 def test_gradients_are_clipped():
