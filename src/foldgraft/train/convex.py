@@ -1,6 +1,6 @@
 """Heads with one minimum, linear and logistic: solved to convergence, for penalties from strong to weak."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -15,11 +15,17 @@ PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4, 1e-5)
 """Penalties tried, strongest first; in scikit-learn's terms C = 1 / (penalty * examples)."""
 
 TOLERANCE = 1e-5
-"""Largest slope of the objective, in any direction, at which a solution counts as found."""
+"""Largest slope of the objective, in any coordinate, at which a solution counts as found."""
+
+LEAST_GAIN = 1e-7
+"""Share of the objective that a step must gain, else a solution counts as found; float32 tells no less."""
 
 MOST_STEPS = 500
-ROWS = 1 << 15
+ROWS = 1 << 11
 """Examples whose outputs are computed together."""
+
+WIDEST = 6000
+"""Features up to which the matrix of second derivatives is worth its memory, 288 MB."""
 
 
 class Convex:
@@ -40,14 +46,14 @@ class Convex:
             self.features = head.join(head.body(*batch.inputs), batch.covariates)  # (N, F)
         self.truth, self.offset = batch.truth, batch.offset
         self.counts = loss.counts(batch.truth)
+        self._hessian: Tensor | None = None  # of the mean loss, about, (F, F)
 
     def solve(self, penalty: float) -> None:
         """Set the output layers to the minimum of mean loss + penalty / 2 * squared weights, from where they are."""
-        layers = list(self.head.out)
-        sizes = [parameter.numel() for layer in layers for parameter in (layer.weight, layer.bias)]
+        layers, basis = list(self.head.out), self._basis(penalty)
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            self._set(flat, sizes)
+            self._set(flat, basis)
             for layer in layers:
                 layer.zero_grad()
             total = 0.0
@@ -57,18 +63,39 @@ class Convex:
                 total += float(value.detach())
             weights = sum(layer.weight.square().sum() for layer in layers)
             (0.5 * penalty * weights).backward()
-            gradient = [p.grad.reshape(-1) for layer in layers for p in (layer.weight, layer.bias)]
-            return total + 0.5 * penalty * float(weights.detach()), torch.cat(gradient).double().numpy()
+            slopes = _flat((basis.slopes(layer.weight.grad.double()), layer.bias.grad) for layer in layers)
+            return total + 0.5 * penalty * float(weights.detach()), slopes
 
-        start = torch.cat([p.detach().reshape(-1) for layer in layers for p in (layer.weight, layer.bias)])
         found = minimize(
             objective,
-            start.double().numpy(),
+            _flat((basis.coordinates(layer.weight.detach().double()), layer.bias.detach()) for layer in layers),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": MOST_STEPS, "gtol": TOLERANCE, "ftol": 1e-9, "maxcor": 20},
+            options={"maxiter": MOST_STEPS, "gtol": TOLERANCE, "ftol": LEAST_GAIN, "maxcor": 20},
         )
-        self._set(found.x, sizes)
+        self._set(found.x, basis)
+
+    def _basis(self, penalty: float) -> "Basis":
+        if self.features.shape[1] > WIDEST:
+            return Basis(None)
+        if self._hessian is None:
+            count = min(len(self.features), 4 * self.features.shape[1])
+            rows = torch.linspace(0, len(self.features) - 1, count).long()
+            some = self.features[rows]
+            self._hessian = self._curvature(rows[:: -(-count // 1000)]) * (some.T @ some).double() / count
+        return Basis(torch.linalg.cholesky(self._hessian + penalty * torch.eye(len(self._hessian)).double()))
+
+    def _curvature(self, rows: Tensor) -> float:
+        """Mean second derivative of the loss by an output, where all weights are zero."""
+        bias = torch.cat([layer.bias.detach() for layer in self.head.out])
+        truth = [values[rows] for values in self.truth]
+        offset = 0.0 if self.offset is None else self.offset[rows]
+
+        def loss(outputs: Tensor) -> Tensor:
+            every = outputs.split([layer.out_features for layer in self.head.out])
+            return self.loss.mean([values.expand(len(rows), -1) + offset for values in every], truth)
+
+        return max(1e-6, float(torch.autograd.functional.hessian(loss, bias).diagonal().mean()))
 
     @torch.no_grad()
     def value(self) -> float:
@@ -82,12 +109,48 @@ class Convex:
             outputs = [values + self.offset[rows] for values in outputs]
         return self.loss.sum(outputs, truth, self.counts)
 
-    def _set(self, flat: np.ndarray, sizes: Sequence[int]) -> None:
-        pieces = torch.from_numpy(flat).float().split(list(sizes))
-        parameters = [p for layer in self.head.out for p in (layer.weight, layer.bias)]
+    def _set(self, flat: np.ndarray, basis: "Basis") -> None:
+        sizes = [parameter.numel() for layer in self.head.out for parameter in (layer.weight, layer.bias)]
+        pieces = iter(torch.from_numpy(flat).split(sizes))
         with torch.no_grad():
-            for parameter, piece in zip(parameters, pieces, strict=True):
-                parameter.copy_(piece.reshape(parameter.shape))
+            for layer in self.head.out:
+                layer.weight.copy_(basis.weights(next(pieces).reshape(layer.weight.shape)))
+                layer.bias.copy_(next(pieces))
+
+
+class Basis:
+    """Coordinates of weights, shape (K, F), in which the objective is about as steep in every direction: W = U inv(L).
+
+    Layers of a trunk side by side are alike: in W itself the objective is a long valley, which takes hundreds of steps.
+
+    Parameters
+    ----------
+    lower : Tensor or None, shape (F, F), float64
+        L, with L L' about the matrix of second derivatives; None for the weights themselves.
+    """
+
+    def __init__(self, lower: Tensor | None):
+        self.lower = lower
+
+    def coordinates(self, weights: Tensor) -> Tensor:
+        """U of W."""
+        return weights if self.lower is None else weights @ self.lower
+
+    def weights(self, coordinates: Tensor) -> Tensor:
+        """W of U."""
+        if self.lower is None:
+            return coordinates
+        return torch.linalg.solve_triangular(self.lower, coordinates, upper=False, left=False)
+
+    def slopes(self, gradient: Tensor) -> Tensor:
+        """Derivatives by U, of those by W."""
+        if self.lower is None:
+            return gradient
+        return torch.linalg.solve_triangular(self.lower, gradient.T, upper=False).T
+
+
+def _flat(layers: Iterable[tuple[Tensor, Tensor]]) -> np.ndarray:
+    return torch.cat([part.double().reshape(-1) for layer in layers for part in layer]).numpy()
 
 
 def measured(head: Head, batch: Batch, loss: Loss) -> float:

@@ -223,7 +223,7 @@ class Trainer:
         seed = self.experiment.seed
         paths = []
         for one in progress(group.roles, f"{self.name}: penalties of test fold {group.test_fold}", len(group.roles)):
-            paths.append(self._path(one, most))
+            paths.append(self._path(one, most, paths[0].states if paths else {}))
         penalty = self._choose(paths)
         for one, path in zip(group.roles, paths, strict=True):
             head, loss, states = path.head, path.loss, path.states
@@ -255,7 +255,8 @@ class Trainer:
         loss = build_loss(self.experiment, self.examples.tasks, self.examples.rates(one.train))
         return self.validate(member.head, one.valid, loss).metric
 
-    def _path(self, one: Roles, most: int) -> "Path":
+    def _path(self, one: Roles, most: int, near: dict[float, dict[str, torch.Tensor]]) -> "Path":
+        """Solve for penalties from strong to weak; `near` are another training set's solutions, to start from."""
         seed = self.experiment.seed
         head, loss = self.new_head(one.train, seed)
         problem = Convex(head, self.examples.matrix(one.train, most, seed), loss)
@@ -263,6 +264,8 @@ class Trainer:
         fixed = self.experiment.head.penalty
         path = Path(head, loss)
         for penalty in (fixed,) if fixed else PENALTIES:
+            if penalty in near:
+                head.out.load_state_dict(near[penalty])
             problem.solve(penalty)
             path.states[penalty] = {name: tensor.clone() for name, tensor in head.out.state_dict().items()}
             path.losses[penalty] = measured(head, valid, loss.plain())
