@@ -113,3 +113,17 @@ def test_a_synthetic_proteome_fills_in_its_inputs():
 def test_an_experiment_without_a_task_is_told_so():
     with pytest.raises(FoldgraftError, match=r"experiments\.mine\.task: it must be given"):
         load({"run": "r", "structures": {"files": ["*.cif"]}, "experiments": {"mine": {"head": "linear"}}})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"experiments": {"s": {"task": "contacts"}}}, "did you mean contact?"),
+        ({"experiments": {"s": {"task": "ss3", "head": "convolutions"}}}, "did you mean convolution?"),
+        ({"embed": {"precision": "bflot16"}}, "did you mean bfloat16?"),
+    ],
+)
+def test_a_misspelled_value_is_answered_by_the_likeliest(values, words):
+    with pytest.raises(FoldgraftError) as error:
+        load({"synth": {}, **values})
+    assert words in str(error.value)

@@ -1,5 +1,6 @@
 """The whole configuration: the stages' settings composed, read and checked before any job runs."""
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -142,8 +143,10 @@ class Config(Settings):
             if key == SOLUBILITY.name and key not in self.labelled:
                 raise ValueError(f"experiments.{name}: task solubility needs the section solubility")
             if key not in {**BUILT_IN, **self.labelled}:
-                known = ", ".join([*BUILT_IN, *self.labelled])
-                raise ValueError(f"experiments.{name}.task: {key!r} is none of {known}")
+                known = [*BUILT_IN, *self.labelled]
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"experiments.{name}.task: {key!r} is none of {', '.join(known)}{hint}")
             if key in BUILT_IN and not (self.synth or self.structures):
                 raise ValueError(f"experiments.{name}: task {key} needs the section structures")
         if len({task.name if task.truth == "labels" else "" for task in self.tasks(name)}) > 1:

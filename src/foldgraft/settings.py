@@ -1,6 +1,8 @@
 """What all settings share: strict pydantic models, and the way a command takes one as JSON."""
 
 import difflib
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -76,10 +78,20 @@ def explain(error: ValidationError, model: type[BaseModel] | None = None) -> str
         message = words.format(**problem.get("ctx", {})) if words else problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"no such key{_instead(location, model)}"
+        if problem["type"] in ("literal_error", "enum", "union_tag_invalid"):
+            message += _nearest(problem)
         if problem["type"] == "union_tag_not_found":
             message, given = f"the key {problem['ctx']['discriminator']} is missing", ""
         lines.append(f"{key}: {message}{given}" if key else f"{message}{given}")
     return "\n".join(lines)
+
+
+def _nearest(problem: Mapping[str, Any]) -> str:
+    """The likeliest of the texts that a value may be, if it is near one."""
+    context = problem.get("ctx", {})
+    known = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags", ""))))
+    near = difflib.get_close_matches(str(context.get("tag", problem["input"])), known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _keys(place: tuple[int | str, ...]) -> tuple[int | str, ...]:

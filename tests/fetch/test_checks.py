@@ -1,5 +1,7 @@
 """Bad input stops before any job runs, each with one clear line."""
 
+from pathlib import Path
+
 import pytest
 
 from foldgraft.errors import FoldgraftError
@@ -139,3 +141,16 @@ def test_every_problem_is_told_at_once(tmp_path):
         "sequences.uniprot.accessions",
         "solubility.table",
     ]
+
+
+def test_one_class_is_told_before_any_job(tmp_path):
+    (tmp_path / "t.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,1\n")
+    table = SolubilitySettings(table="t.csv")
+    with pytest.raises(FoldgraftError, match=r"solubility\.table: every label of .*t\.csv is 1, .*columns\.label"):
+        check(None, None, {"solubility": table}, tmp_path)
+
+
+def test_a_pattern_without_a_file_names_the_folder_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FoldgraftError, match=f"'s/\\*' matches no file below {tmp_path}"):
+        check(StructuresSettings(files=["s/*"]), None, {}, Path())

@@ -1,6 +1,7 @@
 """`foldgraft run` and `foldgraft demo` from a wheel, in a folder that holds nothing else."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,12 @@ CHAINS = "curate/chains/files-00000.parquet"
 def installed(tmp_path_factory):
     """What `pip install` of the wheel brings, without its dependencies."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    for name in ("src", "workflow", "config", "envs"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "constraints.txt"):
-        shutil.copy(ROOT / name, source)
+    lines = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.M)  # so the image has enough, too
+    for path in (ROOT / name for line in lines for name in line.split()):
+        if path.is_dir():
+            shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(path, source)
     words = ["--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", str(target)]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *words, str(source)], check=True)
     with zipfile.ZipFile(next(target.glob("*.whl"))) as wheel:

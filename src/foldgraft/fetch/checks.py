@@ -87,6 +87,19 @@ def check_labels(name: str, table: LabelsSettings, data: Path) -> None:
         read_classes(table, found.proteins)
     except FoldgraftError as error:
         raise FoldgraftError(f"labels.{name}: {error}") from None
+    if table.level != "protein" or table.kind not in ("binary", "classes"):
+        return
+    values = {label for protein in found.proteins.values() for label in protein.labels}
+    if len(values) == 1:
+        key = name if name == "solubility" else f"labels.{name}"
+        raise FoldgraftError(
+            f"{key}.table: every label of {data / table.table} is {_shown(values.pop())}, so there is nothing to tell "
+            "apart; add proteins with another label, or name the column that holds the labels (columns.label)"
+        )
+
+
+def _shown(label: object) -> str:
+    return f"{label:g}" if isinstance(label, float) else str(label)
 
 
 def _unique(names: Iterable[str], key: str) -> None:

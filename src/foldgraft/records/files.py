@@ -167,6 +167,6 @@ def matches(patterns: list[str], data: Path, key: str) -> list[str]:
     for pattern in patterns:
         found = [path for path in glob(pattern, root_dir=data, recursive=True) if (data / path).is_file()]  # noqa: PTH207
         if not found:
-            raise FoldgraftError(f"{key}: {pattern!r} matches no file below {data}")
+            raise FoldgraftError(f"{key}: {pattern!r} matches no file below {Path(data).absolute()}")
         paths.update(found)
     return sorted(paths)
