@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldgraft.config import load
 from foldgraft.errors import FoldgraftError
 from foldgraft.predict.new import predict
 from foldgraft.predict.sequences import Candidate
@@ -13,6 +14,7 @@ from foldgraft.records.targets import read_targets
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
 from foldgraft.tasks.trained import load_head
 from foldgraft.tasks.vectors import layer_numbers
+from foldgraft.train.ensemble import Trainer
 from foldgraft.train.experiment import train
 from foldgraft.train.layers import best_layer
 from foldgraft.train.outputs import Outputs
@@ -95,8 +97,30 @@ def test_what_a_mix_cannot_serve_is_refused(task, values, words):
         Experiment(task=task, **values).resolve([TASKS[task]])
 
 
+def test_a_mix_whose_training_was_killed_ends_at_the_same_bytes(folder, tmp_path, monkeypatch, capsys):
+    settings = {"head": "mlp", "layers": "mix", "validation": "next", "training": QUICK}
+    whole = run(folder, tmp_path / "whole", "ss3", **settings)
+    validate, calls = Trainer.validate, []
+
+    def killed(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3 + 2:  # the first two compare the layers
+            raise KeyboardInterrupt
+        return validate(self, *arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "validate", killed)
+        run(folder, tmp_path / "killed", "ss3", **settings)
+    again = run(folder, tmp_path / "killed", "ss3", **settings)
+    assert "going on after epoch 2 of an earlier attempt" in capsys.readouterr().err
+    assert again.head.read_bytes() == whole.head.read_bytes()
+    assert pd.read_csv(again.layers).equals(pd.read_csv(whole.layers))
+
+
 def test_a_mix_asks_for_the_residues_of_all_layers():
-    assert Experiment(task="ss3", layers="mix").residue_layers == ["all"]
+    experiments = {"a": {"task": "ss3", "layers": "mix"}, "b": {"task": "torsions"}}
+    config = load({"synth": {}, "experiments": experiments})
+    assert config.residue_layers("structures") == ["all"] and config.residue_layers("labels") == []
     assert layer_numbers("mix", 4) == [1, 2, 3, 4]
     with pytest.raises(FoldgraftError, match="the trunk has the layers 1 to 4"):
         layer_numbers(5, 4)
