@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from foldgraft.models.heads.build import BODIES, Widths, build, reads
 from foldgraft.models.heads.layers import Head
-from foldgraft.models.heads.mix import shares
+from foldgraft.models.heads.mix import SPEED, shares
 from foldgraft.models.heads.settings import HeadChoice
 from foldgraft.tasks.sequences import collate
 
@@ -41,7 +41,7 @@ def by_hand(head, values):
     """γ Σ s_k h_k (Peters et al. 2018) of standardised layers, in double precision."""
     state = {name: tensor.double().numpy() for name, tensor in head.body.state_dict().items()}
     z = (values - state["normalise.mean"]) / state["normalise.std"]
-    share = np.exp(state["weights"]) / np.exp(state["weights"]).sum()
+    share = np.exp(SPEED * state["weights"]) / np.exp(SPEED * state["weights"]).sum()
     return state["scale"] * sum(share[k] * z[..., k * WIDTH : (k + 1) * WIDTH] for k in range(LAYERS))
 
 
@@ -50,7 +50,7 @@ def test_a_head_reads_the_mix_written_out_by_hand(level, name):
     head, items = mixed(level, name), proteins(level, name, [9, 4])
     start = torch.cat([head(collate([item]))[0] for item in items])
     with torch.no_grad():
-        head.body.weights.copy_(torch.tensor([0.3, -1.2, 2.0]))
+        head.body.weights.copy_(torch.tensor([0.03, -0.12, 0.2]))
         head.body.scale.fill_(1.7)
     assert not torch.allclose(head(collate(items))[0], start, atol=1e-2)
     alone = build(level, SETTINGS.validate_python({"name": name} | ({} if name == "linear" else {"hidden": 5})),

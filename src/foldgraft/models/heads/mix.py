@@ -7,9 +7,13 @@ from torch import Tensor, nn
 
 from foldgraft.models.heads.layers import Body, Standardise
 
+SPEED = 10.0
+"""By what the learnt numbers are multiplied before the softmax, so that the shares move that much faster than other
+weights do: a head is trained for a few hundred steps, in which they would else stay near where they start."""
+
 
 class Mix(Body):
-    """A body that reads one mix of all layers: γ Σ s_k h_k with s = softmax(w), where w and γ are learnt along with it.
+    """A body that reads one mix of all layers: γ Σ s_k h_k with s = softmax(10 w), where w and γ are learnt with it.
 
     This is the scalar mix of Peters et al. 2018 (NAACL, equation 1). Each h_k is standardised, in the place of their
     layer norm, so that the s_k can be compared. They start equal, with γ = 1.
@@ -35,15 +39,18 @@ class Mix(Body):
 
     def forward(self, values: Tensor, *mask: Tensor) -> Tensor:
         layers = len(self.weights)
-        scales = torch.softmax(self.weights, 0)[:, None] / self.normalise.std.view(layers, -1)  # (K, D)
+        scales = self._shares()[:, None] / self.normalise.std.view(layers, -1)  # (K, D)
         mixed = -(scales * self.normalise.mean.view(layers, -1)).sum(0)
         for scale, layer in zip(scales, values.float().chunk(layers, dim=-1), strict=True):
             mixed = mixed + scale * layer  # layer by layer: no standardised copy of them all
         return self.body(self.scale * mixed, *mask)
 
+    def _shares(self) -> Tensor:
+        return torch.softmax(SPEED * self.weights, 0)
+
     def shares(self) -> list[float]:
         """The s_k."""
-        return torch.softmax(self.weights.detach(), 0).tolist()
+        return self._shares().detach().tolist()
 
 
 def shares(heads: Sequence[nn.Module]) -> list[list[float]]:
