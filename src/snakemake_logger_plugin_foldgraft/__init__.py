@@ -3,6 +3,7 @@
 Snakemake finds the module by its name. Its own log, below .snakemake/log/, keeps all that it says otherwise.
 """
 
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -102,7 +103,8 @@ class LogHandler(LogHandlerBase):
 
 
 def where(about: Mapping[str, Any]) -> str:
-    """Where a failed job's log is, the cluster's number of it, too."""
+    """Where a failed job's log is, and what a cluster says of it: its number there, and its end, such as TIMEOUT."""
     number = about["aux"].get("external_jobid")
-    told = f" (job {number} of the cluster)" if number else ""
+    status = re.search(r"status is: '(\w+)'", str(about["rule_msg"]))
+    told = f" (job {number} of the cluster{f': {status[1]}' if status else ''})" if number else ""
     return f"{told}, see {about['log'][0]}" if about["log"] else told

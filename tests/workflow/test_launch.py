@@ -14,6 +14,7 @@ from running import ROOT, SMALL, planned, snakemake
 from foldgraft.errors import FoldgraftError
 from foldgraft.launch import arguments
 from foldgraft.plan import importable
+from snakemake_logger_plugin_foldgraft import where
 
 CHAINS = "curate/chains/files-00000.parquet"
 
@@ -123,3 +124,10 @@ def test_jobs_in_environments_of_their_own_import_the_package_and_nothing_beside
         folder = importable(package, tmp_path / "own", alone=True)
         assert [one.resolve() for one in folder.iterdir()] == [package]
     assert importable(tmp_path / "src/foldgraft", tmp_path / "own", alone=True) == tmp_path / "src"
+
+
+def test_a_job_that_a_cluster_killed_is_told_with_its_number_and_how_it_ended():
+    message = "SLURM-job '7' failed, SLURM status is: 'TIMEOUT'. Detailed failure reason unavailable."
+    about = {"rule_msg": message, "aux": {"external_jobid": "7"}, "log": ["results/a.log", "7.log"]}
+    assert where(about) == " (job 7 of the cluster: TIMEOUT), see results/a.log"
+    assert where({"rule_msg": None, "aux": {}, "log": []}) == ""
