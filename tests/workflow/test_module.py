@@ -1,5 +1,7 @@
 """The workflow as a module of somebody else's, in another folder: run to its end, not only planned."""
 
+import re
+
 import pytest
 import yaml
 from running import snakemake, stood_in
@@ -64,3 +66,34 @@ def test_a_module_below_a_prefix_runs_as_snakedeploy_lays_it_out(checkout, tmp_p
     results = folder / "below/results/kill"
     assert (results / "report/index.html").is_file() and (results / "predict/new.csv").is_file()
     assert not (folder / "results").exists()
+
+
+TWICE = """
+use rule curate_shard from foldgraft as fg_curate_shard with:
+    threads: 2
+
+
+module second:
+    snakefile: "{snakefile}"
+    config: {{**config["foldgraft"], "run": "second", "predict": {{}}}}
+
+
+use rule * from second as second_*
+
+
+rule all:
+    default_target: True
+    input: "results/kill/curate/index.parquet", "results/second/curate/index.parquet"
+"""
+
+
+def test_a_module_used_twice_and_with_a_rule_of_ones_own_keeps_track_of_what_is_made_from_what(checkout, tmp_path):
+    folder = tmp_path / "outer"
+    outer = TWICE.format(snakefile=checkout / "workflow/Snakefile")
+    use(checkout, folder, "results", names=" as fg_*", outer=outer)
+    done = snakemake(folder, "--dry-run", "--printshellcmds")
+    assert done.returncode == 0, done.stderr
+    calls = re.findall(r"--made-from ([0-9a-f]+)@(\d):(\S*) curate (shard|summary)", done.stdout)
+    shards = {own[:10]: threads for own, threads, _, kind in calls if kind == "shard"}
+    read = [told for _, _, told, kind in calls if kind == "summary"]
+    assert sorted(shards.values()) == ["1", "2"] and sorted(read) == sorted(shards)
