@@ -64,11 +64,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
     layers = ", ".join(map(str, info.layers))
-    yield f"a `{info.head.name}` head on the embeddings of the layers {layers} of the trunk; {size / 1e6:.1f} MB"
+    yield f"a `{info.head.name}` head on the embeddings of the layers {layers} of the trunk; {size / 1000:.0f} kB"
     folds = len({member.test_fold for member in info.members})
-    members = f"{len(info.members)} members" + (f", trained without one of {folds} folds each" if folds > 1 else "")
-    yield f"{members}; the prediction is their mean, low and high are their extremes"
-    yield "calibrated on proteins that the members did not learn from (Platt scaling: temperature and shift)"
+    if len(info.members) > 1:
+        each = f", each trained without one of {folds} folds" if folds > 1 else ""
+        yield f"{len(info.members)} members{each}; the prediction is their mean, low and high are their extremes"
+    yield "calibrated on proteins that were not learnt from (temperature and, of probabilities, shift: Platt scaling)"
     source = run.trunk.get("source") or {}
     files = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in (source.get("files") or {}).items())
     yield f"trained on the trunk {info.trunk.name} ({files}); any trunk that computes the same serves, in any layout"
@@ -102,7 +103,7 @@ def _figures(task: Task, experiment: Experiment) -> str:
         for metric in metrics:
             values = task.values(metric=metric)
             row = values.loc[name] if name in values.index else None
-            cells.append("" if row is None else f"{number(row['value'])} {span(row['ci_low'], row['ci_high'])}")
+            cells.append("" if row is None else f"{number(row['value'])} {span(row['ci_low'], row['ci_high'])}".strip())
         rows.append([f"**{name}**" if name == experiment.name else plain(name), *cells])
     n = count(task.values().loc[experiment.name, "n"])
     tested = "each tested once, by a member that did not learn from it" if experiment.cross_validated else "held out"
