@@ -65,6 +65,13 @@ def test_files_of_fair_esm_and_own_trunks_are_found(resources):
     assert checkpoints(resources / "none") == []
 
 
+def test_what_else_is_wrong_is_told_by_the_settings(resources):
+    hugging_face(resources / "esm2-8m")
+    for values, words in (({"data": 5}, "data: it must be a text"), ({"trunk": "esm2"}, "trunk: it must be a section")):
+        with pytest.raises(FoldgraftError, match=words):
+            configure({"synth": {}, **values}, check=False)
+
+
 def test_two_checkpoints_are_both_named(resources):
     hugging_face(resources / "a"), hugging_face(resources / "b")
     with pytest.raises(FoldgraftError, match=r"there are resources/a and resources/b; name one as trunk\.checkpoint"):

@@ -48,7 +48,7 @@ def choose(values: Mapping[str, Any], layers: Iterable[Mapping[str, Any]]) -> tu
         raise FoldgraftError(f"trunk: no key names one, and there are {both}; name one as trunk.checkpoint")
     if not found:
         return dict(values), ""
-    chosen = {**given, "checkpoint": _from(Path(values.get("data") or "."), found[0])}
+    chosen = {**given, "checkpoint": _from(Path(str(values.get("data") or ".")), found[0])}
     return {**values, "trunk": chosen}, f"trunk: {found[0]}, the checkpoint in {RESOURCES}/, since no key names another"
 
 
