@@ -30,6 +30,9 @@ from foldgraft.train.settings import Experiment
 SOLVED = 0
 """The epoch that the history states of a head that was solved for."""
 
+TOGETHER = 1 << 16
+"""Examples whose validation loss is computed together."""
+
 WORSE = 2
 """Weaker penalties in a row that validation finds worse, after which no weaker one is tried."""
 
@@ -198,24 +201,20 @@ class Trainer:
 
     def validate(self, head: Head, rows: np.ndarray, loss: Loss) -> Score:
         """Loss and headline metric of a head on whole validation proteins, which the processes share out."""
-        plain, task = loss.plain(), self.examples.tasks[0]
-        truth = {int(row): self.examples.truth(row) for row in rows}
-        sums = torch.zeros(2, dtype=torch.float64)  # the loss times its weight, and the weight
-        outputs = torch.zeros(sum(len(known[0]) for known in truth.values()), task.target.outputs)
-        predicted = dict(zip(truth, outputs.split([len(known[0]) for known in truth.values()]), strict=True))
-        number, processes = self.engine.share
+        tasks, (number, processes) = self.examples.tasks, self.engine.share
+        known = [self.examples.truth(int(row)) for row in rows]
+        sizes = [len(values[0]) for values in known]
+        ends = np.cumsum(sizes)
+        places = {int(row): slice(end - size, end) for row, end, size in zip(rows, ends, sizes, strict=True)}
+        outputs = [torch.zeros(sum(sizes), task.target.outputs) for task in tasks]
         for scored in self.examples.score([head], rows[number::processes]):
-            known = truth[scored.row]
-            count = plain.counts(known)
-            if float(count[0]):
-                value = plain.sum([values[0] for values in scored.outputs], known, count)
-                sums += torch.stack([value * count[0], count[0]])
-            predicted[scored.row].copy_(scored.outputs[0][0])
-        total, weight = self.engine.sum(sums).tolist()
-        pieces = self.engine.sum(outputs).cpu().split([len(piece) for piece in predicted.values()])
-        lengths = [len(self.examples.table["sequence"].iat[row]) for row in truth]
-        metric = headline(task, loss.targets[0], pieces, [known[0] for known in truth.values()], lengths)
-        return Score(total / weight if weight else float("nan"), metric)
+            for values, found in zip(outputs, scored.outputs, strict=True):
+                values[places[scored.row]] = found[0]
+        outputs = [self.engine.sum(values).cpu() for values in outputs]
+        truth = [torch.cat(columns) for columns in zip(*known, strict=True)]
+        lengths = self.examples.table["sequence"].iloc[rows].str.len().tolist()
+        metric = headline(tasks[0], loss.targets[0], outputs[0].split(sizes), truth[0].split(sizes), lengths)
+        return Score(_mean(loss.plain(), outputs, truth), metric)
 
     def _solve(self, group: Group) -> None:
         """Choose the penalty on every validation fold, then solve again with all of them."""
@@ -278,6 +277,15 @@ class Trainer:
         """The penalty of least mean validation loss among those that every path has."""
         shared = [p for p in paths[0].losses if all(p in path.losses for path in paths)]
         return min(shared, key=lambda p: float(np.mean([path.losses[p] for path in paths])))
+
+
+def _mean(loss: Loss, outputs: Sequence[torch.Tensor], truth: Sequence[torch.Tensor]) -> float:
+    """Mean loss of many examples; NaN where nothing is known of the first task."""
+    counts, total = loss.counts(truth), 0.0
+    for start in range(0, len(truth[0]), TOGETHER):
+        part = slice(start, start + TOGETHER)
+        total += float(loss.sum([values[part] for values in outputs], [values[part] for values in truth], counts))
+    return total if float(counts[0]) else float("nan")
 
 
 @dataclass
