@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.command import app as stage
+from foldgraft.predict.contacts import Outputs, write_maps
 from foldgraft.predict.heads import load_heads
 from foldgraft.predict.new import predict
 from foldgraft.predict.page import page
@@ -108,6 +109,22 @@ def scan(
         temporary.write_text(text, encoding="utf-8")
     if table:
         write_scan(table, found)
+
+
+@app.command(name="map")
+def contact_map(
+    fasta: Annotated[Path, typer.Argument(metavar="FASTA", help="One protein; - reads standard input.")],
+    output_pairs: Annotated[Path, typer.Option(help="Ranked pairs to write, CSV.")],
+    output_map: Annotated[Path | None, typer.Option(help="Map to draw, PNG or SVG.")] = None,
+    output_rr: Annotated[Path | None, typer.Option(help="Probabilities to write in CASP's format RR.")] = None,
+    output_npz: Annotated[Path | None, typer.Option(help="Map to write as an array of NumPy.")] = None,
+    trunk: Trunk8M = None,
+) -> None:
+    """Rank the contacts of one protein by the trunk's own contact regression, without an alignment."""
+    protein = one(fasta)
+    frozen = open_trunk(trunk)
+    maps = {"trunk": frozen.contacts(protein.sequence)}
+    write_maps(Outputs(output_pairs, output_map, output_rr, output_npz), protein.sequence, maps)
 
 
 def one(fasta: Path) -> Candidate:

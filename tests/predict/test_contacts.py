@@ -55,6 +55,31 @@ def test_the_trunk_and_heads_with_and_without_coevolution_stand_beside_it(alignm
     assert np.corrcoef(table["alone"], table["both"])[0, 1] < 0.999
 
 
+def test_maps_are_written_as_others_read_them(alignment, tmp_path, folder):
+    head = folder.head("contact", {"name": "logistic"}, ["attention"], layers=(), name="alone")
+    given = ("--alignment", alignment, "--trunk", folder.weights, "--description", folder.description, "--head", head)
+    files = {name: tmp_path / f"T0001.{name}" for name in ("csv", "rr", "npz")}
+    call(*given, "--output-pairs", files["csv"], "--output-rr", files["rr"], "--output-npz", files["npz"])
+    table = pd.read_csv(files["csv"])
+    lines = files["rr"].read_text().splitlines()
+    sequence = alignment.read_text().splitlines()[0]
+    assert lines[:2] == ["PFRMAT RR", "TARGET T0001"] and lines[4:6] == ["MODEL 1", sequence] and lines[-1] == "END"
+    pairs = [line.split() for line in lines[6:-1]]
+    assert [(int(i), int(j)) for i, j, *_ in pairs] == list(zip(table["i"], table["j"], strict=True))
+    assert {(low, high) for _, _, low, high, _ in pairs} == {("0", "8")}
+    assert [float(p) for *_, p in pairs] == pytest.approx(table["alone"].tolist(), abs=1e-5)
+    with np.load(files["npz"]) as arrays:
+        assert str(arrays["sequence"]) == sequence and set(arrays.files) == {"sequence", "coevolution", "alone"}
+        assert arrays["alone"].shape == (LENGTH, LENGTH) and np.allclose(arrays["alone"], arrays["alone"].T)
+        chosen = arrays["alone"][table["i"] - 1, table["j"] - 1]
+    assert chosen == pytest.approx(table["alone"].to_numpy(), abs=1e-5)
+
+
+def test_coevolution_alone_has_no_probabilities_to_write(alignment, tmp_path):
+    with pytest.raises(FoldgraftError, match="no probabilities"):
+        call("--alignment", alignment, "--output-pairs", tmp_path / "p.csv", "--output-rr", tmp_path / "p.rr")
+
+
 def test_another_row_may_be_the_protein(alignment, tmp_path):
     text = alignment.read_text().splitlines()[17]
     (tmp_path / "q.fasta").write_text(f">q\nMGHHHHHH{text}\n")

@@ -12,7 +12,7 @@ from foldgraft.evolution.lone import couple_file
 from foldgraft.evolution.settings import AlignmentSettings
 from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
-from foldgraft.predict.contacts import maps_of, tell, write_map, write_pairs
+from foldgraft.predict.contacts import Outputs, maps_of, tell, write_maps
 from foldgraft.predict.heads import load_heads
 from foldgraft.predict.new import predict as predicted
 from foldgraft.predict.sequences import candidates
@@ -66,6 +66,8 @@ def contacts(
     description: Annotated[Path | None, typer.Option(help="Description of the trunk, JSON.")] = None,
     head: Annotated[list[Path] | None, typer.Option(help="Trained head of residue pairs; repeat for several.")] = None,
     output_map: Annotated[Path | None, typer.Option(help="Maps to draw, PNG or SVG.")] = None,
+    output_rr: Annotated[Path | None, typer.Option(help="Probabilities to write in CASP's format RR.")] = None,
+    output_npz: Annotated[Path | None, typer.Option(help="Maps to write as arrays of NumPy.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of matrix products.")] = 1,
     settings: Annotated[AlignmentSettings, option(AlignmentSettings)] = AlignmentSettings(),
 ) -> None:
@@ -80,9 +82,7 @@ def contacts(
     coupled = couple_file(alignment, given, settings, pick())
     tell(coupled)
     maps = maps_of(coupled, frozen, heads)
-    write_pairs(output_pairs, coupled.sequence, maps)
-    if output_map is not None:
-        write_map(output_map, coupled.sequence, maps)
+    write_maps(Outputs(output_pairs, output_map, output_rr, output_npz), coupled.sequence, maps)
 
 
 def _trunk_and_heads(

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.lone import Coupled
 from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.trunk import Trunk
@@ -19,6 +21,9 @@ from foldgraft.tasks.pair_features import Coevolution, pair_index
 from foldgraft.tasks.trained import Trained
 
 matplotlib.use("Agg")
+
+RR_LETTERS = 50
+"""Letters of a line of the sequence in the format RR."""
 
 
 def maps_of(coupled: Coupled, trunk: Trunk | None, heads: Sequence[Trained]) -> dict[str, np.ndarray]:
@@ -33,6 +38,26 @@ def maps_of(coupled: Coupled, trunk: Trunk | None, heads: Sequence[Trained]) -> 
     return maps
 
 
+class Outputs(NamedTuple):
+    """Files to write of the contacts of one protein."""
+
+    pairs: Path
+    map: Path | None = None
+    rr: Path | None = None
+    npz: Path | None = None
+
+
+def write_maps(outputs: Outputs, sequence: str, maps: dict[str, np.ndarray]) -> None:
+    """Write the contacts of a protein in the formats asked for."""
+    write_pairs(outputs.pairs, sequence, maps)
+    if outputs.map is not None:
+        write_map(outputs.map, sequence, maps)
+    if outputs.rr is not None:
+        write_rr(outputs.rr, sequence, maps)
+    if outputs.npz is not None:
+        write_npz(outputs.npz, sequence, maps)
+
+
 def write_pairs(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
     """Write the pairs at least six residues apart, the likeliest first by the last of the maps; numbers from 1."""
     index = pair_index(len(sequence))
@@ -44,6 +69,37 @@ def write_pairs(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
             i, j = int(index.i[k]), int(index.j[k])
             values = [f"{column[k]:.6g}" for column in columns]
             table.write([rank, i + 1, sequence[i], j + 1, sequence[j], j - i, *values])
+
+
+def write_rr(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
+    """Write the probabilities of the last of the maps in CASP's format RR, the likeliest first.
+
+    `i j 0 8 p` says that the CB atoms of residues i and j, from 1, are less than 8 angstrom apart with probability p
+    (predictioncenter.org/casp14/index.cgi?page=format). Pairs fewer than six residues apart are left out.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is nothing but coevolution, whose scores are no probabilities.
+    """
+    source, scores = list(maps.items())[-1]
+    if source == "coevolution":
+        raise FoldgraftError("scores of coevolution are no probabilities, as RR wants them; give a trunk or a head")
+    index = pair_index(len(sequence))
+    chosen = np.clip(scores[index.places], 0, 1)
+    with atomic(path) as temporary, temporary.open("w", encoding="ascii", errors="replace") as handle:
+        handle.write(f"PFRMAT RR\nTARGET {path.stem}\nAUTHOR foldgraft\nMETHOD {source}\nMODEL 1\n")
+        handle.writelines(f"{sequence[k : k + RR_LETTERS]}\n" for k in range(0, len(sequence), RR_LETTERS))
+        for k in np.argsort(-chosen, kind="stable"):
+            handle.write(f"{int(index.i[k]) + 1} {int(index.j[k]) + 1} 0 8 {chosen[k]:.5f}\n")
+        handle.write("END\n")
+
+
+def write_npz(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
+    """Write the maps as symmetric arrays (L, L), float32, by their names, and the sequence, for numpy.load."""
+    arrays = {name: unpack(np.asarray(scores, dtype=np.float32), len(sequence)) for name, scores in maps.items()}
+    with atomic(path) as temporary, temporary.open("wb") as handle:
+        np.savez_compressed(handle, sequence=np.array(sequence), **arrays)
 
 
 def write_map(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
