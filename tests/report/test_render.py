@@ -134,12 +134,15 @@ def test_too_few_test_proteins_are_no_defeat(tmp_path, made_up):
 def test_what_layers_are_worth_is_drawn_and_what_a_mix_takes_of_them(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False)
     table = pd.DataFrame({"layer": [1, 2, 3], "metric": "mae", "value": [30.0, 25, 28], "share": np.nan})
-    table.to_csv(run / "train/linear/layers.csv", index=False)
+    for name in ("linear", "attention"):  # the same of both, so one line is drawn
+        table.to_csv(run / f"train/{name}/layers.csv", index=False)
     text = page(run, None, ReportSettings())
-    assert "linear: layer 2 does best (25.000)" in text and "whatever the head of the experiment" in text
+    assert re.search(r"(linear, attention|attention, linear): layer 2 does best \(25\.000\)\.", text)
+    assert "whatever the head of the experiment" in text
     assert "Shares of the layers" not in text
     table = table.assign(metric=np.nan, value=np.nan, share=[0.2, 0.7, 0.1])  # the trunk is trained along
-    table.to_csv(run / "train/linear/layers.csv", index=False)
+    for name in ("linear", "attention"):
+        table.to_csv(run / f"train/{name}/layers.csv", index=False)
     text = page(run, None, ReportSettings())
     assert "does best" not in text and "linear takes most of layer 2 (70 %)" in text
 

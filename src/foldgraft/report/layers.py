@@ -15,7 +15,15 @@ def blocks(run: Run, task: Task) -> list[Block]:
     found = {name: table.sort_values("layer") for name, table in found.items() if len(table)}
     compared = {name: table for name, table in found.items() if table["value"].notna().any()}
     mixed = {name: table for name, table in found.items() if "share" in table and table["share"].notna().any()}
-    return [*_compared(task, compared), *_mixed(task, mixed)]
+    return [*_compared(task, _alike(compared)), *_mixed(task, mixed)]
+
+
+def _alike(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables, those that say the same once under all their names: a comparison does not depend on the head."""
+    names: dict[tuple[float, ...], list[str]] = {}
+    for name, table in found.items():
+        names.setdefault((*table["layer"], *table["value"].round(6)), []).append(name)
+    return {", ".join(alike): found[alike[0]] for alike in names.values()}
 
 
 def _compared(task: Task, found: dict[str, pd.DataFrame]) -> list[Block]:
