@@ -30,6 +30,26 @@ SMALL = {
     "predict": {"sequences": {"constructs": "results/small/synth/constructs.fasta"}},
 }
 
+TOY = {"helices": {"task": "helix", "head": {"name": "linear", "penalty": 0.1}, "validation": "next"}}
+"""An experiment of a task that the package does not have, see `with_toy_task`."""
+
+TOY_CODE = {
+    "tasks/task.py": """
+BUILT_IN["helix"] = Task(name="helix", level="residue", kind="binary", truth="targets")
+""",
+    "tasks/truth.py": """
+
+def helix(targets: Targets) -> np.ndarray:
+    \"\"\"1 for residues of helices, else 0; shape (L, 1), NaN where the state is not known.\"\"\"
+    state = ss3(targets)
+    return np.where(np.isnan(state), np.nan, state == BUILT_IN["ss3"].names.index("H")).astype(np.float32)
+
+
+TRUTH["helix"] = helix
+""",
+}
+"""What CONTRIBUTING.md says that a task from structures needs: a line, and a function."""
+
 
 def snakemake(
     folder: Path, *arguments: str, snakefile: str | Path | None = None, **options: str
@@ -44,6 +64,16 @@ def copy_checkout(folder: Path) -> Path:
     for name in ("src", "workflow", "config", "envs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def with_toy_task(folder: Path) -> Path:
+    """A checkout to which a task is added, in the files that CONTRIBUTING.md names and nowhere else."""
+    asked = (ROOT / "CONTRIBUTING.md").read_text().partition("A task from structures is ")[2].partition("\n- **")[0]
+    for name, code in TOY_CODE.items():
+        assert f"`{name}`" in asked, f"CONTRIBUTING.md does not name {name}"
+        path = folder / "src/foldgraft" / name
+        path.write_text(path.read_text() + code)
     return folder
 
 

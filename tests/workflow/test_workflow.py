@@ -52,6 +52,16 @@ def test_metrics_name_the_baselines_beside_the_experiments(small_run):
     assert (known.ci_low <= known.value + 1e-9).all() and (known.value <= known.ci_high + 1e-9).all()
 
 
+def test_a_task_that_was_added_in_two_files_goes_all_the_way_to_the_report(small_run):
+    results = small_run / "results/small"
+    metrics = pd.read_csv(results / "evaluate/metrics.csv").query("task == 'helix' and split == 'test'")
+    assert set(metrics["experiment"]) == {"helices", "baseline_constant", "baseline_onehot"}
+    area = metrics.query("metric == 'roc_auc'").set_index("experiment")["value"]
+    assert area.notna().all() and area["baseline_constant"] == 0.5
+    page = (results / "report/index.html").read_text()
+    assert "helices" in page and "helix" in page
+
+
 def test_coevolution_finds_the_planted_contacts(small_run):
     metrics = pd.read_csv(small_run / "results/small/evaluate/metrics.csv").set_index(["experiment", "metric"])
     found = metrics.loc["baseline_coevolution"].filter(regex="P@L/5", axis=0).value.max()
@@ -132,6 +142,11 @@ def test_an_edit_of_a_ground_floor_module_reruns_the_stages_that_use_it(small_ru
     counts = planned_after_edit(small_run, small_config, "mmseqs.py")
     assert {"cluster_group", "msa_search"} <= set(counts)
     assert not {"synth_proteome", "fetch_structures", "curate_shard", "targets_shard"} & set(counts)
+
+
+def test_an_edit_of_contact_code_retrains_contacts_alone(small_run, small_config):
+    counts = planned_after_edit(small_run, small_config, "tasks/pairs.py")
+    assert counts["train_experiment"] == 1 and "embed_shard" not in counts
 
 
 def test_a_changed_experiment_retrains_it_alone(small_run, tmp_path):
