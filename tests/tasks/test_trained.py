@@ -125,6 +125,20 @@ def test_a_head_of_another_run_is_refused_by_a_job(tmp_path):
     assert load_head(path).info == about
 
 
+def test_one_experiments_head_is_not_anothers(tmp_path):
+    about = info([SOLUBILITY], MLPSettings(name="mlp", hidden=5))
+    try:
+        origin.begin("train", "1" * 16)
+        for name in ("trial", "other"):
+            save_head(tmp_path / name / "head.safetensors", heads(about), about)
+        origin.begin("predict", f"{'3' * 16}@2:{'1' * origin.SHORT}")
+        assert load_head(tmp_path / "trial/head.safetensors").info == about
+        with pytest.raises(FoldgraftError, match="holds the head of the experiment trial"):
+            load_head(tmp_path / "other/head.safetensors")
+    finally:
+        origin.begin("")
+
+
 @pytest.mark.parametrize(
     "change", [{"head": {"name": "transformer"}}, {"members": []}, {"surprise": 1}, {"trunk": None}, {"widths": "wide"}]
 )

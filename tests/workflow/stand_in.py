@@ -38,11 +38,15 @@ def main() -> None:
         file = path / "all.txt" if path.name in FOLDERS else path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(made)
-        if path.suffix == ".json" and stage == "embed":
+        if path.suffix == ".json" and (stage, command) in {("embed", "repeats"), ("msa", "given")}:
             shards = [
                 f"{kind}-{number:05d}" for kind in ("solubility", "files", "rcsb", "query") for number in range(4)
             ]
             path.write_text(json.dumps(dict.fromkeys(shards, made)))
+        if path.name == "given.csv":  # which is read when the run ends
+            from foldgraft.records.given import GIVEN
+
+            path.write_text(",".join(GIVEN) + f"\n{made.strip()}" + "," * (len(GIVEN) - 1) + "\n")
     die(f"{stage}_{command}".replace("-", "_"), outputs)
 
 

@@ -28,7 +28,11 @@ OFFLINE = {
     },
     "predict": {"sequences": {"new": "results/kill/synth/constructs.fasta"}, "experiments": ["solubility", "contacts"]},
 }
-SEVERAL = OFFLINE | {"fetch": {"shard_size": 4, "label_shard_size": 10}}
+SEVERAL = OFFLINE | {
+    "fetch": {"shard_size": 4, "label_shard_size": 10},
+    "msa": {"alignments": {"files": ["some.a3m"]}},
+    "predict": OFFLINE["predict"] | {"alignments": {"family": "some.a3m"}},
+}
 REMOTE = {
     "run": "kill",
     "structures": {"rcsb": {"ids": ["1abc"], "query": {"max_entries": 1}}, "sifts": "download"},
@@ -78,6 +82,7 @@ class Folder:
         made = cls(stood_in(folder))
         (folder / "labels.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
         (folder / "some.fasta").write_text(">a\nMKV\n")
+        (folder / "some.a3m").write_text(">a\nMKVMKVMKVMKVMKV\n>b\nMKVMKVMKVMKLMKV\n")
         for name in ("own.pt", "other.pt"):
             (folder / name).write_text(f"weights of {name}\n")
         made.configure(values)
@@ -270,6 +275,6 @@ def test_a_protein_at_the_end_of_a_list_costs_its_shard_and_what_is_about_all(fi
 
 @WHOLE
 def test_every_rule_is_killed_somewhere(finished):
-    reached = set().union(*(finished(values).rules() for values in (OFFLINE, REMOTE, CONVERTED)))
+    reached = set().union(*(finished(values).rules() for values in (SEVERAL, REMOTE, CONVERTED)))
     assert reached == set(rules())
     assert {*STAGES, "synth"} == {rule.split("_")[0] for rule in rules()}

@@ -199,6 +199,10 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
     if header.sha256 != _sha256(json.dumps(json.loads(text)["head"]), tensors):
         raise FoldgraftError(f"{path}: was damaged, its digest is not the one that was written; {origin.REMAKE}")
     origin.accept(path, header.made_from)
+    if header.made_from and origin.made_from() and Path(path).parent.name != info.name:
+        raise FoldgraftError(
+            f"{path}: holds the head of the experiment {info.name}, whatever its name says; {origin.REMAKE}"
+        )
     if info.head.name not in HEADS[info.level] or not _possible(info.widths):
         raise FoldgraftError(f"{path}: there is no head {info.head.name!r} of this size for {info.level} tasks")
     members = []
