@@ -115,7 +115,9 @@ def _call(command: list[str]) -> str:
     if done.returncode:
         end = "\n".join(done.stdout.strip().splitlines()[-15:])
         failed = f"`{' '.join(command)}` {_reason(done.returncode, done.stdout)}:\n{end}"
-        full = next((path for path in map(Path, command[2:]) if path.parent.is_dir() and _is_full(path.parent)), None)
+        # What is written comes after what is read.
+        paths = [Path(word) for word in reversed(command[2:]) if os.sep in word]
+        full = next((path for path in paths if path.parent.is_dir() and _is_full(path.parent)), None)
         raise FoldgraftError(f"{full}: {os.strerror(errno.ENOSPC)}\n{failed}" if full else failed)
     return done.stdout
 
