@@ -73,6 +73,8 @@ def bring(
     try:
         rows = list(_rows(items, data, store, fetch, named))
     except OSError as error:
+        if error.filename is None:  # the log, on a full disk
+            raise
         raise FoldgraftError(f"the store {store.root} cannot be written or read: {error}") from None
     write_piece(lock, shard, rows)
     for row in rows:
