@@ -1,10 +1,15 @@
 """Head training from cached embeddings beside training through the trunk, and what contact features cost.
 
     python benchmarks/benchmark_train.py --data FOLDER [--size 8M] [--proteins 2000] [--sample 100]
+    python benchmarks/benchmark_train.py --vectors FILE
 
 The proteins are the first of a random order of the NetSolP table, the trunk has random weights of an ESM-2 size. An
 epoch through the trunk embeds each batch anew, without gradients, and then makes the same step of the same head; it is
 timed on a sample and scaled. The two sides take turns. One core.
+
+`--vectors` trains whole experiments instead, on all test folds of a table whose embeddings are at hand: an npz file of
+`pooled` (N, layers, D), `label` (0 or 1) and `fold`. Beside the MLP stands scikit-learn's, with as many hidden units,
+batches as large and early stopping; it is one a test fold, where ours are one for each validation fold too.
 """
 
 import os
@@ -23,8 +28,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.metrics import roc_auc_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
 
-from foldgraft.models.heads.build import build, reads
+from foldgraft.models.heads.build import Widths, build, reads
 from foldgraft.models.heads.settings import LightAttentionSettings, LogisticSettings, MLPSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
@@ -33,14 +41,16 @@ from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import sequence_sha256
 from foldgraft.residues import AMINO_ACIDS
-from foldgraft.tasks.examples import Batch
+from foldgraft.tasks.examples import Batch, Loading
 from foldgraft.tasks.pairs import Chain, PairExamples
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
-from foldgraft.tasks.vectors import StoredVectors, TrunkVectors
-from foldgraft.train.loop import Score, fit
+from foldgraft.tasks.vectors import Protein, StoredVectors, TrunkVectors
+from foldgraft.train.engine import Engine
+from foldgraft.train.ensemble import Trainer
+from foldgraft.train.loop import Run, Score, fit
 from foldgraft.train.losses import Loss
-from foldgraft.train.settings import Training
+from foldgraft.train.settings import Experiment, Training
 
 SIZES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20)}
 GOAL, BATCH, ROUNDS, LENGTH, PAIRS = 50, 64, 3, 300, 1000
@@ -64,12 +74,13 @@ def epoch_seconds(
 ) -> float:
     """Seconds of one epoch over these proteins, training steps included."""
     torch.manual_seed(0)
-    network = build("protein", settings, (proteins.vectors.width, 0), [1])
-    batches = proteins.batches(rows, BATCH, torch.Generator().manual_seed(0))
+    network = build("protein", settings, Widths(proteins.vectors.width), [1])
+    run = Run(Engine(kind="cpu"))
+    batches = proteins.batches(rows, Loading(BATCH), run.generator)
     loss = Loss([SOLUBILITY.target], ["bce"], [1.0], [None])
     start = time.perf_counter()
     with redirect_stderr(StringIO()):
-        fit(network, batches, lambda head: Score(0.0, 0.0), loss, Training(epochs=1, batch_size=BATCH))
+        fit(network, batches, lambda head: Score(0.0, 0.0), loss, Training(epochs=1, batch_size=BATCH), run)
     return time.perf_counter() - start
 
 
@@ -113,6 +124,66 @@ def training(options: argparse.Namespace, folder: Path) -> None:
     print(f"root mean square {100 * np.sqrt((error**2).mean() / (exact**2).mean()):.3f} % of theirs")
 
 
+class Held:
+    """Pooled embeddings in memory; a protein is known by its number."""
+
+    def __init__(self, pooled: np.ndarray):
+        self.layers = list(range(1, pooled.shape[1] + 1))
+        self.values = pooled.reshape(len(pooled), -1).astype(np.float32)
+        self.width = self.values.shape[1]
+
+    def pooled(self, protein: Protein) -> np.ndarray:
+        return self.values[int(protein.sequence_sha256)]
+
+
+def experiments(path: Path) -> None:
+    """Whole cross-validated experiments."""
+    held = np.load(path)
+    fold, label = held["fold"], held["label"].astype(np.float32)
+    numbers = [str(number) for number in range(len(fold))]
+    table = pd.DataFrame({"id": numbers, "sequence": "A", "sequence_sha256": numbers, "fold": fold})
+    truth = [[np.array([[value]], dtype=np.float32) for value in label]]
+    trunk = random_trunk("8M")
+    print(f"{len(label)} proteins, {len(set(fold))} test folds; {torch.get_num_threads()} threads")
+    for name, layers in (("mlp", "last"), ("linear", "last"), ("linear", "all")):
+        vectors = Held(held["pooled"] if layers == "all" else held["pooled"][:, -1:])
+        examples = SequenceExamples([SOLUBILITY], table, truth, "pooled", vectors)
+        experiment = Experiment(task="solubility", head=name, cross_validate=True).resolve([SOLUBILITY])
+        everyone = np.ones(len(label), dtype=bool)
+        trainer = Trainer(name, experiment, examples, Widths(vectors.width), trunk, everyone)
+        start, areas, heads = (time.perf_counter(), time.process_time()), [], 0
+        for group in trainer.groups():
+            with redirect_stderr(StringIO()):
+                trainer.train(group)
+            rows, members = np.flatnonzero(fold == group.test_fold), [member.head for member in group.members]
+            scores = {one.row: float(one.outputs[0].mean()) for one in examples.score(members, rows)}
+            areas.append(roc_auc_score(label[rows], [scores[row] for row in rows]))
+            heads += len(members)
+        tell(f"{name}, {layers} layer(s), {heads} heads", areas, start)
+
+
+def by_scikit_learn(path: Path) -> None:
+    """Its MLP on the last layer, one for each test fold."""
+    held = np.load(path)
+    fold, label, features = held["fold"], held["label"], Held(held["pooled"][:, -1:]).values
+    start, areas = (time.perf_counter(), time.process_time()), []
+    for test in sorted(set(fold)):
+        train, rows = fold != test, fold == test
+        scaler = StandardScaler().fit(features[train])
+        model = MLPClassifier(
+            (MLPSettings().hidden,), batch_size=BATCH, early_stopping=True, n_iter_no_change=8, random_state=0
+        )
+        model.fit(scaler.transform(features[train]), label[train])
+        areas.append(roc_auc_score(label[rows], model.predict_proba(scaler.transform(features[rows]))[:, 1]))
+    tell(f"scikit-learn's MLP, last layer, {len(areas)} heads", areas, start)
+
+
+def tell(what: str, areas: list[float], start: tuple[float, float]) -> None:
+    """Print an experiment's figures and seconds."""
+    wall, processor = time.perf_counter() - start[0], time.process_time() - start[1]
+    print(f"  {what:42} ROC-AUC {np.mean(areas):.4f}, {wall:6.1f} s, of a core {processor:6.1f} s", flush=True)
+
+
 def chain(number: int, length: int = LENGTH) -> Chain:
     rng = np.random.default_rng(number)
     pairs = length * (length - 1) // 2
@@ -153,13 +224,19 @@ def memory(line: str) -> float:
 def main() -> None:
     """Print epochs, ratios, and the cost of contact features."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of shared data")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--data", type=Path, help="folder of shared data")
+    given.add_argument("--vectors", type=Path, help="file of pooled embeddings, labels and folds")
     parser.add_argument("--size", choices=SIZES, default="8M")
     parser.add_argument("--proteins", type=int, default=2000, help="in the cache")
     parser.add_argument("--contacts", action="store_true", help="leave out the epochs")
     parser.add_argument("--sample", type=int, default=100, help="of them, through the trunk")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.vectors:
+        experiments(options.vectors)
+        by_scikit_learn(options.vectors)
+        return
     if not options.contacts:
         with tempfile.TemporaryDirectory() as folder:
             training(options, Path(folder))
