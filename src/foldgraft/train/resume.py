@@ -18,10 +18,13 @@ from foldgraft.records.files import atomic
 from foldgraft.tasks.examples import Examples
 from foldgraft.train.settings import Experiment
 
+FORMAT = 2
+"""Of the files; one that another version of the package wrote is of another."""
+
 
 def digest(experiment: Experiment, examples: Examples, trunk: str) -> str:
     """Of everything that decides about a training: settings, proteins, folds, truth, and the trunk's sha256."""
-    state = hashlib.sha256(experiment.model_dump_json().encode() + trunk.encode())
+    state = hashlib.sha256(f"{FORMAT}\n{experiment.model_dump_json()}\n{trunk}".encode())
     table = examples.table[["id", "sequence_sha256", "fold"]]
     state.update(table.to_csv(index=False).encode())
     for row in range(len(table)):
