@@ -96,5 +96,5 @@ def test_a_killed_job_is_given_more_and_else_shown_with_its_log(slurm, runs):
     asked = {job["MinMemoryNode"] for job in slurm.jobs() if "rule_never" in job.get("StdOut", "")}
     assert asked == {"300M", "600M", "900M"}
     assert not (folder / "never.txt").exists()
-    last = said.rpartition("Error in rule never")[2]
-    assert "what it said" in last and "exceeded memory limit" in last
+    told = re.split(r"Error in rule never:\n +message: SLURM", said)[1:]
+    assert len(told) == 3 and all("what it said" in one and "exceeded memory limit" in one for one in told)
