@@ -2,12 +2,15 @@
 
 import gzip
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from foldgraft import alone
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk.fingerprint import as_lists
+from foldgraft.models.trunk.identity import Identity
 from foldgraft.predict.command import app as stage
 
 TEXT = ">a/1-22 first\nMKTAYIAKQRQISFVKSHFSRQ\n>tiny\nMK\n>a/1-22\nGSHMLEDPVDAFWWKRTCYN\n"
@@ -66,3 +69,21 @@ def test_what_is_missing_is_named(folder, head, tmp_path):
 def test_the_stage_has_its_own_commands_still():
     assert "Rank the contacts" in call("contacts", "--help").stdout
     assert {command.callback.__name__ for command in alone.app.registered_commands} >= {"predict_sequences", "fasta"}
+
+
+@pytest.mark.parametrize(("apart", "words"), [(0.02, ""), (0.06, "differs by 6% in what"), (0.4, None)])
+def test_a_trunk_that_computes_nearly_the_same_serves_and_is_named(folder, tmp_path, apart, words):
+    known = folder.trunk().fingerprint
+    spread = np.linalg.norm(known - known.mean(axis=0))
+    moved = known + np.linalg.norm(known - known.mean(axis=0)) * apart / np.sqrt(known.size)
+    assert np.linalg.norm(moved - known) == pytest.approx(apart * spread, rel=1e-3)
+    own = Identity(name="own", sha256="0" * 64, fingerprint=as_lists(moved))
+    head = folder.head("solubility", {"name": "mlp", "hidden": 8}, layers=(1, 2), trunk=own)
+    (tmp_path / "new.fasta").write_text(TEXT)
+    options = (tmp_path / "new.fasta", "--head", head, "--trunk", folder.path)
+    if words is None:
+        with pytest.raises(FoldgraftError, match="30% are allowed"):
+            call(*options)
+    else:
+        said = call(*options).stderr
+        assert words in said and ("expect other scores" in said) == bool(words)

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.fingerprint import TOLERANCE
 from foldgraft.tasks.trained import Trained, load_head
 
 
-def load_heads(paths: Sequence[Path], trunk: Trunk, aligned: bool = False) -> list[Trained]:
+def load_heads(
+    paths: Sequence[Path], trunk: Trunk, aligned: bool = False, tolerance: float = TOLERANCE
+) -> list[Trained]:
     """Read the heads of several experiments of one level; those on coevolution only where there is an alignment.
 
     Raises
@@ -26,7 +29,7 @@ def load_heads(paths: Sequence[Path], trunk: Trunk, aligned: bool = False) -> li
                 f"{path}: the experiment {info.name} predicts for each {info.level}, {heads[0].info.name} for each "
                 f"{heads[0].info.level}; predict them separately"
             )
-        info.trunk.require(trunk, f"{path}: the experiment {info.name}")
+        info.trunk.require(trunk, f"{path}: the experiment {info.name}", tolerance)
         if "coevolution" in info.features and not aligned:
             raise FoldgraftError(
                 f"{path}: the experiment {info.name} was trained on coevolution, which needs an alignment: use "

@@ -23,13 +23,20 @@ class Identity(Settings):
         """That of a trunk."""
         return cls(name=trunk.name, sha256=trunk.sha256, fingerprint=as_lists(trunk.fingerprint))
 
-    def require(self, trunk: Trunk, where: str) -> None:
+    def apart(self, trunk: Trunk) -> float:
+        """How far what a trunk computes is from what this one does; see `fingerprint.distance`."""
+        return distance(np.array(self.fingerprint, dtype=np.float32), trunk.fingerprint)
+
+    def require(self, trunk: Trunk, where: str, tolerance: float = TOLERANCE) -> None:
         """Refuse a trunk that computes something else; see `require_same_behaviour`."""
         if trunk.sha256 != self.sha256:
-            require_same_behaviour(np.array(self.fingerprint, dtype=np.float32), self.name, trunk, where)
+            known = np.array(self.fingerprint, dtype=np.float32)
+            require_same_behaviour(known, self.name, trunk, where, tolerance)
 
 
-def require_same_behaviour(known: np.ndarray, name: str, trunk: Trunk, where: str) -> None:
+def require_same_behaviour(
+    known: np.ndarray, name: str, trunk: Trunk, where: str, tolerance: float = TOLERANCE
+) -> None:
     """Refuse a trunk that computes something else than the one whose fingerprint is known.
 
     Parameters
@@ -42,17 +49,19 @@ def require_same_behaviour(known: np.ndarray, name: str, trunk: Trunk, where: st
         the one at hand.
     where
         what was trained on it, for the message.
+    tolerance
+        largest distance of the fingerprints.
 
     Raises
     ------
     FoldgraftError
-        if the fingerprints are further apart than `TOLERANCE`.
+        if the fingerprints are further apart than that.
     """
     apart = distance(known, trunk.fingerprint)
-    if not apart <= TOLERANCE:  # not a number is not near
+    if not apart <= tolerance:  # not a number is not near
         width = known.shape[-1] if known.ndim == 2 else 0
         why = (
-            f"its embeddings of the reference sequences differ by {apart:.0%}, and {TOLERANCE:.0%} are allowed"
+            f"its embeddings of the reference sequences differ by {apart:.0%}, and {tolerance:.0%} are allowed"
             if np.isfinite(apart)
             else f"its embeddings are {trunk.width} wide, not {width}"
         )
