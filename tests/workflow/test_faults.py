@@ -131,7 +131,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_job(place, tmp_path)
 def test_two_runs_may_fill_one_store_at_once(tmp_path):
     """Each ends as it does alone."""
     words = ("fetch", "--cores", "2", "--configfile", "config.yaml")
-    config = {"run": "shared", "synth": SMALL["synth"], "fetch": {"shard_size": 2}, "store": str(tmp_path / "store")}
+    synth = SMALL["synth"] | {"families": 3, "homologs_per_family": 5, "labels": 20}
+    config = {"run": "shared", "synth": synth, "fetch": {"shard_size": 2}, "store": str(tmp_path / "store")}
     folders = [copy_checkout(tmp_path / name) for name in ("first", "second", "alone")]
     for folder in folders:
         own = config | ({"store": str(tmp_path / "other")} if folder.name == "alone" else {})
