@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import SMALL, content, copy_checkout, snakemake
+from running import ROOT, content, copy_checkout, snakemake
 
 ALL = os.environ.get("FOLDGRAFT_FAULTS") == "all"
 FULL = "No space left on device"
@@ -130,13 +130,25 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_job(place, tmp_path)
 
 def test_two_runs_may_fill_one_store_at_once(tmp_path):
     """Each ends as it does alone."""
+    data = tmp_path / "data"
+    shutil.copytree(ROOT / "tests/curate/cases", data)
+    (data / "labels.csv").write_text(
+        "id,sequence,label\n" + "".join(f"p{k},{'MKV' * (k + 9)},{k % 2}\n" for k in range(20))
+    )
     words = ("fetch", "--cores", "2", "--configfile", "config.yaml")
-    synth = SMALL["synth"] | {"families": 3, "homologs_per_family": 10, "labels": 20}
-    config = {"run": "shared", "synth": synth, "fetch": {"shard_size": 2}, "store": str(tmp_path / "store")}
+    config = {
+        "run": "shared",
+        "data": str(data),
+        "structures": {"files": ["*.cif", "*.pdb"]},
+        "solubility": {"table": "labels.csv"},
+        "trunk": {"model": "esm2_t6_8M_UR50D"},
+        "experiments": {"solubility": {"task": "solubility"}},
+        "fetch": {"shard_size": 10},
+    }
     folders = [copy_checkout(tmp_path / name) for name in ("first", "second", "alone")]
     for folder in folders:
-        own = config | ({"store": str(tmp_path / "other")} if folder.name == "alone" else {})
-        (folder / "config.yaml").write_text(yaml.safe_dump(own))
+        store = tmp_path / ("other" if folder.name == "alone" else "store")
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | {"store": str(store)}))
     both = [
         subprocess.Popen([sys.executable, "-m", "snakemake", *words], cwd=folder, stderr=subprocess.PIPE, text=True)
         for folder in folders[:2]
@@ -145,7 +157,7 @@ def test_two_runs_may_fill_one_store_at_once(tmp_path):
     assert [run.returncode for run in both] == [0, 0], said
     assert snakemake(folders[2], *words).returncode == 0
     stored = [
-        sorted(path.name for path in (tmp_path / name).rglob("*") if path.is_file()) for name in ("store", "other")
+        sorted(file.name for file in (tmp_path / name).rglob("*") if file.is_file()) for name in ("store", "other")
     ]
     assert stored[0] == stored[1] != []
     tables = [content(folder / "results/shared/fetch/labels/solubility-00000.parquet") for folder in folders]
