@@ -32,6 +32,17 @@ SEVERAL = OFFLINE | {
     "fetch": {"shard_size": 4, "label_shard_size": 10},
     "msa": {"alignments": {"files": ["some.a3m"]}},
     "predict": OFFLINE["predict"] | {"alignments": {"family": "some.a3m"}},
+    "report": {
+        "cards": {
+            "solubility": {
+                "summary": "a head",
+                "data": "made up",
+                "licence": "none",
+                "command": "make",
+                "limits": ["all"],
+            }
+        }
+    },
 }
 REMOTE = {
     "run": "kill",
