@@ -1,6 +1,7 @@
 """`foldgraft run` and `foldgraft demo`: Snakemake on the workflow that came with the package."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,9 @@ from foldgraft.errors import FoldgraftError
 
 PACKAGE = Path(__file__).parent
 WORD = {"ignore_unknown_options": True, "allow_extra_args": True}
-ELSEWHERE = {"--profile", "--executor", "-e", "--jobs", "-j", "--cores", "-c"}
+ELSEWHERE = re.compile(r"--(profile|executor|jobs|cores)(=.*)?|-[ejc].*")
 """Words that say how many jobs run, or where."""
+LOGGER = re.compile(r"--logger(=.*)?")
 
 run = typer.Typer(rich_markup_mode=None, add_completion=False)
 demo = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -68,23 +70,31 @@ def arguments(words: list[str], config: list[str], cores: str | None, profile: s
     Raises
     ------
     FoldgraftError
-        if a configuration or a profile is not there.
+        if a configuration or a profile is not there, or a configuration is named as Snakemake takes it.
     """
     if "--help-snakemake" in words:
         return ["--help"]
-    files = [one for one in config if Path(one).is_file()]
+    if any(word.split("=")[0] in ("--configfile", "--configfiles") for word in words):
+        raise FoldgraftError("--configfile: name each configuration with --config, which may be repeated")
+    files = [one for one in config if _is_file(one)]
     keys = [one for one in config if one not in files]
     absent = next((one for one in keys if "=" not in one), None)
     if absent is not None or not files:
         raise FoldgraftError(f"--config: there is no file {absent}" if absent else "--config: name a file, too")
     told = [*words, "--snakefile", str(shipped() / "workflow/Snakefile"), "--configfile", *files]
     told += ["--config", *keys] if keys else []
-    told += [] if "--logger" in words else ["--logger", "foldgraft"]
-    if profile:
-        told += ["--profile", str(profile_folder(profile))]
-    elif cores or not ELSEWHERE & set(words):
-        told += ["--cores", cores or "all", "--rerun-incomplete"]
+    told += [] if any(map(LOGGER.fullmatch, words)) else ["--logger", "foldgraft"]
+    told += ["--profile", str(profile_folder(profile))] if profile else ["--rerun-incomplete"]
+    if cores or not (profile or any(map(ELSEWHERE.fullmatch, words))):
+        told += ["--cores", cores or "all"]
     return told
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def profile_folder(name: str) -> Path:

@@ -330,7 +330,7 @@ def importable(package: Path, folder: Path, alone: bool) -> Path:
     if not alone or package.parent.name != "site-packages":
         return package.parent
     link = folder / package.name
-    if not link.exists():
+    if link.resolve() != package.resolve():
         folder.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(package)

@@ -9,6 +9,7 @@ from foldgraft.evolution.a3m import parse_a3m
 from foldgraft.evolution.columns import INSERTION
 from foldgraft.evolution.settings import CoevolutionSettings
 from foldgraft.msa.command import app
+from foldgraft.msa.search import check_database, is_empty
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
 from foldgraft.records.fasta import write_fasta
@@ -146,3 +147,14 @@ def test_a_truncated_file_of_sequences_makes_no_database(tmp_path, family):
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(FoldgraftError, match=r"sequences\.fasta\.gz: "):
         call("database", "--sequences", path, "--database", tmp_path / "db", "--done", tmp_path / "done.json")
+
+
+def test_a_database_made_anew_keeps_nothing_of_the_earlier_one(tmp_path, family):
+    path, database = tmp_path / "sequences.fasta.gz", tmp_path / "db" / "sequences"
+    words = ("--database", database, "--done", tmp_path / "db" / "done.json")
+    write_fasta(path, [(f"h{k}", member) for k, member in enumerate(family[1])])
+    call("database", "--sequences", path, *words)
+    database.unlink()  # as Snakemake does, which knows no other file of it
+    call("database", *words)
+    assert is_empty(database) and not database.with_name("sequences_h").exists()
+    check_database(database)

@@ -34,17 +34,19 @@ def test_what_a_spreadsheet_would_compute_is_a_text(text):
 
 def test_rows_and_frames_are_written_alike_and_read_back(tmp_path):
     rows = [["a", EVIL, "-1.5"], ["'=b", "-", "x"]]
+    torn = ["c", "one\rtwo", "\r=1"]
     with (tmp_path / "rows.csv").open("w", newline="") as handle:
         table = Rows(handle, ["id", "value", "number"])
-        for row in rows:
+        for row in [*rows, torn]:
             table.write(row)
-    frame = pd.DataFrame(rows, columns=["id", "value", "number"])
+    frame = pd.DataFrame([*rows, torn], columns=["id", "value", "number"])
     write_frame(tmp_path / "frame.csv", frame)
     assert (tmp_path / "rows.csv").read_text() == (tmp_path / "frame.csv").read_text()
     with (tmp_path / "rows.csv").open(newline="") as handle:
-        assert [row[1][0] for row in csv.reader(handle)][1:] == ["'", "'"]
-    assert read_texts(tmp_path / "rows.csv", list(frame), "a table").equals(frame)
-    assert plain(pd.read_csv(tmp_path / "frame.csv")).equals(frame)
+        assert [row[1][0] for row in csv.reader(handle)][1:3] == ["'", "'"]
+    whole = frame.replace("\r", " ", regex=True)  # to readers, a bare \r ends a row
+    assert read_texts(tmp_path / "rows.csv", list(frame), "a table").equals(whole)
+    assert plain(pd.read_csv(tmp_path / "frame.csv")).equals(whole)
 
 
 def test_numbers_of_a_frame_have_their_digits(tmp_path):

@@ -98,11 +98,22 @@ def test_words_of_the_user_come_first_and_keys_are_told_from_files(tmp_path):
     file = tmp_path / "a.yaml"
     file.touch()
     told = arguments(["targets", "-n"], [str(file), "run=again"], "3", None)
-    assert told[:2] == ["targets", "-n"] and told[-3:] == ["--cores", "3", "--rerun-incomplete"]
+    assert told[:2] == ["targets", "-n"] and told[-3:] == ["--rerun-incomplete", "--cores", "3"]
     assert told[told.index("--configfile") + 1 : told.index("--logger")] == [str(file), "--config", "run=again"]
-    assert arguments([], [str(file)], None, None)[-2] == "all"
+    assert arguments([], [str(file)], None, None)[-1] == "all"
     on_slurm = arguments([], [str(file)], None, "slurm")
     assert on_slurm[-1].endswith("workflow/profiles/slurm") and "--cores" not in on_slurm
+    assert arguments([], [str(file)], "4", "workstation")[-2:] == ["--cores", "4"]
+    assert arguments([], [str(file), f"title={'x' * 5000}"], None, None)
+
+
+@pytest.mark.parametrize("word", ["-c4", "-j4", "--jobs=4", "--cores", "--executor=slurm", "-e"])
+def test_how_many_jobs_run_is_asked_once(word, tmp_path):
+    (tmp_path / "a.yaml").touch()
+    assert "--cores" not in arguments([word], [str(tmp_path / "a.yaml")], None, None)[1:]
+    assert "foldgraft" not in arguments(["--logger=rich"], [str(tmp_path / "a.yaml")], None, None)
+    with pytest.raises(FoldgraftError, match="with --config"):
+        arguments(["--configfile=b.yaml"], [str(tmp_path / "a.yaml")], None, None)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +134,9 @@ def test_jobs_in_environments_of_their_own_import_the_package_and_nothing_beside
     for _ in range(2):
         folder = importable(package, tmp_path / "own", alone=True)
         assert [one.resolve() for one in folder.iterdir()] == [package]
+    later = tmp_path / "later/site-packages/foldgraft"
+    later.mkdir(parents=True)
+    assert [one.resolve() for one in importable(later, tmp_path / "own", alone=True).iterdir()] == [later]
     assert importable(tmp_path / "src/foldgraft", tmp_path / "own", alone=True) == tmp_path / "src"
 
 

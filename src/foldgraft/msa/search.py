@@ -17,7 +17,7 @@ from foldgraft.msa.given import Services
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.progress import progress
 from foldgraft.records.fasta import open_text
-from foldgraft.records.files import REMAKE, intact, seal
+from foldgraft.records.files import REMAKE, intact, seal, seal_of
 
 SOURCE = "search"
 
@@ -122,14 +122,22 @@ class Found:
 def make_database(sequences: Path | None, database: Path) -> None:
     """Make the database that is searched; an empty file stands for no sequences, which mmseqs would not take."""
     database.parent.mkdir(parents=True, exist_ok=True)
+    for path in _files(database):  # of an earlier one
+        path.unlink()
+        seal_of(path).unlink(missing_ok=True)
     if sequences is None or _holds_nothing(sequences):
         print("no sequences to search; only precomputed alignments will be used", file=sys.stderr)
         database.write_bytes(b"")
     else:
         intact(sequences)  # mmseqs takes a truncated file for a shorter one
         mmseqs.run("createdb", sequences, database, "--dbtype", 1, "--shuffle", 0)
-    for path in sorted(database.parent.glob(f"{database.name}*")):
+    for path in _files(database):
         seal(path)
+
+
+def _files(database: Path) -> list[Path]:
+    """Those of which mmseqs makes a database."""
+    return [path for path in sorted(database.parent.glob(f"{database.name}*")) if path.is_file()]
 
 
 def check_database(database: Path) -> None:

@@ -48,14 +48,17 @@ class Rows:
 
     def write(self, row: Iterable[Any]) -> None:
         """Write a row; a bare carriage return, which ends a row to readers, becomes a blank."""
-        cells = (cell.replace("\r", " ") if isinstance(cell, str) else cell for cell in row)
-        self._writer.writerow([safe_cell(cell) for cell in cells])
+        self._writer.writerow([_cell(cell) for cell in row])
+
+
+def _cell(value: Any) -> Any:
+    return safe_cell(value.replace("\r", " ") if isinstance(value, str) else value)
 
 
 def write_frame(path: Path, frame: pd.DataFrame, number: str | None = None) -> None:
     """Write a table; an undefined value is an empty cell. `number` formats the fractions, such as "%.6g"."""
     texts = frame.select_dtypes(exclude=["number", "bool"]).columns
-    frame.assign(**{name: frame[name].map(safe_cell) for name in texts}).to_csv(path, index=False, float_format=number)
+    frame.assign(**{name: frame[name].map(_cell) for name in texts}).to_csv(path, index=False, float_format=number)
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:
