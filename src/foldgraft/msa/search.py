@@ -21,6 +21,9 @@ from foldgraft.records.files import REMAKE, intact, seal, seal_of
 
 SOURCE = "search"
 
+ENDS = ("", ".dbtype", ".index", ".lookup", ".source", "_h", "_h.dbtype", "_h.index")
+"""Of the names of the files of an mmseqs database."""
+
 
 def align(
     sequences: Mapping[str, str],
@@ -136,8 +139,9 @@ def make_database(sequences: Path | None, database: Path) -> None:
 
 
 def _files(database: Path) -> list[Path]:
-    """Those of which mmseqs makes a database."""
-    return [path for path in sorted(database.parent.glob(f"{database.name}*")) if path.is_file()]
+    """Those of an mmseqs database of sequences that are there."""
+    paths = [database.with_name(f"{database.name}{end}") for end in ENDS]
+    return [path for path in paths if path.is_file()]
 
 
 def check_database(database: Path) -> None:
@@ -148,12 +152,12 @@ def check_database(database: Path) -> None:
     FoldgraftError
         naming the file.
     """
-    for path in sorted(database.parent.glob(f".{database.name}*.sha256")):
-        name = path.name.removeprefix(".").removesuffix(".sha256")
+    for end in ENDS:
+        path = database.with_name(f"{database.name}{end}")
         try:
-            intact(database.with_name(name))
+            intact(path)
         except FoldgraftError:
-            raise FoldgraftError(f"{database}: its file {name} was damaged or is missing; {REMAKE}") from None
+            raise FoldgraftError(f"{database}: its file {path.name} was damaged or is missing; {REMAKE}") from None
 
 
 def _holds_nothing(path: Path) -> bool:
