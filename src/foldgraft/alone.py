@@ -31,7 +31,7 @@ from foldgraft.predict.variants import read_tags, substitutions, tagged, truncat
 from foldgraft.records.files import atomic
 from foldgraft.tasks.trained import Trained
 from foldgraft.trunk.checkpoint import open_checkpoint
-from foldgraft.trunk.find import find, provide
+from foldgraft.trunk.find import provide, within
 from foldgraft.trunk.settings import DEFAULT_MODEL
 
 HEADS = Path(str(files("foldgraft") / "heads"))
@@ -205,7 +205,16 @@ def heads_on(trunk: Trunk, paths: list[Path]) -> list[Trained]:
 
 
 def open_trunk(given: Path | None) -> Trunk:
-    """The trunk of the heads: what was given, else the published model, found on this machine or fetched."""
-    checkpoint = (find(DEFAULT_MODEL, given) or given) if given else provide(DEFAULT_MODEL)
+    """The trunk of the heads: what was given, else the published model, found on this machine or fetched.
+
+    A folder given is a checkpoint, or holds the published model.
+
+    Raises
+    ------
+    FoldgraftError
+        see `foldgraft.trunk.checkpoint.open_checkpoint`, and `provide` where none is given.
+    """
+    checkpoint = (within(given, DEFAULT_MODEL) or given) if given else provide(DEFAULT_MODEL)
     found = open_checkpoint(checkpoint)
+    print(f"trunk: {found.name}, {checkpoint}", file=sys.stderr)
     return Trunk(found.network, found.name, sha256="")

@@ -12,6 +12,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk.fingerprint import as_lists
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.predict.command import app as stage
+from foldgraft.trunk.settings import DEFAULT_MODEL
 
 TEXT = ">a/1-22 first\nMKTAYIAKQRQISFVKSHFSRQ\n>tiny\nMK\n>a/1-22\nGSHMLEDPVDAFWWKRTCYN\n"
 
@@ -87,3 +88,24 @@ def test_a_trunk_that_computes_nearly_the_same_serves_and_is_named(folder, tmp_p
     else:
         said = call(*options).stderr
         assert words in said and ("expect other scores" in said) == bool(words)
+
+
+@pytest.fixture
+def cached(folder, tmp_path, monkeypatch):
+    """Another trunk under the published model's name, in the hub's cache."""
+    place = tmp_path / f"hub/models--facebook--{DEFAULT_MODEL}/snapshots/0a1b"
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    (place / "model.safetensors").write_bytes(b"another")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.mark.usefixtures("cached")
+def test_the_trunk_given_is_the_one_opened_whatever_lies_in_caches(folder, head, tmp_path):
+    (tmp_path / "new.fasta").write_text(TEXT)
+    for given in (folder.path, folder.weights):
+        said = call(tmp_path / "new.fasta", "--head", head, "--trunk", given).stderr
+        assert f"trunk: small, {given}\n" in said
+    for missing in ("none", "none.pt"):
+        with pytest.raises(FoldgraftError, match=rf"{missing} does not exist; name a checkpoint"):
+            call(tmp_path / "new.fasta", "--head", head, "--trunk", tmp_path / missing)

@@ -3,7 +3,7 @@
 import pytest
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.trunk.find import find, provide
+from foldgraft.trunk.find import find, provide, within
 
 NAME = "esm2_t6_8M_UR50D"
 
@@ -39,6 +39,16 @@ def test_the_usual_places_are_looked_into(home, file, found):
     path = put(home / file)
     assert find(NAME, home / "given") == (home / found if found else path.parent)
     assert find("esm2_t12_35M_UR50D", home / "given") is None
+
+
+def test_a_folder_given_holds_the_model_or_is_one(home):
+    put(home / f".cache/torch/hub/checkpoints/{NAME}.pt")
+    assert within(home / "given", NAME) is None
+    path = put(home / f"given/{NAME}.pt")
+    put(home / "given/esm2_t12_35M_UR50D.pt")
+    assert within(home / "given", NAME) == path and within(path, NAME) is None
+    put(home / "given/config.json")
+    assert within(home / "given", NAME) is None
 
 
 @pytest.mark.parametrize("place", [f".cache/foldgraft/trunks/{NAME}.pt", f"resources/store/trunks/{NAME}.pt"])

@@ -8,7 +8,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.trunk.choice import RESOURCES, checkpoints
 from foldgraft.trunk.download import download
 from foldgraft.trunk.hub import download_hub
-from foldgraft.trunk.locate import CONFIG
+from foldgraft.trunk.locate import CONFIG, DESCRIPTION
 from foldgraft.trunk.settings import TrunkSettings
 
 OWNER = "facebook"
@@ -18,6 +18,13 @@ def cache() -> Path:
     """The folder that keeps trunks for this user: `trunks` in $FOLDGRAFT_CACHE, by default ~/.cache/foldgraft."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("FOLDGRAFT_CACHE") or Path(base) / "foldgraft") / "trunks"
+
+
+def within(folder: Path, name: str) -> Path | None:
+    """The checkpoint of a published model in a folder that is none itself."""
+    if any((folder / file).is_file() for file in (CONFIG, DESCRIPTION)):
+        return None
+    return _first(_in_folder(folder, name))
 
 
 def find(name: str, *folders: Path) -> Path | None:
@@ -31,7 +38,10 @@ def find(name: str, *folders: Path) -> Path | None:
         where to look first; each may hold fair-esm's file, or the hub's folder of the model. Then the caches of the
         Hugging Face hub and of torch are looked into.
     """
-    places = [place for folder in folders for place in _in_folder(folder, name)] + list(_in_caches(name))
+    return _first([place for folder in folders for place in _in_folder(folder, name)] + list(_in_caches(name)))
+
+
+def _first(places: list[Path]) -> Path | None:
     return next((place for place in places if place.is_file() or (place / CONFIG).is_file()), None)
 
 
