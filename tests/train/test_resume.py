@@ -1,5 +1,10 @@
 """A training that was killed goes on to the same weights; a state of another configuration is refused."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -7,13 +12,26 @@ from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.sequence import MLP
 from foldgraft.models.heads.settings import MLPSettings
 from foldgraft.models.optimizers import OPTIMIZERS
+from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.tensors import build_network
+from foldgraft.records import origin
+from foldgraft.records.embedding_shards import write_embeddings
+from foldgraft.records.embeddings import Contents, Embeddings
+from foldgraft.tasks.covariates import Covariates
 from foldgraft.tasks.examples import Batch
+from foldgraft.tasks.pair_features import Coevolution
+from foldgraft.tasks.pairs import Chain, PairExamples
+from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.target import Binary
+from foldgraft.tasks.task import BUILT_IN, SOLUBILITY
+from foldgraft.tasks.vectors import StoredVectors
+from foldgraft.train import experiment as recipe
 from foldgraft.train.engine import Engine
 from foldgraft.train.loop import Run, Score, fit, seed_everything
 from foldgraft.train.losses import Loss
-from foldgraft.train.resume import Resume
-from foldgraft.train.settings import Training
+from foldgraft.train.outputs import Outputs
+from foldgraft.train.resume import Resume, digest
+from foldgraft.train.settings import Experiment, Training
 
 LOSS = Loss([Binary()], ["bce"], [1.0], [None])
 
@@ -90,7 +108,63 @@ def test_a_state_of_another_configuration_or_damaged_is_refused(tmp_path, capsys
     path = tmp_path / "r.safetensors"
     train(path, epochs=2)
     _, _, epochs = train(path, epochs=2, key="other")
-    assert epochs == 2 and "is of other settings or proteins; training starts anew" in capsys.readouterr().err
+    assert epochs == 2 and "is of other settings, inputs or code; training starts anew" in capsys.readouterr().err
     path.write_bytes(path.read_bytes()[:50])
     _, _, epochs = train(path, epochs=2, key="other")
     assert epochs == 2 and "cannot be read" in capsys.readouterr().err
+
+
+def test_members_trained_on_other_embeddings_are_not_taken_over(folder, tmp_path, monkeypatch, capsys):
+    """As after `embed.precision` changed: the proteins, the trunk and the experiment are the same."""
+    one = Experiment(task="solubility", head={"name": "mlp", "hidden": 4}, validation="next", training={"epochs": 2})
+    inputs = folder.inputs("labels", "embeddings")
+
+    def leave(inputs) -> str:
+        with monkeypatch.context() as patched, pytest.raises(KilledError):
+            patched.setattr(recipe.Recipe, "finish", killed)
+            recipe.train("x", one, [SOLUBILITY], inputs, Outputs.of(tmp_path / "x"))
+        return capsys.readouterr().err
+
+    def killed(*_):
+        raise KilledError
+
+    assert "earlier attempt" not in leave(inputs) and list((tmp_path / "x/.resume").iterdir())
+    assert "going on after epoch 2 of an earlier attempt" in leave(inputs)
+    other = replace(inputs, embeddings=[tmp_path / path.name for path in folder.embeddings])
+    torch.manual_seed(5)
+    wild = Trunk(build_network(folder.trunk().network.architecture), "another", "")
+    for path, kept in zip(other.embeddings, folder.embeddings, strict=True):
+        stored = Embeddings([kept])
+        sequences = pd.concat(map(pd.read_parquet, [*folder.labels, *folder.targets]))
+        sequences = sequences.drop_duplicates("sequence_sha256").set_index("sequence_sha256")["sequence"]
+        contents = Contents(stored.trunk, stored.depth, stored.width)
+        write_embeddings(path, ((name, *wild.embed_layers([sequences[name]])) for name in stored), contents)
+    said = leave(other)
+    assert "is of other settings, inputs or code; training starts anew" in said and "earlier attempt" not in said
+
+
+def test_the_key_knows_covariates_coevolution_and_what_the_job_was_made_from(folder, monkeypatch):
+    table = pd.DataFrame({"id": ["a"], "sequence": ["MK"], "sequence_sha256": ["1"], "fold": [0]})
+    solubility, contacts = (
+        Experiment(task="solubility", head="linear", covariates=("t",)),
+        Experiment(task="contact"),
+    )
+
+    def proteins(value: float) -> str:
+        covariates = Covariates(["t"], np.array([[value]], dtype=np.float32))
+        truth = [[np.ones((1, 1), dtype=np.float32)]]
+        return digest(solubility, SequenceExamples([SOLUBILITY], table, truth, "tokens", None, covariates), "t")
+
+    def pairs(score: float, neff: float) -> str:
+        evidence = Coevolution(np.full(45, score, dtype=np.float32), neff)
+        chain = Chain("a", "M" * 10, "0" * 64, truth=(np.zeros(45, dtype=np.uint8),), coevolution=evidence)
+        head = SimpleNamespace(name="logistic")
+        return digest(contacts, PairExamples([BUILT_IN["contact"]], [chain], head, [], folder.trunk(), None), "t")
+
+    assert proteins(1) == proteins(1) != proteins(2)
+    assert pairs(1, 3) == pairs(1, 3) and len({pairs(1, 3), pairs(2, 3), pairs(1, 4)}) == 3
+    stored = Embeddings(folder.embeddings)
+    assert StoredVectors(stored, [1]).digest() != StoredVectors(stored, [2]).digest()
+    before = proteins(1)
+    monkeypatch.setattr(origin, "_job", origin.Job("train", "other code"))
+    assert proteins(1) != before

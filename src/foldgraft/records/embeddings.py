@@ -25,6 +25,7 @@ Rounding to half precision moves a value by at most 2^-11 of itself (0.05 %), or
 the embeddings of proteins the error has a root mean square of 0.02 % of theirs (tests/embed/test_shard.py).
 """
 
+import hashlib
 import json
 import os
 import zlib
@@ -144,6 +145,14 @@ class Embeddings:
 
     def __iter__(self) -> Iterator[str]:
         return (name.decode() for name in self._names)
+
+    def digest(self) -> str:
+        """Of every vector, by the checksums that the shards keep of them."""
+        state = hashlib.sha256(repr(self.contents).encode())
+        state.update(self._names.tobytes())
+        for kind in ("pooled_crc", "residue_crc"):
+            state.update(self._places[kind].tobytes())
+        return state.hexdigest()
 
     def __contains__(self, name: str) -> bool:
         return self._row(name) is not None

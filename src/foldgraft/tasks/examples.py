@@ -73,6 +73,9 @@ class Examples(Protocol):
     tasks: list[Task]
     table: pd.DataFrame
 
+    def read(self) -> Iterator[bytes]:
+        """What stored values heads read of these proteins, in some form that changes when one of them does."""
+
     def truth(self, row: int) -> list[Tensor]:
         """Of each task, shape (n, T): n is 1, the number of residues, or that of predicted pairs."""
 

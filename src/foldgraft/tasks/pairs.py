@@ -21,7 +21,7 @@ from foldgraft.tasks.pair_features import Coevolution, Layout, expand, pair_inde
 from foldgraft.tasks.sequences import drawn
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.truth import bin_centres, share_in_contact
-from foldgraft.tasks.vectors import Protein, Vectors
+from foldgraft.tasks.vectors import Protein, StoredVectors, Vectors
 
 UNKNOWN = 255
 """Truth of a pair that has none."""
@@ -89,6 +89,14 @@ class PairExamples:
     def widths(self) -> tuple[int, int]:
         """Of the features of a pair, and of the residue embeddings beside them."""
         return self.layout.width, self.vectors.width if self.vectors is not None else 0
+
+    def read(self) -> Iterator[bytes]:
+        if isinstance(self.vectors, StoredVectors):
+            yield self.vectors.digest().encode()
+        for chain in self.chains:
+            if chain.coevolution is not None:
+                yield repr(chain.coevolution.neff).encode()
+                yield chain.coevolution.scores.tobytes()
 
     def truth(self, row: int) -> list[Tensor]:
         chain = self.chains[row]

@@ -14,7 +14,7 @@ from foldgraft.models.trunk import alphabet
 from foldgraft.tasks.covariates import Covariates
 from foldgraft.tasks.examples import Batch, Loading, Scored
 from foldgraft.tasks.task import Task
-from foldgraft.tasks.vectors import Protein, Vectors
+from foldgraft.tasks.vectors import Protein, StoredVectors, Vectors
 
 POOL = 32
 """Batches whose proteins are sorted by length together."""
@@ -77,6 +77,12 @@ class SequenceExamples(Dataset[Batch]):
             return alphabet.encode(protein.sequence)
         assert self.vectors is not None
         return self.vectors.pooled(protein) if self.reads == "pooled" else self.vectors.residues(protein)
+
+    def read(self) -> Iterator[bytes]:
+        if isinstance(self.vectors, StoredVectors):
+            yield self.vectors.digest().encode()
+        if self.covariates is not None:
+            yield self.covariates.values.tobytes()
 
     def truth(self, row: int) -> list[Tensor]:
         count = int(self.residues[row]) if self.per_residue else 1

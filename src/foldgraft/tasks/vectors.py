@@ -43,6 +43,10 @@ class StoredVectors:
         self.embeddings, self.layers = embeddings, list(layers)
         self.width = len(self.layers) * embeddings.width
 
+    def digest(self) -> str:
+        """Of what is read: the layers, and the embeddings themselves."""
+        return f"{self.layers} {self.embeddings.digest()}"
+
     def pooled(self, protein: Protein) -> np.ndarray:
         return self.embeddings.pooled([protein.sequence_sha256], self.layers)[0].ravel()
 

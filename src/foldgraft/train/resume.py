@@ -14,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from foldgraft import __version__
+from foldgraft.records import origin
 from foldgraft.records.files import atomic
 from foldgraft.tasks.examples import Examples
 from foldgraft.train.settings import Experiment
@@ -23,13 +25,17 @@ FORMAT = 2
 
 
 def digest(experiment: Experiment, examples: Examples, trunk: str) -> str:
-    """Of everything that decides about a training: settings, proteins, folds, truth, and the trunk's sha256."""
-    state = hashlib.sha256(f"{FORMAT}\n{experiment.model_dump_json()}\n{trunk}".encode())
+    """Of everything that decides about a training: settings, proteins, folds, truth, the trunk's sha256, what heads
+    read, and what the job was made from, its code among it; by hand, the version of the code."""
+    code = f"{__version__} {torch.__version__} {origin.made_from()}"
+    state = hashlib.sha256(f"{FORMAT}\n{experiment.model_dump_json()}\n{trunk}\n{code}".encode())
     table = examples.table[["id", "sequence_sha256", "fold"]]
     state.update(table.to_csv(index=False).encode())
     for row in range(len(table)):
         for values in examples.truth(row):
             state.update(values.numpy().tobytes())
+    for values in examples.read():
+        state.update(values)
     return state.hexdigest()
 
 
@@ -53,14 +59,14 @@ class Resume:
             save_file(kept, temporary, metadata={"key": self.key, "about": json.dumps(about)})
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """What was saved; None if there is nothing, or it is of another configuration or damaged, which is said."""
+        """What was saved; None if there is nothing, or what there is, is damaged or of another key, which is said."""
         if not self.path.exists():
             return None
         try:
             with safe_open(self.path, framework="pt") as handle:
                 metadata = handle.metadata() or {}
                 if metadata.get("key") != self.key:
-                    print(f"{self.path}: is of other settings or proteins; training starts anew", file=sys.stderr)
+                    print(f"{self.path}: is of other settings, inputs or code; training starts anew", file=sys.stderr)
                     return None
                 tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
                 return tensors, json.loads(metadata["about"])
