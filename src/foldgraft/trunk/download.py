@@ -23,6 +23,8 @@ PINNED = {
 }
 """sha256 of the files where it is known from two public sources."""
 
+REGRESSIONLESS = "esm1v"
+"""How the names of the models begin that have no contact regression."""
 CHUNK = 2**20
 REGRESSION_BYTES = 2**20
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -70,7 +72,7 @@ def download(name: str, folder: Path, base: str) -> tuple[Path, Path | None]:
         if a file cannot be had, saying which to put where by hand, or if it is not the published one.
     """
     wanted = [(f"{name}.pt", f"{base.rstrip('/')}/models/{name}.pt", PUBLISHED[name])]
-    if not name.startswith("esm1v"):
+    if not name.startswith(REGRESSIONLESS):
         file = f"{name}-contact-regression.pt"
         wanted.append((file, f"{base.rstrip('/')}/regression/{file}", REGRESSION_BYTES))
     by_hand = (

@@ -1,14 +1,15 @@
 """A published model wherever it lies on this machine, and brought where it does not."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.trunk.choice import RESOURCES, checkpoints
-from foldgraft.trunk.download import download
+from foldgraft.trunk.download import REGRESSIONLESS, download
 from foldgraft.trunk.hub import download_hub
-from foldgraft.trunk.locate import CONFIG, DESCRIPTION
+from foldgraft.trunk.locate import CONFIG, DESCRIPTION, locate
 from foldgraft.trunk.settings import TrunkSettings
 
 OWNER = "facebook"
@@ -24,11 +25,11 @@ def within(folder: Path, name: str) -> Path | None:
     """The checkpoint of a published model in a folder that is none itself."""
     if any((folder / file).is_file() for file in (CONFIG, DESCRIPTION)):
         return None
-    return _first(_in_folder(folder, name))
+    return next((place for place in _in_folder(folder, name) if place.is_file() or (place / CONFIG).is_file()), None)
 
 
 def find(name: str, *folders: Path) -> Path | None:
-    """The checkpoint of a published model.
+    """The whole checkpoint of a published model, its contact regression with it.
 
     Parameters
     ----------
@@ -38,11 +39,20 @@ def find(name: str, *folders: Path) -> Path | None:
         where to look first; each may hold fair-esm's file, or the hub's folder of the model. Then the caches of the
         Hugging Face hub and of torch are looked into.
     """
-    return _first([place for folder in folders for place in _in_folder(folder, name)] + list(_in_caches(name)))
+    return next((place for place in _places(name, *folders) if _is_whole(place)), None)
 
 
-def _first(places: list[Path]) -> Path | None:
-    return next((place for place in places if place.is_file() or (place / CONFIG).is_file()), None)
+def _is_whole(place: Path) -> bool:
+    """Whether all files of a checkpoint are there; an interrupted download leaves some of them."""
+    try:
+        located = locate(place)
+    except FoldgraftError:
+        return False
+    return located.config is not None or located.regression is not None or place.name.startswith(REGRESSIONLESS)
+
+
+def _places(name: str, *folders: Path) -> list[Path]:
+    return [place for folder in folders for place in _in_folder(folder, name)] + list(_in_caches(name))
 
 
 def _in_folder(folder: Path, name: str) -> list[Path]:
@@ -57,7 +67,7 @@ def _in_caches(name: str) -> Iterator[Path]:
 
 
 def provide(name: str) -> Path:
-    """The checkpoint of a published model, downloaded if it is not on this machine.
+    """The checkpoint of a published model, downloaded if it is not whole on this machine.
 
     A checkpoint of another name that lies in this user's folder or in `resources/` is taken for it: who reads it
     compares what it computes.
@@ -68,10 +78,11 @@ def provide(name: str) -> Path:
         if neither fair-esm's server nor the hub can be reached, saying what to put where.
     """
     kept, addresses = cache(), TrunkSettings()
-    found = find(name, kept, RESOURCES / "store" / "trunks")
-    if found:
+    folders = [kept, RESOURCES / "store" / "trunks", RESOURCES]
+    if found := find(name, *folders):
         return found
-    if others := checkpoints(kept) + checkpoints(RESOURCES):
+    own = f"{name}.pt"
+    if others := [path for path in checkpoints(kept) + checkpoints(RESOURCES) if path.name != own]:
         return others[0]
     try:
         return download(name, kept, addresses.url)[0]
@@ -79,6 +90,9 @@ def provide(name: str) -> Path:
         try:
             return download_hub(f"{OWNER}/{name}", kept, addresses.hub)
         except FoldgraftError:
+            if found := next((place for place in _places(name, *folders) if place.is_file()), None):
+                print(f"{found}: has no contact regression beside it, and none could be downloaded", file=sys.stderr)
+                return found
             raise FoldgraftError(
                 f"the trunk {name} is not on this machine and could not be downloaded: put the file "
                 f"{addresses.url}/models/{name}.pt, or the folder of {addresses.hub}/{OWNER}/{name}, into {kept}, or "
