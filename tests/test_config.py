@@ -97,6 +97,34 @@ def test_what_does_not_fit_together_is_refused_by_name(values, words):
     assert all(word in str(error.value) for word in words), error.value
 
 
+CARD = {"summary": "s", "data": "d", "licence": "l", "command": "c", "limits": ["x"]}
+RESIDUES = {"labels": {"flexibility": {"table": "t.csv", "level": "residue", "kind": "value"}}}
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        {"task": "ss3"},
+        {"task": "contact"},
+        {"task": "flexibility"},
+        {"task": ["ss3", "torsions"]},
+        {"task": "solubility", "head": "mlp", "unfreeze": {"last": 1}},
+        {"task": "solubility", "head": "cnn_from_scratch"},
+    ],
+)
+def test_a_card_of_what_it_cannot_describe_is_refused_before_any_job(experiment):
+    values = {"synth": {}} if "solubility" in experiment["task"] else {**INPUT, **RESIDUES}
+    load({**values, "experiments": {"mine": experiment}})
+    with pytest.raises(FoldgraftError, match=r"report\.cards\.mine: a card describes .* remove its card"):
+        load({**values, "experiments": {"mine": experiment}, "report": {"cards": {"mine": CARD}}})
+
+
+@pytest.mark.parametrize("kind", ["binary", "value", "classes"])
+def test_a_card_of_protein_labels_is_accepted(kind):
+    table = {"table": "t.csv", "kind": kind, **({"classes": ["in", "out"]} if kind == "classes" else {})}
+    load({"labels": {"t": table}, "experiments": {"mine": {"task": "t"}}, "report": {"cards": {"mine": CARD}}})
+
+
 def test_what_is_wrong_with_the_whole_is_said_without_showing_the_whole():
     with pytest.raises(FoldgraftError) as error:
         load({"run": "x", "solubility": None})

@@ -116,6 +116,8 @@ class Config(Settings):
         carded = [name for name in self.report.cards if name not in self.experiments]
         if carded:
             raise ValueError(f"report.cards: {carded[0]!r} is none of {', '.join(self.experiments) or 'none'}")
+        for name in self.report.cards:
+            self._check_card(name)
         unknown = [name for name in self.predict.experiments if name not in self.experiments]
         if unknown:
             raise ValueError(f"predict.experiments: {unknown[0]!r} is none of {', '.join(self.experiments) or 'none'}")
@@ -162,6 +164,15 @@ class Config(Settings):
         if resolved.reads("coevolution") and not self.aligned:
             raise ValueError(
                 f"experiments.{name}.features: coevolution needs sequences, msa.database, or msa.alignments"
+            )
+
+    def _check_card(self, name: str) -> None:
+        tasks = self.tasks(name)
+        labelled = len(tasks) == 1 and tasks[0].truth == "labels" and tasks[0].level == "protein"
+        if not labelled or not self.resolved(name).embeds("protein"):
+            raise ValueError(
+                f"report.cards.{name}: a card describes a head for the protein labels of one table on a frozen trunk, "
+                "and this experiment is another; remove its card"
             )
 
     def _covariates(self, table: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -54,6 +55,12 @@ def test_the_mean_of_the_folds_is_that_of_scikit_learn(run):
     areas = [roc_auc_score(part["truth"] >= 0.5, part["score"].str[0]) for _, part in rows.groupby("fold")]
     (said,) = re.findall(r"mean \*\*([\d.]+)\*\*", card(run, "linear", ABOUT))
     assert float(said) == pytest.approx(sum(areas) / len(areas), abs=6e-5)
+
+
+def test_numbers_of_classes_have_no_mean(run):
+    assert "- mean label " in card(run, "linear", ABOUT)
+    run.labelled = [replace(one, about=one.about.model_copy(update={"kind": "classes"})) for one in run.labelled]
+    assert "- mean label " not in card(run, "linear", ABOUT)
 
 
 def test_an_experiment_that_is_not_there_is_named(run):

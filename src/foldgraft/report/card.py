@@ -76,10 +76,11 @@ def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
 
 
 def _data(run: Run, task: Task) -> Iterator[str]:
-    rows = next(one.rows for one in run.labelled if one.about.task == task.name)
+    table = next(one for one in run.labelled if one.about.task == task.name)
+    rows = table.rows
     yield f"{count(len(rows))} proteins of {rows['length'].min()} to {rows['length'].max()} residues"
-    label = rows["label"].astype(float)
-    yield f"mean label {number(label.mean())}"
+    if table.about.kind != "classes":  # whose labels are the numbers of their names
+        yield f"mean label {number(rows['label'].mean())}"
     for item in run.lock[run.lock["shard"] == task.name].itertuples():
         yield f"file {item.url.rsplit('/', 1)[-1]}, sha256 {item.sha256}"
 
