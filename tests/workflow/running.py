@@ -27,6 +27,17 @@ SMALL = {
         "contacts": {"task": "contact", "head": "logistic", "features": ["attention", "coevolution", "separation"]},
     },
     "evaluate": {"resamples": 100},
+    "report": {
+        "cards": {
+            "solubility": {
+                "summary": "Says whether it dissolves.",
+                "data": "Made up.",
+                "licence": "MIT.",
+                "command": "snakemake",
+                "limits": ["Knows nothing of real proteins."],
+            }
+        }
+    },
     "predict": {"sequences": {"constructs": "results/small/synth/constructs.fasta"}},
 }
 

@@ -69,6 +69,16 @@ def test_coevolution_finds_the_planted_contacts(small_run):
     assert found > by_chance
 
 
+def test_a_model_card_has_the_figures_of_the_run(small_run):
+    results = small_run / "results/small"
+    metrics = pd.read_csv(results / "evaluate/metrics.csv").query("experiment == 'solubility' and split == 'test'")
+    area = metrics.set_index("metric")["value"]["roc_auc"]
+    text = (results / "report/solubility.md").read_text()
+    (line,) = re.findall(r"^\| \*\*solubility\*\* .*$", text, re.MULTILINE)
+    assert float(line.split("|")[2].split()[0]) == pytest.approx(area, abs=6e-4), line
+    assert "Knows nothing of real proteins." in text
+
+
 def test_an_entry_without_protein_is_a_reject_and_the_run_goes_on(small_run):
     rejects = pd.read_csv(small_run / "results/small/curate/rejects.csv")
     assert len(rejects) >= 1 and rejects.reason.notna().all()
@@ -135,7 +145,7 @@ def planned_after_edit(run, config, module):
 
 def test_an_edit_of_the_report_retrains_nothing(small_run, small_config):
     counts = planned_after_edit(small_run, small_config, "report/command.py")
-    assert set(counts) == {"report_render", "report_provenance", "report_crate", "default", "total"}
+    assert set(counts) == {"report_render", "report_provenance", "report_card", "report_crate", "default", "total"}
 
 
 def test_an_edit_of_a_ground_floor_module_reruns_the_stages_that_use_it(small_run, small_config):

@@ -96,8 +96,18 @@ rule report_render:
 
 rule report_card:
     input:
-        page="<results>/report/index.html",
         head="<results>/train/{experiment}/head.safetensors",
+        lock="<results>/fetch/lock.parquet",
+        provenance="<results>/provenance.json",
+        labels=[path for paths in LABELS.values() for path in paths],
+        cluster=expand("<results>/cluster/{name}", name=["split.parquet", "verdict.json"]),
+        trunk="<results>/trunk/trunk.json",
+        train=expand(
+            "<results>/train/{name}/{file}",
+            name=EXPERIMENTS,
+            file=["experiment.yaml", "history.csv", "checks.json", "predictions"],
+        ),
+        tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=LEARNT, table=TABLES),
         code=code("report", "card"),
     output:
         "<results>/report/{experiment}.md",
