@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -40,8 +42,10 @@ def results(tmp_path):
     return tmp_path
 
 
-def crate(results):
-    told = {"curate_shard": "\n  foldgraft curate shard\n  --lock x", "train_experiment": "foldgraft train"}
+TOLD = {"curate_shard": "\n  foldgraft curate shard\n  --lock x", "train_experiment": "foldgraft train"}
+
+
+def crate(results, told=TOLD):
     words = ["crate", "--results", str(results), "--provenance", str(results / "provenance.json"), "--commands", "-"]
     out = results / "ro-crate-metadata.json"
     done = CliRunner().invoke(app, [*words, "--out", str(out)], input=json.dumps(told), catch_exceptions=False)
@@ -87,7 +91,52 @@ def test_files_are_told_by_hash_and_jobs_by_command_time_and_memory(results):
 def test_what_is_no_benchmark_is_named(results):
     (results / "benchmarks/train/a.tsv").write_text("nothing\n")
     with pytest.raises(FoldgraftError, match=r"train/a\.tsv: is no benchmark of Snakemake"):
-        use(results / "benchmarks")
+        use(results / "benchmarks", {})
+
+
+def test_what_an_earlier_configuration_left_behind_is_not_listed(results):
+    config = {"run": "mine", "experiments": {"a": {}}, "report": {"cards": {"a": {}}}}
+    config["predict"] = {"sequences": {"new": "new.fasta"}, "alignments": {"mine": "mine.a3m"}}
+    about = json.loads((results / "provenance.json").read_text()) | {"config": config}
+    (results / "provenance.json").write_text(json.dumps(about))
+    (results / "predict").mkdir()
+    (results / "train/removed").mkdir()
+    now = {"train/a/head.safetensors", "report/a.md", "predict/new.csv", "predict/mine.contacts.csv"}
+    for name in now | {"train/removed/head.safetensors", "report/removed.md", "predict/removed.csv"}:
+        (results / name).write_text("x")
+    took = HEAD + "0.1\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
+    (results / "benchmarks/train/removed.tsv").write_text(took)
+    by_id = {one["@id"]: one for one in crate(results)["@graph"]}
+    files = {name for name, one in by_id.items() if one["@type"] == "File"}
+    assert files == now | {"provenance.json", "report/index.html", "evaluate/metrics.csv"}
+    assert "#train-a" in by_id and "#train-removed" not in by_id
+
+
+def test_an_empty_benchmark_is_passed_over(results):
+    (results / "benchmarks/curate/shard/files-00002.tsv").touch()
+    assert use(results / "benchmarks", {})["curate shard"].jobs == 2
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "rule"),
+    [
+        ("evaluate/baselines/ss3/constant", "evaluate_baseline"),
+        ("evaluate/metrics/ss3", "evaluate_metrics"),
+        ("predict/new.csv", "predict_sequences"),
+        ("predict/new.contacts", "predict_contacts"),
+        ("report/a", "report_card"),
+        ("report/render", "report_render"),
+    ],
+)
+def test_each_job_has_the_command_of_its_rule(results, benchmark, rule):
+    path = results / f"benchmarks/{benchmark}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(HEAD + "0.1\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n")
+    workflow = (Path(__file__).parents[2] / f"workflow/rules/{benchmark.partition('/')[0]}.smk").read_text()
+    told = {name: name for name in re.findall(r"rule (\w+):", workflow)}
+    assert rule in told
+    name = "-".join(benchmark.split("/")[:2])
+    assert {one["@id"]: one for one in crate(results, told)["@graph"]}[f"#{name}"]["description"] == rule
 
 
 def test_the_commit_is_that_of_the_packages_own_checkout(root, tmp_path):

@@ -139,7 +139,8 @@ rule report_card:
 
 rule report_crate:
     input:
-        report="<results>/report/index.html",
+        reports=REPORTS,
+        predictions=lambda wildcards: PREDICT_TARGETS,
         provenance="<results>/provenance.json",
         code=code("report", "crate"),
     output:

@@ -5,7 +5,7 @@ The metadata follow RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) and its profile
 """
 
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ KEPT = (
     "evaluate/*.csv",
     "evaluate/tasks/*/*.csv",
     "report/index.html",
+    "report/*.md",
+    "predict/*.*",
 )
 """Files that the crate lists; shards, of which there are many, are made of them again."""
 
@@ -61,12 +63,13 @@ def crate(results: Path, provenance: Mapping[str, Any], commands: Mapping[str, s
     commands : mapping
         the command of each rule, with its names of inputs and outputs.
     """
-    files = [_file(results, path) for path in _kept(results)]
+    config = provenance["config"]
+    files = [_file(results, path) for path in _kept(results) if _current(path.relative_to(results), config)]
     software = [
         {"@id": f"#{name}", "@type": "SoftwareApplication", "name": name, "softwareVersion": str(found)}
         for name, found in _software(provenance).items()
     ]
-    used = use(results / "benchmarks")
+    used = use(results / "benchmarks", config)
     actions = [_action(name, found, commands) for name, found in used.items()]
     root = {
         "@id": "./",
@@ -98,6 +101,21 @@ def _kept(results: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
+def _current(path: Path, config: Mapping[str, Any]) -> bool:
+    """Whether a file, or the benchmark of its job, is of this configuration's experiments, cards and sequences.
+
+    An earlier configuration may have left others in the folder. A configuration without such a section tells nothing.
+    """
+    name = path.parts[1].partition(".")[0] if len(path.parts) > 1 else ""
+    predict = config.get("predict", {})
+    known = {
+        "train": config.get("experiments", {name}),
+        "predict": {*predict.get("sequences", {}), *predict.get("alignments", {})} if predict else {name},
+        "report": {"index", "render", "provenance", "crate", *config.get("report", {}).get("cards", {name})},
+    }
+    return name in known.get(path.parts[0], {name})
+
+
 def _file(results: Path, path: Path) -> dict[str, Any]:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     size = str(path.stat().st_size)
@@ -112,8 +130,11 @@ def _software(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return versions | {"mmseqs": provenance["mmseqs"]} | provenance["packages"]
 
 
-def use(benchmarks: Path) -> dict[str, Use]:
+def use(benchmarks: Path, config: Mapping[str, Any]) -> dict[str, Use]:
     """What each kind of job took, `curate shard` or `train solubility`, in the order of their names.
+
+    Jobs of experiments that the configuration does not have are left out, and so is a file that is empty, as one is
+    whose job was killed while Snakemake wrote it.
 
     Raises
     ------
@@ -123,6 +144,8 @@ def use(benchmarks: Path) -> dict[str, Use]:
     rows: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(benchmarks.rglob("*.tsv")):
         parts = path.relative_to(benchmarks).with_suffix("").parts
+        if not path.stat().st_size or not _current(path.relative_to(benchmarks), config):
+            continue
         try:
             table = pd.read_csv(path, sep="\t", na_values=["NA", "-"])
             taken = float(table["s"].sum()), float(table["max_rss"].max())
@@ -136,9 +159,7 @@ def use(benchmarks: Path) -> dict[str, Use]:
 
 
 def _action(name: str, found: Use, commands: Mapping[str, str]) -> dict[str, Any]:
-    stage = name.split()[0]
-    others = [text for rule, text in commands.items() if rule.partition("_")[0] == stage]
-    command = commands.get(name.replace(" ", "_"), others[0] if len(others) == 1 else "")
+    command = commands.get(_rule(name, commands), "")
     action = {
         "@id": f"#{'-'.join(name.split())}",
         "@type": "CreateAction",
@@ -147,6 +168,19 @@ def _action(name: str, found: Use, commands: Mapping[str, str]) -> dict[str, Any
         "additionalProperty": [{"@id": one} for one in _names(name)],
     }
     return action | ({"description": " ".join(command.split())} if command else {})
+
+
+def _rule(name: str, rules: Collection[str]) -> str:
+    """The rule of jobs of this name; those that are named after what a user named have one rule for all."""
+    stage, _, what = name.partition(" ")
+    named = {
+        "train": "train_experiment",
+        "evaluate": "evaluate_baseline",
+        "predict": "predict_contacts" if what.endswith(".contacts") else "predict_sequences",
+        "report": "report_card",
+    }
+    own = name.replace(" ", "_")
+    return own if own in rules else named.get(stage, "")
 
 
 def _names(name: str) -> list[str]:
