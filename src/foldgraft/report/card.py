@@ -71,8 +71,9 @@ def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
         yield f"{len(info.members)} members{each}; the prediction is their mean, low and high are their extremes"
     yield "calibrated on proteins that were not learnt from (temperature and, of probabilities, shift: Platt scaling)"
     source = run.trunk.get("source") or {}
-    files = ", ".join(f"{name} {sha256[:16]}" for name, sha256 in (source.get("files") or {}).items())
-    yield f"trained on the trunk {info.trunk.name} ({files}); any trunk that computes the same serves, in any layout"
+    files = [f"{name} {sha256[:16]}" for name, sha256 in (source.get("files") or {}).items()]
+    known = f" ({', '.join(files)})" if files else ""
+    yield f"trained on the trunk {info.trunk.name}{known}; any trunk that computes the same serves, in any layout"
 
 
 def _data(run: Run, task: Task) -> Iterator[str]:
