@@ -4,10 +4,14 @@ import json
 import re
 
 import pytest
+from safetensors.torch import save_file
 from tenacity import wait_none
 from werkzeug import Response
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.models.trunk.tensors import build_network
+from foldgraft.records.files import file_sha256, write_json
 from foldgraft.trunk import download as download_module
 from foldgraft.trunk import find as module
 from foldgraft.trunk.find import find, provide, within
@@ -142,3 +146,16 @@ def test_a_missing_contact_regression_is_fetched_or_told(home, server, capsys):
     server.expect_request(f"/regression/{REGRESSION}").respond_with_data(b"regression")
     assert provide(NAME) == path and path.with_name(REGRESSION).read_bytes() == b"regression"
     assert "no contact regression" not in capsys.readouterr().err
+
+
+def test_another_checkpoint_in_resources_is_taken_only_if_it_has_the_models_architecture(home):
+    put(home / "resources/a_config_alone/config.json")
+    for name, sizes in (("b_small", (2, 24, 3)), ("tuned", (6, 320, 20))):
+        with pytest.raises(FoldgraftError, match="could not be downloaded"):
+            provide(NAME)
+        architecture = Architecture(*sizes)
+        weights = put(home / f"resources/{name}/model.safetensors")
+        save_file(build_network(architecture).state_dict(), weights)
+        about = {"name": name, "sha256": file_sha256(weights), "architecture": architecture.as_dict()}
+        write_json(weights.with_name("trunk.json"), about)
+    assert provide(NAME).resolve() == home / "resources/tuned"

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk.architecture import Architecture
+from foldgraft.trunk.checkpoint import open_checkpoint
 from foldgraft.trunk.choice import RESOURCES, checkpoints
 from foldgraft.trunk.download import REGRESSIONLESS, download
 from foldgraft.trunk.hub import download_hub
 from foldgraft.trunk.locate import CONFIG, DESCRIPTION, locate
-from foldgraft.trunk.settings import TrunkSettings
+from foldgraft.trunk.settings import DEFAULT_MODEL, SIZES, TrunkSettings
 
 OWNER = "facebook"
+ARCHITECTURES = {DEFAULT_MODEL: Architecture(layers=6, width=320, heads=20)}
+"""Of the models for which checkpoints of other names are taken (Lin et al. 2023, doi:10.1126/science.ade2574)."""
 
 
 def cache() -> Path:
@@ -51,6 +55,15 @@ def _is_whole(place: Path) -> bool:
     return located.config is not None or located.regression is not None or place.name.startswith(REGRESSIONLESS)
 
 
+def _is_alike(place: Path, name: str) -> bool:
+    """Whether a checkpoint can be read and is of a model's architecture; what is too large for it is not read."""
+    try:
+        size = sum(path.stat().st_size for path in locate(place).weights)
+        return size <= SIZES[name] and open_checkpoint(place).network.architecture == ARCHITECTURES.get(name)
+    except FoldgraftError:
+        return False
+
+
 def _places(name: str, *folders: Path) -> list[Path]:
     return [place for folder in folders for place in _in_folder(folder, name)] + list(_in_caches(name))
 
@@ -69,8 +82,8 @@ def _in_caches(name: str) -> Iterator[Path]:
 def provide(name: str) -> Path:
     """The checkpoint of a published model, downloaded if it is not whole on this machine.
 
-    A checkpoint of another name that lies in this user's folder or in `resources/` is taken for it: who reads it
-    compares what it computes.
+    A checkpoint of another name and the same architecture that lies in this user's folder or in `resources/` is taken
+    for it: who reads it compares what it computes.
 
     Raises
     ------
@@ -81,9 +94,9 @@ def provide(name: str) -> Path:
     folders = [kept, RESOURCES / "store" / "trunks", RESOURCES]
     if found := find(name, *folders):
         return found
-    own = f"{name}.pt"
-    if others := [path for path in checkpoints(kept) + checkpoints(RESOURCES) if path.name != own]:
-        return others[0]
+    others = [path for path in checkpoints(kept) + checkpoints(RESOURCES) if path.name != f"{name}.pt"]
+    if alike := next((path for path in others if _is_alike(path, name)), None):
+        return alike
     try:
         return download(name, kept, addresses.url)[0]
     except FoldgraftError:
