@@ -23,7 +23,8 @@ def composition(sequence: str) -> np.ndarray:
 def distance(embedding: np.ndarray, normalise: Standardise) -> float:
     """Distance of a mean embedding from the training proteins' mean, see `Seen.far`."""
     with torch.no_grad():
-        return float(normalise(torch.from_numpy(embedding)[None]).square().mean().sqrt())
+        values = torch.from_numpy(embedding)[None].to(normalise.mean.device)
+        return float(normalise(values).square().mean().sqrt())
 
 
 def describe(sequences: Sequence[str], distances: Sequence[float] = ()) -> Seen:

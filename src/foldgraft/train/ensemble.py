@@ -78,7 +78,8 @@ class Trainer:
     learnt : array of bool
         which proteins may train and validate.
     engine : Engine
-        what heads are trained on; that of the trunk's device alone by default.
+        what heads are trained on; that of the trunk's device alone by default. Heads that are solved for stay on the
+        CPU of one process, whatever this is.
     folder : Path or None
         where trainings keep their state, so that a killed one goes on.
     """
@@ -96,7 +97,7 @@ class Trainer:
     ):
         self.name, self.experiment, self.examples = name, experiment, examples
         self.widths, self.trunk, self.learnt = widths, trunk, learnt
-        self.engine = engine or Engine(kind=trunk.device.type)
+        self.engine = Engine(kind="cpu") if experiment.convex else engine or Engine(kind=trunk.device.type)
         self.device = self.engine.device
         self.folder, self._key = folder, None
         self.level = examples.tasks[0].level

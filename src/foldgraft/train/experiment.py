@@ -92,7 +92,7 @@ def train(
             learnt = np.ones(len(examples), dtype=bool)
             widths = _widths(experiment, examples, inputs)
         trainer = Trainer(name, experiment, examples, widths, inputs.trunk, learnt, engine, outputs.folder / RESUME)
-        recipe = Recipe(trainer)
+        recipe = Recipe(trainer, engine)
         try:
             recipe.train()
             if engine.rank:
@@ -111,10 +111,10 @@ def _widths(experiment: Experiment, examples: SequenceExamples, inputs: Inputs) 
 
 
 class Recipe:
-    """An experiment on its examples, from the checks to the results."""
+    """An experiment on its examples, from the checks to the results; `engine` is that of the command."""
 
-    def __init__(self, trainer: Trainer):
-        self.trainer, self.engine = trainer, trainer.engine
+    def __init__(self, trainer: Trainer, engine: Engine):
+        self.trainer, self.engine = trainer, engine
         self.name, self.experiment, self.examples = trainer.name, trainer.experiment, trainer.examples
         self.trunk = trainer.trunk
         self.groups = trainer.groups()
@@ -187,7 +187,7 @@ class Recipe:
             if self.experiment.unfreeze != 0:  # each step of the checks goes through the trunk
                 rows = rows[np.argsort(self.examples.lengths[rows], kind="stable")[: 20 * size]]
             batch = next(iter(self.examples.batches(_spread(self.examples, rows, size), Loading(size))))
-        return run_checks(head, batch.to(self.trunk.device), loss, truth, self.trunk)
+        return run_checks(head, batch.to(self.trainer.device), loss, truth, self.trunk)
 
     def _largest(self, group: Group) -> None:
         """Take a step on the longest proteins, so that a batch that does not fit in memory stops it before training."""
@@ -197,7 +197,7 @@ class Recipe:
         longest = rows[np.argsort(self.examples.lengths[rows], kind="stable")[-size:]]
         head, loss = self.trainer.new_head(rows, self.experiment.seed)
         batch = next(iter(self.examples.batches(longest, Loading(size, share=self.engine.share))))
-        loss.of_batch(head.train(), batch.to(self.trunk.device)).backward()
+        loss.of_batch(head.train(), batch.to(self.trainer.device)).backward()
 
     def _predict(self, done: Calibrated, writers: Writers) -> None:
         """Write the validation proteins, by heads that did not learn from them, then the test proteins."""
