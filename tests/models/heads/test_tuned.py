@@ -135,3 +135,13 @@ def test_layers_have_learning_rates_of_their_own(trunk):
 def test_more_layers_than_there_are_cannot_be_trained(trunk):
     with pytest.raises(FoldgraftError, match=r"unfreeze\.last: the trunk has 3 layers, not 4"):
         head(trunk, Last(last=4))
+
+
+def test_what_lora_adds_is_made_where_the_trunk_is(trunk):
+    """On a GPU, for which the device `meta` stands in: a product with what was left on the CPU would fail."""
+    with torch.device("meta"):
+        network = build_network(trunk.network.architecture)
+    part = TrunkPart(network, (1, 3), LORA)
+    built = build_tuned("protein", LinearSettings(), part, [1])
+    added = [p for name, p in built.named_parameters() if "lora_" in name]
+    assert added and {p.device.type for p in added} == {"meta"}

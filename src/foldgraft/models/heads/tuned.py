@@ -51,6 +51,7 @@ class LowRank(nn.Module):
         self.lora_A = nn.Parameter(torch.empty(rank, inputs))
         self.lora_B = nn.Parameter(torch.zeros(outputs, rank))
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
+        self.to(weight.device)  # after it was drawn: a GPU draws other numbers
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight + self.scale * (self.lora_B @ self.lora_A)
