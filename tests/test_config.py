@@ -49,6 +49,7 @@ def test_every_key_has_a_sentence(root):
         ({}, ["no input"]),
         ({**INPUT, "run": "../etc"}, ["run", "../etc"]),
         ({**INPUT, "experiments": {"baseline_x": {"task": "contact"}}}, ["baseline_"]),
+        ({**INPUT, "experiments": {"trunk": {"task": "contact"}}}, ["experiments", "the name trunk is taken"]),
         ({**INPUT, "experiments": {"s": {"task": "solubility"}}}, ["experiments.s", "solubility"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "haed": 1}}}, ["experiments.c.haed: no such key"]),

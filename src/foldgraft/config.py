@@ -15,7 +15,7 @@ from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.fetch.label_settings import LabelsSettings, SolubilitySettings
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings, StructuresSettings
 from foldgraft.msa.settings import MsaSettings
-from foldgraft.predict.settings import PredictSettings
+from foldgraft.predict.settings import RESERVED, PredictSettings
 from foldgraft.report.settings import ReportSettings
 from foldgraft.settings import Settings, explain
 from foldgraft.synth.settings import SynthSettings
@@ -31,9 +31,11 @@ RESULTS = Path("results")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
-def _no_baseline(name: str) -> str:
+def _not_reserved(name: str) -> str:
     if name.startswith("baseline_"):
         raise ValueError("names that begin with baseline_ are kept for the baselines")
+    if name in RESERVED:
+        raise ValueError(f"the name {name} is taken in tables of contacts; choose another than {', '.join(RESERVED)}")
     return name
 
 
@@ -87,7 +89,7 @@ class Config(Settings):
     """The language model that stays frozen."""
     embed: EmbedSettings = EmbedSettings()
     """How sequences run through the trunk."""
-    experiments: dict[Annotated[Name, AfterValidator(_no_baseline)], Experiment] = Field(default_factory=dict)
+    experiments: dict[Annotated[Name, AfterValidator(_not_reserved)], Experiment] = Field(default_factory=dict)
     """Heads to train, by name."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """How metrics and their intervals are computed."""

@@ -1,5 +1,7 @@
 """Contacts of one protein from its alignment."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.predict.command import app
+from foldgraft.predict.settings import RESERVED
 from foldgraft.residues import AMINO_ACIDS
 
 LENGTH, PAIRS = 40, [(5, 30), (12, 21), (8, 36)]
@@ -113,3 +116,19 @@ def test_a_head_needs_its_trunk(alignment, tmp_path, folder):
         call("--alignment", alignment, "--head", "h", "--output-pairs", tmp_path / "p.csv")
     with pytest.raises(FoldgraftError, match="go together"):
         call("--alignment", alignment, "--trunk", folder.weights, "--output-pairs", tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize("name", ["coevolution", "trunk", "sequence", "file", "rank"])
+def test_a_head_cannot_bear_the_name_of_a_column_or_array(alignment, tmp_path, folder, name):
+    head = folder.head("contact", {"name": "logistic"}, ["attention"], layers=(), name=name)
+    given = ("--alignment", alignment, "--trunk", folder.weights, "--description", folder.description, "--head", head)
+    with pytest.raises(FoldgraftError, match=f"the experiment's name {name} is taken"):
+        call(*given, "--output-pairs", tmp_path / "p.csv", "--output-npz", tmp_path / "p.npz")
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_every_other_column_and_array_is_reserved(alignment, tmp_path):
+    call("--alignment", alignment, "--output-pairs", tmp_path / "p.csv", "--output-npz", tmp_path / "p.npz")
+    arguments = set(inspect.signature(np.savez_compressed).parameters) - {"args", "kwds"}
+    with np.load(tmp_path / "p.npz") as arrays:
+        assert {*pd.read_csv(tmp_path / "p.csv").columns, *arrays.files, *arguments, "trunk"} == set(RESERVED)

@@ -16,7 +16,7 @@ from foldgraft.predict.contacts import Outputs, maps_of, tell, write_maps
 from foldgraft.predict.heads import load_heads
 from foldgraft.predict.new import predict as predicted
 from foldgraft.predict.sequences import candidates
-from foldgraft.predict.settings import PredictSettings
+from foldgraft.predict.settings import RESERVED, PredictSettings
 from foldgraft.predict.tables import write_table
 from foldgraft.records.fasta import read_fasta
 from foldgraft.records.rejects import write_rejects
@@ -101,6 +101,12 @@ def _trunk_and_heads(
         raise FoldgraftError(
             f"--head: the experiment {other.info.name} predicts for each {other.info.level}, not for pairs"
         )
+    for each in heads:
+        if each.info.name in RESERVED:
+            raise FoldgraftError(
+                f"--head: the experiment's name {each.info.name} is taken in tables of contacts; train it under "
+                f"another than {', '.join(RESERVED)}"
+            )
     return frozen, heads
 
 

@@ -9,6 +9,13 @@ from foldgraft.settings import Settings
 
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
+RESERVED = (
+    "coevolution", "trunk",  # maps that need no head
+    "rank", "i", "residue_i", "j", "residue_j", "separation",  # columns of the table of pairs
+    "sequence", "file", "allow_pickle",  # numpy.savez has arguments of these names
+)  # fmt: skip
+"""Names that no experiment can have, since its own stands beside these in what is written of contacts."""
+
 
 class PredictSettings(Settings):
     """New sequences to predict for."""
