@@ -212,3 +212,24 @@ def test_an_untrained_trunk_of_the_same_shape(tmp_path, within_its_code):
     assert score(world.run("untrained", description=tmp_path / "trunk.json")).tolist() == score(found).tolist()
     with pytest.raises(FoldgraftError, match="baseline untrained: give the trunk whose shape it has"):
         world.run("untrained")
+
+
+def test_an_untrained_trunk_leaves_out_what_the_embed_stage_rejects(tmp_path, capsys):
+    """A letter without a token, and a sequence that is too long: one to learn from and one to predict of each."""
+    write_json(tmp_path / "trunk.json", {"name": "small", "architecture": {"layers": 1, "width": 12, "heads": 3}})
+    world = World(tmp_path)
+    odd = {2: "J", 4: "J", 3: "A" * 50, 8: "A" * 50}  # of the folds 2, 0, 3 and 0
+    for row, more in odd.items():
+        world.labels.loc[row, "sequence"] += more
+    found = world.run("untrained", description=tmp_path / "trunk.json", max_length=100)
+    assert "untrained: 4 of 240 proteins have no embedding" in capsys.readouterr().err
+    tested = found[(found["split"] == "test") & (found["fold"] == 0)].set_index("id")
+    fold = world.split["fold"].to_numpy()
+    mean = world.labels["label"][fold != 0].mean()
+    said = np.vstack(tested["score"])[:, 0]
+    assert len(tested) == (fold == 0).sum() and np.isfinite(said).all()
+    assert [tested.loc[name, "score"][0] for name in ("p004", "p008")] == pytest.approx([mean, mean])
+    assert (np.abs(said - mean) > 1e-5).sum() >= len(tested) - 4
+    short = world.labels["sequence"][0]
+    whole = pooled(tmp_path / "trunk.json", [short, "MJ", short + "AA"], 0, longest=60)
+    assert np.isfinite(whole[0]).all() and np.isnan(whole[1:]).all()

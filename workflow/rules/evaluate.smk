@@ -95,6 +95,9 @@ rule evaluate_baseline:
         targets=lambda wildcards, input: flags("--targets", input.targets),
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
         description=lambda wildcards, input: flags("--description", [input.description] if input.description else []),
+        max_length=lambda wildcards: flags(
+            "--max-length", [CONFIG.embed.max_length] if wildcards.baseline == "untrained" else []
+        ),
     shell:
         """
         python -m foldgraft --made-from {params.made_from} evaluate baseline \
@@ -106,6 +109,7 @@ rule evaluate_baseline:
             {params.targets:q} \
             {params.coevolution:q} \
             {params.description:q} \
+            {params.max_length:q} \
             --output {output:q} \
             --settings {params.settings:q} \
             --threads {threads} \

@@ -47,12 +47,15 @@ def baseline(
         list[Path] | None, typer.Option("--coevolution", help="msa/coevolution/<shard>.parquet; repeat")
     ] = None,
     description: Annotated[Path | None, typer.Option(help="trunk/trunk.json, for `untrained`")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="longest sequence that `untrained` embeds, residues; any by default")
+    ] = None,
     settings: Chosen = EvaluateSettings(),
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Predict, without what a language model learnt, the proteins that the experiments of a task predicted."""
     sources = {"labels": labels or [], "targets": targets or [], "coevolution": coevolution or []}
-    sources |= {"description": description}
+    sources |= {"description": description, "max_length": max_length}
     run(name, predictions, _of_set(split, of_set), output=output, settings=settings, threads=threads, **sources)
 
 

@@ -44,6 +44,8 @@ class Inputs:
         Shards of what the stages `fetch`, `targets` and `msa` made; each may be empty.
     description : Path or None
         Of the trunk, `trunk/trunk.json`, for a baseline of its shape.
+    max_length : int or None
+        Residues of the longest sequence that goes through that trunk; any does by default.
     threads : int
         Of the search for neighbours.
     """
@@ -57,6 +59,7 @@ class Inputs:
     targets: Sequence[Path] = ()
     coevolution: Sequence[Path] = ()
     description: Path | None = None
+    max_length: int | None = None
     threads: int = 1
 
     @property

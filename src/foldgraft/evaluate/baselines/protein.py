@@ -1,6 +1,7 @@
 """Baselines of labels of proteins: a constant, composition with length and charge, the nearest labelled neighbour, an
 untrained trunk."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -129,14 +130,28 @@ def _chosen(
 
 
 def write_untrained(inputs: Inputs) -> None:
-    """Write what logistic or ridge regression says on embeddings by a trunk of the same shape with random weights."""
+    """Write what logistic or ridge regression says on embeddings by a trunk of the same shape with random weights; of
+    proteins that the embed stage rejects, which some experiments can predict, what knowing nothing says."""
     from foldgraft.evaluate.baselines.untrained import pooled  # it needs torch, which the other baselines do without
 
     if inputs.description is None:
         raise FoldgraftError("baseline untrained: give the trunk whose shape it has (--description)")
     task = Task(inputs)
-    task.inputs = pooled(inputs.description, task.table["sequence"].tolist(), task.seed)
-    _write_model(inputs, task, composition)
+    task.inputs = pooled(inputs.description, task.table["sequence"].tolist(), task.seed, inputs.max_length)
+    if absent := int(np.isnan(task.inputs[:, 0]).sum()):
+        print(f"untrained: {absent} of {len(task.table)} proteins have no embedding, as in `embed`", file=sys.stderr)
+    _write_model(inputs, task, _where_embedded)
+
+
+def _where_embedded(task: Task, train: Array, valid: Array) -> tuple[Predict, Predict]:
+    """`composition` on inputs of which some proteins have none, NaN; of these, `constant`."""
+    has = ~np.isnan(task.inputs[:, 0])
+    known = composition(task, train[has[train]], valid[has[valid]])
+
+    def joined(with_inputs: Predict, without: Predict) -> Predict:
+        return lambda x: np.where(np.isnan(x[:, :1]), without(x), with_inputs(np.nan_to_num(x)))
+
+    return tuple(joined(*pair) for pair in zip(known, constant(task, train, valid), strict=True))
 
 
 def write(inputs: Inputs, model: Model) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.progress import progress
@@ -23,11 +23,18 @@ def random_trunk(description: Path, seed: int) -> Trunk:
     return Trunk(build_network(architecture), "untrained", "")
 
 
-def pooled(description: Path, sequences: Sequence[str], seed: int) -> np.ndarray:
-    """Mean embeddings of the last layer, shape (N, D)."""
-    trunk, found = random_trunk(description, seed), []
-    starts = range(0, len(sequences), TOGETHER)
+def pooled(description: Path, sequences: Sequence[str], seed: int, longest: int | None = None) -> np.ndarray:
+    """Mean embeddings of the last layer, shape (N, D); NaN of sequences longer than `longest`, if it is given, and of
+    those that are empty or have a letter that the trunk does not read."""
+    trunk = random_trunk(description, seed)
+    found = np.full((len(sequences), trunk.width), np.nan)
+    rows = [number for number, one in enumerate(sequences) if _read(one, longest)]
+    starts = range(0, len(rows), TOGETHER)
     for start in progress(starts, "sequences through an untrained trunk", len(starts)):
-        some = trunk.embed_layers(list(sequences[start : start + TOGETHER]))
-        found += [embedded.pooled[-1] for embedded in some]
-    return np.array(found, dtype=np.float64)
+        some = rows[start : start + TOGETHER]
+        found[some] = [embedded.pooled[-1] for embedded in trunk.embed_layers([sequences[row] for row in some])]
+    return found
+
+
+def _read(sequence: str, longest: int | None) -> bool:
+    return 0 < len(sequence) <= (longest or len(sequence)) and not alphabet.illegal(sequence)
