@@ -68,6 +68,7 @@ def test_an_error_is_told_where_the_log_lies_on_a_full_disk():
     [
         (OSError(28, "No space left on device"), "a file that this command writes: No space left"),
         (OSError(28, "No space left on device", "x.csv"), "x.csv: No space left on device"),
+        (IsADirectoryError(21, "Is a directory", "results"), "results: Is a directory"),
         (MemoryError("1 GB"), "not enough memory (1 GB)"),
         (ImportError("libx.so: failed to map segment from shared object"), "not enough memory (libx.so"),
     ],

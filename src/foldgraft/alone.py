@@ -28,7 +28,7 @@ from foldgraft.predict.sequences import Candidate, candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import write_table
 from foldgraft.predict.variants import read_tags, substitutions, tagged, truncations
-from foldgraft.records.files import atomic
+from foldgraft.records.files import STANDARD, text_output
 from foldgraft.tasks.trained import Trained
 from foldgraft.trunk.checkpoint import open_checkpoint
 from foldgraft.trunk.find import provide, within
@@ -38,7 +38,6 @@ HEADS = Path(str(files("foldgraft") / "heads"))
 """Holds the heads that ship with the package, a model card beside each."""
 DEFAULT_HEAD = "solubility"
 DEFAULT_COMMAND = "fasta"
-STANDARD_INPUT = Path("-")
 NEAR = 0.3
 """Largest distance of a trunk's fingerprint from that of a head's own; told from `TOLERANCE` on. Moving all weights of
 ESM-2 8M by normal noise of 1e-3 makes it 0.07, and by 1e-4 in the direction worst for the head 0.16: ROC-AUC falls from
@@ -74,7 +73,10 @@ def fasta(
         Path, typer.Argument(metavar="FASTA", help="Sequences, plain or gzip-compressed; - reads standard input.")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table to write, CSV; standard output by default.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="Table to write, CSV; standard output by default, or with -."
+        ),
     ] = None,
     head: Annotated[
         list[str], typer.Option(help="A head that ships with the package, or the file of one; may be repeated.")
@@ -87,14 +89,18 @@ def fasta(
     heads = heads_on(frozen, paths)
     records = predict(given, heads, frozen)
     tally = write_table(output, heads[0].info.level, heads, records)
-    print(f"{tally}{f', {output}' if output else ''}", file=sys.stderr)
+    print(f"{tally}{f', {output}' if output not in (None, STANDARD) else ''}", file=sys.stderr)
 
 
 @app.command()
 def scan(
     fasta: Annotated[Path, typer.Argument(metavar="FASTA", help="One protein; - reads standard input.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Page to write, HTML.")],
-    table: Annotated[Path | None, typer.Option(help="Table of all variants to write as well, CSV.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", dir_okay=False, help="Page to write, HTML; - for standard output.")
+    ],
+    table: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Table of all variants to write as well, CSV.")
+    ] = None,
     tags: Annotated[
         Path | None, typer.Option(help="Tags and fusion partners to try, CSV with name, end (N or C) and sequence.")
     ] = None,
@@ -103,16 +109,19 @@ def scan(
 ) -> None:
     """Score every substitution, truncations and tags of one protein: which construct to try?"""
     path, known = head_file(head), read_tags(tags or TAGS)
+    if output == table == STANDARD:
+        raise FoldgraftError("only one of --output and --table can be standard output")
     protein = one(fasta)
+    variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
+    print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     frozen = open_trunk(trunk)
     trained = heads_on(frozen, [path])[0]
-    variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
     found = scan_variants(protein, variants, trained, frozen)
     contacts = frozen.contacts(protein.sequence) if frozen.network.contact_head is not None else None
     about = f"the head {trained.info.name} on the trunk {frozen.name}"
     text = page(found, trained.info.tasks[0].name, about, contacts)
-    with atomic(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with text_output(output) as handle:
+        handle.write(text)
     if table:
         write_scan(table, found)
 
@@ -120,10 +129,12 @@ def scan(
 @app.command(name="map")
 def contact_map(
     fasta: Annotated[Path, typer.Argument(metavar="FASTA", help="One protein; - reads standard input.")],
-    output_pairs: Annotated[Path, typer.Option(help="Ranked pairs to write, CSV.")],
-    output_map: Annotated[Path | None, typer.Option(help="Map to draw, PNG or SVG.")] = None,
-    output_rr: Annotated[Path | None, typer.Option(help="Probabilities to write in CASP's format RR.")] = None,
-    output_npz: Annotated[Path | None, typer.Option(help="Map to write as an array of NumPy.")] = None,
+    output_pairs: Annotated[Path, typer.Option(dir_okay=False, help="Ranked pairs to write, CSV.")],
+    output_map: Annotated[Path | None, typer.Option(dir_okay=False, help="Map to draw, PNG or SVG.")] = None,
+    output_rr: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Probabilities to write in CASP's format RR.")
+    ] = None,
+    output_npz: Annotated[Path | None, typer.Option(dir_okay=False, help="Map to write as an array of NumPy.")] = None,
     trunk: Trunk8M = None,
 ) -> None:
     """Rank the contacts of one protein by the trunk's own contact regression, without an alignment."""
@@ -157,9 +168,9 @@ def records_of(fasta: Path) -> Iterator[Candidate]:
     FoldgraftError
         if there is no such file.
     """
-    if fasta != STANDARD_INPUT and not fasta.is_file():
+    if fasta != STANDARD and not fasta.is_file():
         raise FoldgraftError(f"{fasta}: there is no such file; name a FASTA file, or - for standard input")
-    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD_INPUT else None
+    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD else None
     return candidates(fasta, PredictSettings(), stream)
 
 

@@ -67,7 +67,7 @@ class Stages(TyperGroup):
             formatter.write_dl(list(STAGES.items()))
 
 
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR}
 """Troubles of a disk that are the user's to mend; any other OSError is a fault of ours, and its traceback shows it."""
 
 UNMAPPED = ("failed to map segment", "cannot allocate memory")

@@ -53,6 +53,16 @@ def test_standard_input_gives_a_table_on_standard_output(folder, head, tmp_path,
     )
 
 
+def test_a_dash_writes_to_standard_output_and_a_folder_is_refused_at_once(folder, head, tmp_path, monkeypatch):
+    (tmp_path / "new.fasta").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    options = ("new.fasta", "--head", head, "--trunk", folder.weights)
+    assert call(*options, "-o", "-").stdout == call(*options).stdout
+    refused = call(*options, "-o", tmp_path)
+    assert refused.exit_code == 2 and "--output" in refused.stderr and "trunk:" not in refused.stderr
+    assert not (tmp_path / "-").exists()
+
+
 def test_maps_of_pairs_need_a_file(folder, tmp_path):
     (tmp_path / "new.fasta").write_text(TEXT)
     contact = folder.head("contact", "logistic", ("attention", "separation"), layers=())

@@ -76,13 +76,26 @@ class Page(HTMLParser):
         self.text += data
 
 
+def test_a_page_may_go_to_standard_output_but_not_with_its_table(folder, tmp_path, monkeypatch):
+    head = folder.head("solubility", {"name": "mlp", "hidden": 8})
+    (tmp_path / "one.fasta").write_text(f">x\n{PROTEIN[:12]}\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["scan", "one.fasta", "-o", "-", "--head", str(head), "--trunk", str(folder.path), "--table"]
+    done = CliRunner().invoke(alone.app, [*words, "a.csv"], catch_exceptions=False)
+    assert done.stdout.startswith("<!") and len(pd.read_csv("a.csv")) > 19 * 12
+    with pytest.raises(FoldgraftError, match="only one of --output and --table"):
+        CliRunner().invoke(alone.app, [*words, "-"], catch_exceptions=False)
+    assert not (tmp_path / "-").exists()
+
+
 def test_a_scan_scores_each_variant_as_a_protein(folder, tmp_path):
     head = folder.head("solubility", {"name": "mlp", "hidden": 8})
     (tmp_path / "one.fasta").write_text(f"><b>x</b>\n{PROTEIN}\n")
     (tmp_path / "tags.csv").write_text("name,end,sequence\nHis,N,MHHHHHH\n")
     words = ["scan", tmp_path / "one.fasta", "-o", tmp_path / "a.html", "--table", tmp_path / "a.csv"]
     words += ["--tags", tmp_path / "tags.csv", "--head", head, "--trunk", folder.path]
-    CliRunner().invoke(alone.app, list(map(str, words)), catch_exceptions=False)
+    said = CliRunner().invoke(alone.app, list(map(str, words)), catch_exceptions=False).stderr
+    assert said.startswith(f"{tmp_path / 'one.fasta'}: {19 * 42 + 24 + 1} variants to score\n")
     table = pd.read_csv(tmp_path / "a.csv")
     assert list(table.columns) == COLUMNS and len(table) == 19 * 42 + 24 + 1
     assert table["score"].is_monotonic_decreasing

@@ -170,6 +170,11 @@ def test_a_full_disk_is_told_with_the_file(write, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(IsADirectoryError, match=f"'{tmp_path}'"), atomic(tmp_path):
+        pytest.fail("the block began")
+
+
 def test_other_troubles_stay_what_they_are(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic(tmp_path / "x") as temporary:
         temporary.touch()

@@ -14,7 +14,7 @@ from foldgraft.evolution.lone import Coupled
 from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.new import pair_scores
-from foldgraft.records.files import atomic
+from foldgraft.records.files import atomic, text_output
 from foldgraft.records.pairs import unpack
 from foldgraft.records.text_tables import Rows
 from foldgraft.tasks.pair_features import Coevolution, pair_index
@@ -63,7 +63,7 @@ def write_pairs(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
     index = pair_index(len(sequence))
     columns = [scores[index.places] for scores in maps.values()]
     order = np.argsort(-columns[-1], kind="stable") if columns else []
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    with text_output(path) as handle:
         table = Rows(handle, ["rank", "i", "residue_i", "j", "residue_j", "separation", *maps])
         for rank, k in enumerate(order, start=1):
             i, j = int(index.i[k]), int(index.j[k])

@@ -13,7 +13,7 @@ from foldgraft.predict.new import predict
 from foldgraft.predict.sequences import Candidate
 from foldgraft.predict.variants import Variant
 from foldgraft.progress import progress
-from foldgraft.records.files import atomic
+from foldgraft.records.files import text_output
 from foldgraft.records.text_tables import Rows
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.tasks.trained import Trained
@@ -89,8 +89,8 @@ def scan(protein: Candidate, variants: Iterable[Variant], head: Trained, trunk: 
 
 
 def write_scan(path: Path, found: Scan) -> None:
-    """Write all variants, the best first."""
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    """Write all variants, the best first; to standard output for `-`."""
+    with text_output(path) as handle:
         tabulate(handle, found)
 
 

@@ -1,7 +1,6 @@
 """Tables of predictions for new sequences: one row per sequence, per residue, or per map of residue pairs."""
 
 import json
-import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.predict.new import Prediction
 from foldgraft.predict.sequences import Candidate
 from foldgraft.progress import progress
-from foldgraft.records.files import atomic, sequence_sha256
+from foldgraft.records.files import STANDARD, sequence_sha256, text_output
 from foldgraft.records.rejects import Reject
 from foldgraft.records.tables import row_writer
 from foldgraft.records.text_tables import Rows
@@ -58,14 +57,14 @@ class Tally(NamedTuple):
 
 
 def write_table(path: Path | None, level: str, heads: Sequence[Trained], records: Predictions) -> Tally:
-    """Write the predictions of all records at a level, to standard output without a path.
+    """Write the predictions of all records at a level, to standard output without a path or with `-`.
 
     Raises
     ------
     FoldgraftError
         if maps of pairs are to go to standard output.
     """
-    if path is None and level == "pair":
+    if path in (None, STANDARD) and level == "pair":
         raise FoldgraftError("maps of residue pairs are no table for standard output; name a file with --output")
     rejected: list[Reject] = []
     count = 0
@@ -191,8 +190,5 @@ def _each(predictions: Sequence[Prediction]) -> Iterator[tuple[Task, Any]]:
 
 @contextmanager
 def _csv(path: Path | None, columns: Sequence[str]) -> Iterator[Any]:
-    if path is None:
-        yield Rows(sys.stdout, columns).write
-        return
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    with text_output(path) as handle:
         yield Rows(handle, columns).write

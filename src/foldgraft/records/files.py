@@ -10,15 +10,19 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from foldgraft.errors import FoldgraftError
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|~:+-]{0,127}")
+
+STANDARD = Path("-")
+"""Names standard input, or standard output."""
 
 REMAKE = "delete it and run the same command again, which makes it anew"
 
@@ -52,8 +56,15 @@ def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and vanishes when it does not.
 
     The file gets the permissions that the umask gives, also where a library makes files for their owner alone.
+
+    Raises
+    ------
+    IsADirectoryError
+        if the path is a folder.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -66,6 +77,16 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def text_output(path: Path | None) -> Iterator[IO[str]]:
+    """A text file to write as of `atomic`, or standard output for `STANDARD` or None."""
+    if path is None or path == STANDARD:
+        yield sys.stdout
+        return
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        yield handle
 
 
 @contextmanager
