@@ -68,3 +68,17 @@ def test_an_offset_is_taken_off_again():
     head.body.normalise.fit(torch.zeros(2, WIDTH))
     Convex(head, batch, loss).solve(1e-3)
     assert head((torch.zeros(1, WIDTH),))[0].item() == pytest.approx(-2.0, abs=1e-2)
+
+
+@pytest.mark.parametrize("penalty", [1e-5, 1e-7, 1e-12])
+def test_features_that_depend_on_each_other_and_hardly_a_penalty(penalty):
+    """40 features made of three: the second derivatives are singular, whatever the rounding makes of them."""
+    head, batch, loss, _ = problem(Binary(), lambda x: (x[:, :1] + torch.randn(ROWS, 1) * 3 > 1).float(), "bce")
+    x = batch.inputs[0][:, :3] @ torch.randn(3, 40)
+    head = build("protein", LinearSettings(), (40, 0), [1])
+    head.body.normalise.fit(x)
+    Convex(head, batch._replace(inputs=(x,)), loss).solve(penalty)
+    scaled = ((x - x.mean(0)) / x.std(0, correction=0)).double().numpy()
+    reference = LogisticRegression(C=1 / (penalty * ROWS), tol=1e-8, max_iter=5000)
+    expected = reference.fit(scaled, batch.truth[0][:, 0].numpy()).predict_proba(scaled)[:, 1]
+    assert torch.sigmoid(head((x,))[0])[:, 0].detach().numpy() == pytest.approx(expected, abs=5e-3)

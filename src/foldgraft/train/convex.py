@@ -24,6 +24,10 @@ MOST_STEPS = 500
 ROWS = 1 << 11
 """Examples whose outputs are computed together."""
 
+ROUNDING = 1e-6
+"""Share of its trace by which float32 may be wrong about the matrix of second derivatives, so that of features that
+depend on each other it is not positive definite."""
+
 WIDEST = 6000
 """Features up to which the matrix of second derivatives is worth its memory, 288 MB."""
 
@@ -83,7 +87,14 @@ class Convex:
             rows = torch.linspace(0, len(self.features) - 1, count).long()
             some = self.features[rows]
             self._hessian = self._curvature(rows[:: -(-count // 1000)]) * (some.T @ some).double() / count
-        return Basis(torch.linalg.cholesky(self._hessian + penalty * torch.eye(len(self._hessian)).double()))
+        trace = float(self._hessian.trace())
+        for added in (penalty, penalty + ROUNDING * trace):  # the minimum is the same in any basis
+            matrix = self._hessian.clone()
+            matrix.diagonal().add_(added)
+            lower, failed = torch.linalg.cholesky_ex(matrix)
+            if not failed:
+                return Basis(lower)
+        return Basis(None)
 
     def _curvature(self, rows: Tensor) -> float:
         """Mean second derivative of the loss by an output, where all weights are zero."""
