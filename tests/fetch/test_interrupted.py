@@ -56,7 +56,12 @@ def start(tmp_path, archive, settings_for):
     def job(store, lock):
         options = ("--shard", "rcsb-00000", "--places", places, "--store", store, "--lock", lock)
         command = [sys.executable, "-m", "foldgraft", "fetch", "structures", *options, "--settings", settings]
-        return subprocess.Popen(command, cwd=tmp_path, env=os.environ | SOURCE, stderr=subprocess.PIPE, text=True)
+        # Tests that run in the background ignore interrupts, and so would their children.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(command, cwd=tmp_path, env=os.environ | SOURCE, stderr=subprocess.PIPE, text=True)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return job
 
