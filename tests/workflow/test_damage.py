@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from foldgraft.cli import app
 from foldgraft.errors import FoldgraftError
+from foldgraft.records import origin
 
 QUICK = {"curate_summary", "evaluate_collect", "report_provenance"}
 ALL = os.environ.get("FOLDGRAFT_FAULTS") == "all"
@@ -123,6 +124,7 @@ def test_damaged_files_are_refused_by_name(small_run, small_config, tmp_path, mo
     run = tmp_path / "checkout"
     shutil.copytree(small_run, run)
     monkeypatch.chdir(run)
+    monkeypatch.setattr(origin, "_job", origin.Job())  # which each command sets, and later tests must not find
     taken = []
     for job in jobs(run, small_config):
         if not ALL and job.rule not in QUICK:

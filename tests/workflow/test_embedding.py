@@ -48,7 +48,7 @@ class Run:
     def labels(self, *shards):
         """Write the labelled table and its shards."""
         self.tables = len(shards)
-        rows = [f"p{k}{place},{text},1" for k, held in enumerate(shards) for place, text in enumerate(held)]
+        rows = [f"p{k}{place},{text},{place % 2}" for k, held in enumerate(shards) for place, text in enumerate(held)]
         (self.folder / "labels.csv").write_text("\n".join(["id,sequence,label", *rows, ""]))
         for number, sequences in enumerate(shards):
             self.write(f"fetch/labels/labels-{number:05d}", sequences)
