@@ -154,7 +154,7 @@ def one(fasta: Path) -> Candidate:
     """
     records = list(islice(records_of(fasta), 2))
     if len(records) > 1:
-        raise FoldgraftError(f"{fasta}: more than one record; a scan takes one protein")
+        raise FoldgraftError(f"{fasta}: more than one record; name a file of one protein")
     if records[0].reason:
         raise FoldgraftError(f"{fasta}: {records[0].id[:60]}: {records[0].reason}")
     return records[0]

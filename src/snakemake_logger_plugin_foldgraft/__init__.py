@@ -62,7 +62,8 @@ class LogHandler(LogHandlerBase):
             self._jobs[about["jobid"]] = name
             return self._timed(f"{self._done} of {self._total or '?'} done; {name}")
         if event == LogEvent.JOB_ERROR:
-            return self._timed(f"failed: {self._jobs.get(about['jobid'], about['rule_name'])}{where(about)}")
+            name = self._jobs.get(about["jobid"], about["rule_name"])
+            return f"{self._timed(f'failed: {name}')}{where(about)}"  # the log's path is never cut off
         if event == LogEvent.SHELLCMD:
             return self._formatter.format(record)
         if event is None or event == LogEvent.ERROR:

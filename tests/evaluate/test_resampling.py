@@ -106,6 +106,16 @@ def test_an_interval_of_nothing_is_undefined():
     assert resampling.interval(np.array([np.nan, 1.0])) == (1.0, 1.0)
 
 
+def test_one_cluster_gives_no_interval():
+    """Each resample would be the same, and an interval without width looks like certainty."""
+    summary = of_values(np.array([0.2, 0.4, 0.9]))
+    value, drawn = resampling.resample(summary, np.zeros(3, dtype=int), 50, 0, "x")
+    assert value["mean"] == pytest.approx(0.5)
+    assert np.isnan(resampling.interval(drawn["mean"])).all()
+    _, drawn = resampling.resample(summary, np.array([0, 0, 1]), 50, 0, "x")
+    assert len(np.unique(drawn["mean"])) > 1
+
+
 @pytest.mark.parametrize(
     ("metric", "low", "high", "p", "clusters", "said"),
     [
@@ -118,6 +128,7 @@ def test_an_interval_of_nothing_is_undefined():
         ("mae phi", -0.2, -0.01, 0.01, 6, "better"),
         ("roc_auc", np.nan, np.nan, np.nan, 6, "undefined"),
         ("roc_auc", 0.01, 0.2, 0.01, 5, "too few to tell"),
+        ("roc_auc", np.nan, np.nan, np.nan, 1, "too few to tell"),
     ],
 )
 def test_verdicts(metric, low, high, p, clusters, said):

@@ -96,8 +96,9 @@ def test_a_trunk_that_computes_nearly_the_same_serves_and_is_named(folder, tmp_p
         with pytest.raises(FoldgraftError, match="30% are allowed"):
             call(*options)
     else:
-        said = call(*options).stderr
-        assert words in said and ("expect other scores" in said) == bool(words)
+        found = call(*options)
+        assert words in found.stderr and ("expect other scores" in found.stderr) == bool(words)
+        assert found.stdout.count("the trunk differs by 6% from") == (2 if words else 0)  # in each row with a score
 
 
 @pytest.fixture

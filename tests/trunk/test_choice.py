@@ -93,6 +93,12 @@ def test_the_source_given_last_counts():
     values, told = choose(merged, layers)
     assert values["trunk"] == {"checkpoint": "x.pt", "hub": "https://mirror"}
     assert told == "trunk: its key checkpoint, given last, takes the place of pretrain"
+    adapted = {"checkpoint": "x.pt", "adapter": "lora"}
+    merged_too = {"trunk": {**adapted, "model": "esm2_t6_8M_UR50D"}}
+    values, told = choose(merged_too, [{"trunk": adapted}, {"trunk": {"model": "esm2_t6_8M_UR50D"}}])
+    assert values["trunk"] == {"model": "esm2_t6_8M_UR50D"} and told.endswith("the place of checkpoint and adapter")
+    again = {"trunk": {"model": "esm2_t6_8M_UR50D", "adapter": "lora"}}
+    assert choose(merged_too, [{"trunk": adapted}, again])[0] == again
     assert choose(merged, layers[::-1])[0]["trunk"].keys() == {"pretrain", "hub"}
     assert choose(merged, [merged]) == (merged, "")  # one file that names two is refused by the settings
     assert choose({"trunk": "esm2"}, []) == ({"trunk": "esm2"}, "")

@@ -72,6 +72,8 @@ class Comparer:
             one.notes.append(f"no {split} protein: no metrics")
             return
         value, resampled = self.measure(one.name, summary, split)
+        if len(np.unique(self.clusters(summary))) == 1:
+            one.notes.append(f"{split}: all proteins are of one cluster: no intervals")
         undefined = [name for name, found in value.items() if not np.isfinite(found[0])]
         if undefined and not one.is_constant:
             one.notes.append(f"{split}: {', '.join(undefined)} undefined: a single class or value, or no such pairs")

@@ -51,9 +51,14 @@ def exchanges(groups: ArrayLike, resamples: int, seed: int, step: int) -> Iterat
 
 
 def resample(summary: Summary, groups: ArrayLike, resamples: int, seed: int, what: str) -> tuple[Metrics, Metrics]:
-    """Metrics of the proteins as they are, each of shape (1,), and of resamples, each of shape (resamples,)."""
+    """Metrics of the proteins as they are, each of shape (1,), and of resamples, each of shape (resamples,).
+
+    Of one cluster every resample is the same, which says nothing of how far the metric varies: all are NaN then.
+    """
     step = max(1, CELLS // max(1, summary.cells))
     value = summary.measure(np.ones((1, len(summary))))
+    if len(np.unique(np.asarray(groups))) == 1:
+        return value, {name: np.full(resamples, np.nan) for name in value}
     drawn = resampled_weights(groups, resamples, seed, step)
     parts = [summary.measure(weights) for weights in progress(drawn, what, -(-resamples // step))]
     return value, {name: np.concatenate([part[name] for part in parts]) for name in value}
@@ -132,6 +137,8 @@ def verdict(metric: str, low: float, high: float, p: float, clusters: int) -> st
     clusters : int
         How many clusters of proteins it stands on.
     """
+    if clusters == 1:
+        return "too few to tell"
     if not (np.isfinite(low) and np.isfinite(high)):
         return "undefined"
     if clusters < LEAST_CLUSTERS:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foldgraft.models.heads.build import reads
 from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.fingerprint import TOLERANCE
 from foldgraft.predict.sequences import Candidate, chunks
 from foldgraft.records.files import sequence_sha256
 from foldgraft.tasks.examples import Examples
@@ -27,7 +28,7 @@ CHUNK = 256
 class Prediction:
     """What the members of one head say of one sequence; of each task a tensor (M, n, P).
 
-    `warnings` say in what the sequence is unlike those that the head learnt from.
+    `warnings` say in what the sequence is unlike those that the head learnt from, or the trunk unlike the head's own.
     """
 
     head: Trained
@@ -47,6 +48,7 @@ def predict(
         for head in heads
         if head.info.layers and head.info.unfreeze == 0
     }
+    differing = {head.info.name: _differing(head, trunk) for head in heads}
     for chunk in chunks(records, CHUNK):
         good = [number for number, record in enumerate(chunk) if not record.reason]
         sequences = [chunk[number].sequence for number in good]
@@ -58,7 +60,7 @@ def predict(
             examples = _examples(head, sequences, trunk, vectors)
             for scored in examples.score(head.members, np.arange(len(sequences))):
                 predicted = [head.predict(task, values) for task, values in enumerate(scored.outputs)]
-                said = _warnings(head, sequences[scored.row], examples, scored.row)
+                said = [*differing[head.info.name], *_warnings(head, sequences[scored.row], examples, scored.row)]
                 found[good[scored.row]].append(Prediction(head, predicted, said))
         yield from zip(chunk, found, strict=True)
 
@@ -78,6 +80,13 @@ def pair_scores(head: Trained, sequence: str, coevolution: Coevolution, trunk: T
         name = head.info.name if len(head.info.tasks) == 1 else f"{head.info.name}_{task.name}"
         found[name] = distances(mean, len(sequence))["score"] if contact is None else contact
     return found
+
+
+def _differing(head: Trained, trunk: Trunk) -> list[str]:
+    """What is to be said of a trunk that computes something else than the head's own, within what was allowed."""
+    if trunk.sha256 == head.info.trunk.sha256 or (apart := head.info.trunk.apart(trunk)) <= TOLERANCE:
+        return []
+    return [f"the trunk differs by {apart:.0%} from the one that the head was trained on"]
 
 
 def _warnings(head: Trained, sequence: str, examples: Examples, row: int) -> list[str]:

@@ -36,8 +36,11 @@ def choose(values: Mapping[str, Any], layers: Iterable[Mapping[str, Any]]) -> tu
         return dict(values), ""
     named = _named(given)
     if len(named) > 1:
-        last = next((keys for layer in reversed([*layers]) if (keys := _named(layer.get("trunk")))), named)
+        naming = [layer["trunk"] for layer in layers if _named(layer.get("trunk"))]
+        last = _named(naming[-1]) if naming else named
         dropped = [key for key in named if key not in last]
+        if dropped and given.get("adapter") is not None and "adapter" not in naming[-1]:
+            dropped.append("adapter")  # of the trunk that it was named with
         told = f"trunk: its key {last[0]}, given last, takes the place of {' and '.join(dropped)}" if dropped else ""
         return {**values, "trunk": {key: value for key, value in given.items() if key not in dropped}}, told
     if named:
