@@ -17,7 +17,7 @@ from pathlib import Path
 
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.msa.search import align, make_database
+from foldgraft.msa.search import Found, align, make_database
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.records.fasta import read_fasta, write_fasta
 from foldgraft.records.files import sequence_sha256
@@ -59,7 +59,8 @@ def measure(known: dict[str, str], count: int, size: int, threads: int) -> str:
         made = time.monotonic() - start
         (folder / "scratch").mkdir()
         start = time.monotonic()
-        rows = list(align(queries, None, folder / "db" / "all", settings, folder / "scratch", 4000, threads))
+        found = Found(queries, folder / "db" / "all", settings, folder / "scratch", 4000, threads)
+        rows = list(align(queries, [found], settings))
         spent = time.monotonic() - start
         alone = bare(queries, folder / "db" / "all", folder, settings, threads)
     depth = sorted(row["depth"] for row in rows)[len(rows) // 2]

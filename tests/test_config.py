@@ -48,6 +48,11 @@ def test_every_key_has_a_sentence(root):
     [
         ({}, ["no input"]),
         ({**INPUT, "run": "../etc"}, ["run", "../etc"]),
+        ({**INPUT, "msa": {"database": "colabfold"}}, ["fetch.contact: ColabFold's server", "asks who is calling"]),
+        (
+            {**INPUT, "msa": {"database": "colabfold", "sensitivity": 4}},
+            ["msa", "sensitivity: ColabFold's server searches in a way of its own"],
+        ),
         ({**INPUT, "experiments": {"baseline_x": {"task": "contact"}}}, ["baseline_"]),
         ({**INPUT, "experiments": {"trunk": {"task": "contact"}}}, ["experiments", "the name trunk is taken"]),
         ({**INPUT, "experiments": {"s": {"task": "solubility"}}}, ["experiments.s", "solubility"]),

@@ -14,7 +14,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.settings import EvaluateSettings
 from foldgraft.fetch.label_settings import LabelsSettings, SolubilitySettings
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings, StructuresSettings
-from foldgraft.msa.settings import MsaSettings
+from foldgraft.msa.settings import COLABFOLD, MsaSettings
 from foldgraft.predict.settings import RESERVED, PredictSettings
 from foldgraft.report.settings import ReportSettings
 from foldgraft.settings import Settings, explain
@@ -112,6 +112,10 @@ class Config(Settings):
             raise ValueError("replay: a synthetic proteome is made anew by its seed; remove replay")
         if not (self.synth or self.structures or self.tables):
             raise ValueError("no input: give structures, solubility or labels (or synth for a synthetic proteome)")
+        if self.msa.database == COLABFOLD and not (self.fetch.contact or self.replay):
+            raise ValueError(
+                "fetch.contact: ColabFold's server (msa.database) asks who is calling; give an e-mail or web address"
+            )
         self._check_split()
         for name, experiment in self.experiments.items():
             self._check_experiment(name, experiment)

@@ -88,7 +88,7 @@ def inputs(
     folder, target=BINARY, length: int = 9, rows=(("a", "test", 0), ("a", "valid", 0), ("b", "test", 1)), **more
 ):
     table = pd.DataFrame(rows, columns=["id", "split", "fold"])
-    table = table.assign(sequence_sha256=sequence_sha256("A" * length), length=length)
+    table = table.assign(sequence_sha256=table["id"].map(sequence_sha256), length=length)
     one = about("baseline_x", "pair", target, "contact")
     return Inputs(one, table, folds(), folder / "out.parquet", EvaluateSettings(), **more)
 
@@ -124,6 +124,7 @@ def test_separation_as_distances(tmp_path):
 def write_scores(path, length: int, pairs: int) -> np.ndarray:
     scores = np.linspace(0, 1, pairs, dtype=np.float32)
     frame = pd.DataFrame({"id": ["a", "z"], "length": length, "neff": 1.0, "scores": [scores, scores]})
+    frame["sequence_sha256"] = frame["id"].map(sequence_sha256)
     write_frame(path, frame, COEVOLUTION)
     return scores
 

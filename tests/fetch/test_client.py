@@ -45,7 +45,7 @@ def test_a_service_is_asked_at_its_rate_and_files_are_not(httpserver, settings, 
     httpserver.expect_request(re.compile("/(api|download)/x")).respond_with_data("{}")
     with Client(settings) as client:
         waits = []
-        monkeypatch.setattr(client, "_sleep", waits.append)
+        monkeypatch.setattr(client, "sleep", waits.append)
         for base in (settings.services.alphafold, settings.services.rcsb_files):
             for _ in range(RATES["alphafold"] + 1):
                 client.ask(f"{base}/x")

@@ -1,14 +1,20 @@
-"""Made-up alignments, and a chain table with the columns that the stage reads."""
+"""Made-up alignments, and the queries of chains."""
+
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from foldgraft.records.chains import SCHEMA, Chain
+from foldgraft.msa.command import app
+from foldgraft.records import index
 from foldgraft.records.files import sequence_sha256
-from foldgraft.records.tables import row_writer
-from foldgraft.residues import AMINO_ACIDS, ATOMS
+from foldgraft.records.tables import write_frame
+from foldgraft.residues import AMINO_ACIDS
 
 LETTERS = np.array(list(AMINO_ACIDS))
+SHARD = "files-00000"
 
 
 @pytest.fixture(scope="session")
@@ -27,31 +33,20 @@ def family():
 
 
 @pytest.fixture
-def write_chains(tmp_path):
-    """Writes a shard of chains without coordinates from id to sequence; returns its path."""
+def queried(tmp_path):
+    """Runs `queries` on chains from id to sequence, by shard or all in one; returns the options for `search`."""
 
-    def write(sequences: dict[str, str]):
-        path = tmp_path / "chains.parquet"
-        with row_writer(path, SCHEMA) as writer:
-            for name, sequence in sequences.items():
-                length = len(sequence)
-                texts = dict.fromkeys(["auth_asym_id", "entity", "method", "released", "uniprot", "organism"])
-                chain = Chain(
-                    id=name,
-                    entry=name,
-                    label_asym_id="A",
-                    sequence=sequence,
-                    sequence_sha256=sequence_sha256(sequence),
-                    resolved=np.ones(length, bool),
-                    label_seq_id=np.arange(1, length + 1),
-                    auth_seq_id=[""] * length,
-                    coordinates=np.full((length, len(ATOMS), 3), np.nan, np.float32),
-                    b_factor=np.zeros(length, np.float32),
-                    resolution=None,
-                    source="files",
-                    **texts,
-                )
-                writer.write(chain.row())
-        return path
+    def run(chains: dict[str, str], *more: object, shards: Mapping[str, str] = {}):
+        frame = pd.DataFrame({"id": list(chains), "sequence": list(chains.values())})
+        frame["sequence_sha256"] = [sequence_sha256(text) for text in frame["sequence"]]
+        frame["length"] = frame["sequence"].str.len()
+        frame["shard"] = [shards.get(name, SHARD) for name in chains]
+        whole = frame.assign(entry="e", resolved_fraction=1.0, released=None, organism=None)
+        write_frame(tmp_path / "index.parquet", whole, index.SCHEMA)
+        queries = tmp_path / "queries.parquet"
+        words = ("queries", "--index", tmp_path / "index.parquet", "--queries", queries)
+        words += ("--digests", tmp_path / "queries.json", *more)
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        return "--queries", queries, "--shard", SHARD
 
-    return write
+    return run

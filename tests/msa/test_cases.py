@@ -12,11 +12,9 @@ from foldgraft.evolution.a3m import parse_a3m
 from foldgraft.evolution.columns import INSERTION
 from foldgraft.msa.command import app
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
-from foldgraft.records import index
 from foldgraft.records.alignments import ALIGNMENTS
-from foldgraft.records.files import sequence_sha256
 from foldgraft.records.given import read_given
-from foldgraft.records.tables import read_rows, write_frame
+from foldgraft.records.tables import read_rows
 
 CASES = Path(__file__).parent / "cases"
 QUERY = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSG"
@@ -64,22 +62,17 @@ def call(*arguments):
 
 
 @pytest.fixture
-def align(tmp_path, write_chains):
+def align(tmp_path, queried):
     """Runs `given` and `search` for chains with alignments of a folder; returns the account and the rows by id."""
 
     def go(chains: dict[str, str], pattern: str, data: Path = CASES, **settings):
-        frame = pd.DataFrame({"id": list(chains), "sequence": list(chains.values())})
-        frame["sequence_sha256"] = [sequence_sha256(text) for text in frame["sequence"]]
-        frame["length"] = frame["sequence"].str.len()
-        whole = frame.assign(entry="e", resolved_fraction=1.0, shard="files-00000", released=None, organism=None)
-        write_frame(tmp_path / "i", whole, index.SCHEMA)
         files = AlignmentFiles(files=[pattern], **settings)
         common = ("--data", data, "--settings", MsaSettings(alignments=files).model_dump_json())
-        call("given", "--index", tmp_path / "i", "--given", tmp_path / "g", "--digests", tmp_path / "j", *common)
+        queries = queried(chains, "--given", tmp_path / "g", *common)
         call("database", "--database", tmp_path / "db", "--done", tmp_path / "done")
         table = tmp_path / "a.parquet"
         made = ("--database", tmp_path / "db", "--given", tmp_path / "g", "--alignments", table)
-        call("search", "--chains", write_chains(chains), *made, *common)
+        call("search", *queries, *made, *common)
         return read_given(tmp_path / "g"), {row["id"]: row for row in read_rows(table, ALIGNMENTS)}
 
     return go

@@ -11,7 +11,7 @@ from foldgraft.evolution.settings import CoevolutionSettings
 from foldgraft.msa.command import app
 from foldgraft.msa.search import check_database, is_empty
 from foldgraft.msa.settings import MsaSettings
-from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
+from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION, read_queries
 from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json
 from foldgraft.records.tables import read_rows
@@ -22,7 +22,7 @@ def call(*arguments):
 
 
 @pytest.fixture
-def run(tmp_path, family, write_chains):
+def run(tmp_path, family, queried):
     """Runs the three commands on chains, and returns the rows of both tables by id."""
     ancestor, members = family
     write_fasta(tmp_path / "sequences.fasta.gz", [("itself", ancestor), *((f"m{k}", m) for k, m in enumerate(members))])
@@ -32,7 +32,7 @@ def run(tmp_path, family, write_chains):
         made = ("--database", database, "--done", tmp_path / "done.json")
         call("database", "--sequences", tmp_path / "sequences.fasta.gz", *made)
         given = ("--settings", settings.model_dump_json())
-        inputs = ("--chains", write_chains(chains), "--database", database, "--data", tmp_path)
+        inputs = (*queried(chains), "--database", database, "--data", tmp_path)
         call("search", *inputs, "--alignments", tables[0], *given)
         call("coevolution", "--alignments", tables[0], "--coevolution", tables[1], *given)
         return [
@@ -45,8 +45,8 @@ def run(tmp_path, family, write_chains):
 
 def test_homologs_are_found_and_the_query_comes_once(run, family, tmp_path):
     ancestor, members = family
-    alignments, coevolution = run({"a": ancestor, "b": ancestor, "peptide": "ACDEF", "alone": "W" * 30}, MsaSettings())
-    assert set(alignments) == set(coevolution) == {"a", "b", "peptide", "alone"}
+    alignments, coevolution = run({"a": ancestor, "peptide": "ACDEF", "alone": "W" * 30}, MsaSettings())
+    assert set(alignments) == set(coevolution) == {"a", "peptide", "alone"}
     row = alignments["a"]
     rows = parse_a3m(row["a3m"])
     assert rows[0].text == ancestor
@@ -56,13 +56,31 @@ def test_homologs_are_found_and_the_query_comes_once(run, family, tmp_path):
     assert all(len(r.text.translate(INSERTION)) == len(ancestor) for r in rows)
     assert all(r.text.replace("-", "").upper() in members[int(r.name[1:])] for r in rows[1:])
     assert any(r.text != r.text.upper() for r in rows)
-    assert alignments["b"]["a3m"] == row["a3m"] and row["source"] == "search"
+    assert row["source"] == "search"
     assert len(coevolution["a"]["scores"]) == 150 * 149 // 2 and any(coevolution["a"]["scores"])
     for name, length in (("peptide", 5), ("alone", 30)):
         assert alignments[name]["depth"] == 1 and alignments[name]["neff"] == 1
         assert coevolution[name]["scores"] == [0] * (length * (length - 1) // 2)
     assert read_json(tmp_path / "done.json")["mmseqs"]
     assert {path.suffix for path in tmp_path.glob(".*")} == {".sha256"}
+
+
+def test_a_sequence_is_aligned_once_whichever_shards_hold_it(run, family, queried, tmp_path):
+    ancestor, members = family
+    chains = {"a": ancestor, "twin": ancestor, "b": members[0], "again": ancestor, "c": members[1]}
+    later = dict.fromkeys(("again", "c"), "files-00001")
+    queried(chains, shards=later)
+    table = tmp_path / "queries.parquet"
+    assert list(read_queries(table, "files-00000")["id"]) == ["a", "b"]
+    assert list(read_queries(table, "files-00001")["id"]) == ["c"]
+    digests = read_json(tmp_path / "queries.json")
+    queried(
+        {**chains, "d": members[2], "late": members[0]}, shards={**later, "d": "files-00001", "late": "files-00001"}
+    )
+    added = read_json(tmp_path / "queries.json")
+    assert added["files-00000"] == digests["files-00000"] and added["files-00001"] != digests["files-00001"]
+    alignments, coevolution = run({"a": ancestor, "twin": ancestor}, MsaSettings())
+    assert set(alignments) == set(coevolution) == {"a"}
 
 
 def test_rows_and_their_number_are_bounded(run, family):
@@ -73,13 +91,13 @@ def test_rows_and_their_number_are_bounded(run, family):
     assert alignments["a"]["depth"] == 1
 
 
-def test_a_prepared_database_gives_what_the_runs_own_does(run, family, tmp_path, write_chains):
+def test_a_prepared_database_gives_what_the_runs_own_does(run, family, tmp_path, queried):
     ancestor, members = family
     own, _ = run({"a": ancestor}, MsaSettings())
     named = {"itself": ancestor} | {f"m{k}": member for k, member in enumerate(members)}
     database = mmseqs.database(named, tmp_path / "prepared")
     table = tmp_path / "prepared.parquet"
-    call("search", "--chains", write_chains({"a": ancestor}), "--database", database, "--alignments", table)
+    call("search", *queried({"a": ancestor}), "--database", database, "--alignments", table)
     (row,) = read_rows(table, ALIGNMENTS)
     assert sorted(row["a3m"].split()) == sorted(own["a"]["a3m"].split())
 
@@ -98,14 +116,13 @@ def test_too_long_an_alignment_is_not_scored(run, family):
     assert not any(coevolution["a"]["scores"])
 
 
-def test_no_sequences_to_search_leave_the_given_alignments(tmp_path, write_chains):
+def test_no_sequences_to_search_leave_the_given_alignments(tmp_path, queried):
     (tmp_path / "sequences.fasta.gz").write_bytes(b"")
     database = tmp_path / "sequences"
     call("database", "--sequences", tmp_path / "sequences.fasta.gz", "--database", database, "--done", tmp_path / "d")
     call(
         "search",
-        "--chains",
-        write_chains({"a": "ACDEFGHIKLMNPQRST"}),
+        *queried({"a": "ACDEFGHIKLMNPQRST"}),
         "--database",
         database,
         "--alignments",
@@ -114,12 +131,11 @@ def test_no_sequences_to_search_leave_the_given_alignments(tmp_path, write_chain
     assert next(read_rows(tmp_path / "a", ALIGNMENTS))["depth"] == 1
 
 
-def test_a_missing_database_is_named(tmp_path, write_chains):
+def test_a_missing_database_is_named(tmp_path, queried):
     with pytest.raises(FoldgraftError, match="foldgraft msa database"):
         call(
             "search",
-            "--chains",
-            write_chains({"a": "AC"}),
+            *queried({"a": "AC"}),
             "--database",
             tmp_path / "no",
             "--alignments",
@@ -128,16 +144,16 @@ def test_a_missing_database_is_named(tmp_path, write_chains):
 
 
 @pytest.mark.parametrize("name", ["sequences", "sequences.index", "sequences_h", "sequences.dbtype"])
-def test_a_damaged_database_is_refused(name, family, tmp_path, write_chains):
+def test_a_damaged_database_is_refused(name, family, tmp_path, queried):
     sequences, database = tmp_path / "sequences.fasta.gz", tmp_path / "db" / "sequences"
     write_fasta(sequences, [(f"h{k}", member) for k, member in enumerate(family[1])])
     call("database", "--sequences", sequences, "--database", database, "--done", tmp_path / "done.json")
     damaged = bytearray(database.with_name(name).read_bytes())
     damaged[len(damaged) // 2] ^= 1
     database.with_name(name).write_bytes(damaged)
-    chains = write_chains({"a": family[0]})
+    chains = queried({"a": family[0]})
     with pytest.raises(FoldgraftError, match=f"its file {name} was damaged"):
-        call("search", "--chains", chains, "--database", database, "--alignments", tmp_path / "x")
+        call("search", *chains, "--database", database, "--alignments", tmp_path / "x")
 
 
 def test_a_truncated_file_of_sequences_makes_no_database(tmp_path, family):

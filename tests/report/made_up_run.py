@@ -134,9 +134,10 @@ def write_structures(run: Path, rng: np.random.Generator) -> pd.DataFrame:
             for one, depth in zip(found, neff, strict=True)
         ]
         frame = pd.DataFrame({"id": [c.id for c in chains], "length": [len(c) for c in chains], "neff": neff})
+        frame["sequence_sha256"] = [c.sequence_sha256 for c in chains]
         write_frame(run / f"msa/coevolution/{shard}.parquet", frame.assign(scores=coupling), alignments.COEVOLUTION)
         frame = frame.assign(
-            sequence_sha256=[c.sequence_sha256 for c in chains], a3m=[f">q\n{c.sequence}\n" for c in chains],
+            a3m=[f">q\n{c.sequence}\n" for c in chains],
             depth=(neff * 3).astype(int) + 1, source="search", found=(neff * 4).astype(int) + 1, unusable=0, repeated=1,
             short=(neff * 4).astype(int) - (neff * 3).astype(int), distant=0, alike=0, surplus=0,
             gaps=[np.full(len(c), 0.2, np.float32) for c in chains],

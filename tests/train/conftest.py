@@ -150,7 +150,8 @@ def write_chains(root: Path, number: int, shard: list[Targets], rng: np.random.G
     with row_writer(root / f"coevolution/files-{number:05d}.parquet", COEVOLUTION) as writer:
         for one in shard:
             scores = one.contacts * 2.0 + rng.normal(0, 0.5, len(one.contacts))
-            writer.write({"id": one.id, "length": len(one.sequence), "neff": 50.0, "scores": scores})
+            known = {"id": one.id, "sequence_sha256": one.sequence_sha256, "length": len(one.sequence)}
+            writer.write({**known, "neff": 50.0, "scores": scores})
 
 
 def embed(path: Path, trunk: Trunk, sequences) -> Path:

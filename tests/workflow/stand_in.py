@@ -38,7 +38,7 @@ def main() -> None:
         file = path / "all.txt" if path.name in FOLDERS else path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(made)
-        if path.suffix == ".json" and (stage, command) in {("embed", "repeats"), ("msa", "given")}:
+        if path.suffix == ".json" and (stage, command) in {("embed", "repeats"), ("msa", "queries")}:
             shards = [
                 f"{kind}-{number:05d}" for kind in ("solubility", "files", "rcsb", "query") for number in range(4)
             ]

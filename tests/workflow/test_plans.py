@@ -56,9 +56,8 @@ def test_prediction_embeds_with_the_precision_of_the_run(folder):
 
 def test_alignments_alone_need_no_sequences(folder):
     counts = plan(folder, {**STRUCTURES, "msa": {"alignments": {"files": ["*.a3m"]}}}, "msa")
-    assert counts["msa_given"] == counts["msa_database"] == 1
+    assert counts["msa_queries"] == counts["msa_database"] == 1
     assert counts["msa_search"] == counts["msa_coevolution"] == 1
-    assert "msa_given" not in plan(folder, {**STRUCTURES, "sequences": {"files": ["s.fasta"]}}, "msa")
     assert "fetch_sequences" not in counts
 
 

@@ -11,6 +11,8 @@ out  fetch/structures/<shard>.parquet     what became of each structure of the s
      fetch/sequences.parquet              where they came from (schema: foldgraft.records.lock)
      fetch/sifts.parquet                  which residues of a chain are which of UniProt (foldgraft.records.sifts)
      fetch/sifts_lock.parquet             where that came from (schema: foldgraft.records.lock)
+     fetch/alignments/<shard>.parquet     with msa.database: colabfold, what its server answered for the chains of the shard
+                                          (schema: foldgraft.records.lock); reads msa/queries.parquet
      fetch/labels/<shard>.parquet         labelled sequences of a table (schema: foldgraft.records.labels)
      fetch/labels/rejects/<shard>.csv     rows of the table without a usable label: id, rule, value, reason
      fetch/lock.parquet                   all pieces of the lock, and the labelled table
@@ -21,6 +23,7 @@ of the resource `network`: `--resources network=2` bounds how many of them run, 
 """
 
 SIFTS = CONFIG.structures.sifts if CONFIG.structures else None
+COLABFOLD = CONFIG.msa.database == "colabfold"
 SEARCHING = bool(CONFIG.structures and CONFIG.structures.rcsb.query)
 BOUNDS = {"shard_size", "max_file_mb"}
 REMOTE = {"max_decompressed_mb", "refreshed_after", "services"}
@@ -207,6 +210,44 @@ rule fetch_sifts:
         """
 
 
+rule fetch_alignments:
+    input:
+        queries=ancient("<results>/msa/queries.parquet"),
+        queried=lambda wildcards: when_queried(wildcards),
+        replay=REPLAY,
+        code=code("fetch", "alignments"),
+    output:
+        lock="<results>/fetch/alignments/{shard}.parquet",
+    log:
+        "<logs>/fetch/alignments/{shard}.log",
+    benchmark:
+        "<benchmarks>/fetch/alignments/{shard}.tsv"
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 2880 * attempt,
+        network=1,
+    params:
+        bounds=settings("fetch", include=BOUNDS | REMOTE),
+        store=STORE,
+        replay=flags("--replay", REPLAY),
+        digest=lambda wildcards: queries_digest(wildcards),
+        settings=fetch_settings,
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} fetch alignments \
+            --queries {input.queries:q} \
+            --shard {wildcards.shard} \
+            {params.replay:q} \
+            --store {params.store:q} \
+            --lock {output.lock:q} \
+            --settings {params.settings:q} \
+            2>>{log:q}
+        """
+
+
 rule fetch_labels:
     input:
         synth=synth_inputs("labels.csv"),
@@ -252,7 +293,8 @@ rule fetch_lock:
         pieces=expand("<results>/fetch/structures/{shard}.parquet", shard=STRUCTURE_SHARDS)
         + (["<results>/fetch/search.parquet"] if SEARCHING else [])
         + (["<results>/fetch/sequences.parquet"] if CONFIG.sequences else [])
-        + (["<results>/fetch/sifts_lock.parquet"] if SIFTS else []),
+        + (["<results>/fetch/sifts_lock.parquet"] if SIFTS else [])
+        + expand("<results>/fetch/alignments/{shard}.parquet", shard=STRUCTURE_SHARDS if COLABFOLD else []),
         synth=synth_inputs("labels.csv"),
         replay=REPLAY,
         code=code("fetch", "lock"),

@@ -65,13 +65,14 @@ class Sources:
         if self.labels:
             parts.append(_by_id(read_frames(self.labels, labels.SCHEMA, ["id", "sequence", "group"])))
         elif self.targets:
-            parts.append(_by_id(read_frames(self.targets, TARGETS, ["id", "sequence"])))
+            chains = read_frames(self.targets, TARGETS, ["id", "sequence", "sequence_sha256"])
+            parts.append(_by_id(chains[["id", "sequence"]]))
+            depth = read_frames(self.alignments, alignments.ALIGNMENTS, ["sequence_sha256", "neff"])
+            parts.append(_by_id(chains.merge(depth, on="sequence_sha256")[["id", "neff"]]))
         if self.leakage:
             near = read_frame(self.leakage, LEAKAGE)
             near = near[near["set"] == self.name].merge(self.split[["id", "fold"]], on=["id", "fold"])
             parts.append(_by_id(near[["id", "identity"]]))
-        if self.alignments:
-            parts.append(_by_id(read_frames(self.alignments, alignments.ALIGNMENTS, ["id", "neff"])))
         table = pd.concat(parts, axis=1) if parts else pd.DataFrame()
         if "sequence" in table:
             table["length"] = table.pop("sequence").str.len()

@@ -34,11 +34,12 @@ and ask for few. Files are served without a limit."""
 
 
 class PassingError(Exception):
-    """A failure that may be gone at the next attempt; `wait` is how many seconds the server asks to be left alone."""
+    """A failure that may be gone at the next attempt; `wait` is how many seconds the server asks to be left alone,
+    `status` the answer's, if that was it."""
 
-    def __init__(self, reason: str, wait: float = 0.0):
+    def __init__(self, reason: str, wait: float = 0.0, status: int | None = None):
         super().__init__(reason)
-        self.wait = wait
+        self.wait, self.status = wait, status
 
 
 class FinalError(Exception):
@@ -140,7 +141,7 @@ class Client:
         retrying = Retrying(
             stop=stop_after_attempt(self._settings.retries + 1),
             wait=self._pause,
-            sleep=self._sleep,
+            sleep=self.sleep,
             retry=retry_if_exception_type(PassingError),
             reraise=True,
         )
@@ -152,7 +153,8 @@ class Client:
             "; what was downloaded is kept in the store, so run again when the service is up"
         )
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not once the client is told to stop."""
         if self._stopped.wait(seconds):
             raise StoppedError
 
@@ -165,7 +167,7 @@ class Client:
     @contextmanager
     def stream(self, method: str, url: str, **request: Any) -> Iterator[httpx.Response]:
         """One attempt at a response of status 2xx, or 304 where it was asked for, its body not yet read."""
-        self._sleep(sum(pace.pause() for base, pace in self._paces.items() if _below(url, base)))
+        self.sleep(sum(pace.pause() for base, pace in self._paces.items() if _below(url, base)))
         try:
             with self._answer(self._http.build_request(method, url, **request)) as response:
                 self.answered = True
@@ -222,19 +224,19 @@ class Client:
         PassingError, FinalError
             as `patiently`; an answer that is no JSON is a passing failure, a busy service's web page.
         """
+        request = {} if question is None else {"json": question}
+        return self.patiently(url, lambda: self.ask_once(url, **request))
 
-        def attempt() -> Any:
-            request = {} if question is None else {"json": question}
-            with self.stream("GET" if question is None else "POST", url, **request) as response:
-                content = b"".join(self.chunks(response, JSON_BYTES))
-            if response.status_code == 204:
-                return None
-            try:
-                return json.loads(content)
-            except (ValueError, RecursionError):
-                raise PassingError(f"the answer is no JSON: it begins with {content[:40]!r}") from None
-
-        return self.patiently(url, attempt)
+    def ask_once(self, url: str, **request: Any) -> Any:
+        """One attempt at the JSON that a URL answers, to what is posted (`json`, or `data` for a form), if anything."""
+        with self.stream("POST" if request else "GET", url, **request) as response:
+            content = b"".join(self.chunks(response, JSON_BYTES))
+        if response.status_code == 204:
+            return None
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise PassingError(f"the answer is no JSON: it begins with {content[:40]!r}") from None
 
     def _refuse_plain(self, request: httpx.Request) -> None:
         """Every request passes here, those that follow a redirect too."""
@@ -270,7 +272,7 @@ def _judge(response: httpx.Response) -> None:
     if status < 300 or (status == 304 and response.request.headers.keys() & CONDITIONS):
         return
     if status in PASSING:
-        raise PassingError(f"HTTP {status}", seconds_asked(response.headers.get("Retry-After", "")))
+        raise PassingError(f"HTTP {status}", seconds_asked(response.headers.get("Retry-After", "")), status)
     raise FinalError(f"HTTP {status}{' (not found)' if status == 404 else ''}", status)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from foldgraft.fetch import colabfold
 from foldgraft.fetch import labels as label_shards
 from foldgraft.fetch import replay as replays
 from foldgraft.fetch import sequences as sequence_files
@@ -88,6 +89,19 @@ def sifts(
 ) -> None:
     """Fetch the table that maps residues of the PDB to UniProt."""
     sifts_files.fetch_sifts(source, data, store, table, lock, settings, replay)
+
+
+@app.command()
+def alignments(
+    queries: Annotated[Path, typer.Option(help="msa/queries.parquet: which sequences are to be aligned.")],
+    shard: Shard,
+    store: Store,
+    lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
+    replay: Replay = None,
+    settings: Fetch = FetchSettings(),
+) -> None:
+    """Ask ColabFold's server for the alignments of one shard; the sequences leave this machine."""
+    colabfold.fetch_alignments(queries, shard, store, lock, settings, replay)
 
 
 @app.command()

@@ -49,8 +49,8 @@ def download(item: Item, client: Client, store: Store, settings: FetchSettings, 
     a `PassingError` for a file that is not what was asked for; by default, for no structure.
     """
     known = store.remembered(item.source, item.id)
-    if known and not _due(known, settings):
-        return _locked(known)
+    if known and not due(known, settings):
+        return locked(known)
     url = ""
     try:
         url, version = ADDRESS[item.source](item, client, settings)
@@ -64,25 +64,26 @@ def download(item: Item, client: Client, store: Store, settings: FetchSettings, 
         return lock_row(item, url, "rejected", reason=f"{error}{hint}")
     if known and (arrival is None or arrival.sha256 == known["sha256"]):
         store.remember({**known, "checked": _now()})
-        return _locked(known)
+        return locked(known)
     about = {"sha256": arrival.sha256, "bytes": arrival.bytes, "revision": version, "release": arrival.modified}
     row = lock_row(item, arrival.url, "stored", **about)
     store.remember({**row, "asked": url, "etag": arrival.etag, "checked": row["retrieved"]})
     return row
 
 
-def _due(known: Row, settings: FetchSettings) -> bool:
+def due(known: Row, settings: FetchSettings) -> bool:
     """Whether what was downloaded is to be asked for again; days are compared, in UTC."""
     day = settings.refreshed_after
     return day is not None and str(known.get("checked") or known["retrieved"])[:10] < day.isoformat()
 
 
-def _locked(known: Row) -> Row:
+def locked(known: Row) -> Row:
+    """Of what was noted of a download, what the lock says."""
     return {name: known.get(name) for name in ("source", "id", "url", "retrieved", "status", *NULLS)}
 
 
 def _kept(known: Row, reason: str) -> Row:
-    return _locked(known) | {"reason": f"kept as it was, since it could not be asked for again: {reason}"}
+    return locked(known) | {"reason": f"kept as it was, since it could not be asked for again: {reason}"}
 
 
 def _missing(item: Item, url: str, client: Client, settings: FetchSettings, known: Row | None) -> Row:

@@ -185,6 +185,9 @@ class ServicesSettings(Settings):
     """UniProtKB."""
     sifts: str = "https://ftp.ebi.ac.uk/pub/databases/msd/sifts/flatfiles/csv/pdb_chain_uniprot.csv.gz"
     """The table of SIFTS."""
+    colabfold: str = "https://api.colabfold.com"
+    """ColabFold's MSA server, asked only with `msa.database: colabfold`. The public one makes a few thousand alignments
+    a day for all its users; a server of your own has no such limit."""
 
 
 class FetchSettings(Settings):

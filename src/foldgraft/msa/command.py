@@ -7,16 +7,18 @@ import torch
 import typer
 
 from foldgraft import mmseqs
+from foldgraft.errors import FoldgraftError
 from foldgraft.models.device import pick
 from foldgraft.msa.couple import couple
-from foldgraft.msa.given import Services, write_given
-from foldgraft.msa.search import align, make_database
+from foldgraft.msa.fetched import Fetched
+from foldgraft.msa.given import Services
+from foldgraft.msa.queries import Outputs, write_queries
+from foldgraft.msa.search import Found, Source, align, make_database
 from foldgraft.msa.settings import MsaSettings
-from foldgraft.records import chains as chain_records
-from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION
+from foldgraft.records.alignments import ALIGNMENTS, COEVOLUTION, read_queries
 from foldgraft.records.files import file_sha256, write_json
 from foldgraft.records.given import read_given
-from foldgraft.records.tables import read_frame, read_rows, row_writer
+from foldgraft.records.tables import read_rows, row_writer
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
@@ -45,37 +47,50 @@ def database(
 
 
 @app.command()
-def given(
+def queries(
     index: Annotated[Path, typer.Option(help="Index of all chains of the run.")],
-    given: Annotated[Path, typer.Option(help="Account to write, CSV: which alignment serves which chains.")],
+    queries: Annotated[Path, typer.Option(help="Table to write: which shard aligns which sequence.")],
     digests: Annotated[Path, typer.Option(help="Digest of each shard's part of it to write, JSON.")],
+    given: Annotated[
+        Path | None, typer.Option(help="Account to write, CSV: which given alignment serves which chains.")
+    ] = None,
     data: Data = Path(),
     settings: Settings = MsaSettings(),
 ) -> None:
-    """Find the chains that alignments made elsewhere serve, and list what becomes of each."""
-    write_given(index, settings.alignments, data, given, digests)
+    """Find the sequences to align, each once, and the chains that alignments made elsewhere serve."""
+    write_queries(index, settings.alignments, data, Outputs(queries, digests, given))
 
 
 @app.command()
 def search(
-    chains: Annotated[Path, typer.Option(help="Shard of curate/chains.")],
-    database: Annotated[Path, typer.Option(help="mmseqs database that `database` made.")],
-    alignments: Annotated[Path, typer.Option(help="Table to write: an alignment per chain.")],
-    given: Annotated[Path | None, typer.Option(help="Account of given alignments that `given` wrote.")] = None,
+    queries: Annotated[Path, typer.Option(help="Table that `queries` wrote.")],
+    shard: Annotated[str, typer.Option(help="Name of the shard, e.g. files-00000.")],
+    alignments: Annotated[Path, typer.Option(help="Table to write: an alignment per sequence.")],
+    database: Annotated[Path | None, typer.Option(help="mmseqs database that `database` made.")] = None,
+    fetched: Annotated[
+        Path | None, typer.Option(help="In place of a database, what `fetch alignments` wrote for the shard.")
+    ] = None,
+    store: Annotated[Path, typer.Option(help="Folder of the store that holds what was fetched.")] = Path(),
+    given: Annotated[Path | None, typer.Option(help="Account of given alignments that `queries` wrote.")] = None,
     data: Data = Path(),
     memory: Annotated[int, typer.Option(min=100, help="MB that mmseqs may take.")] = 4000,
     threads: Threads = 1,
     settings: Settings = MsaSettings(),
 ) -> None:
-    """Align the chains of one shard with their homologs."""
-    table = read_frame(chains, chain_records.SCHEMA, ["id", "sequence", "sequence_sha256"])
-    ids = table.sort_values("id").groupby("sequence_sha256").id.agg(list)
-    unique = dict(zip(table.sequence_sha256, table.sequence, strict=True))
-    services = Services(read_given(given), settings.alignments, data) if given else None
+    """Align the sequences of one shard with their homologs."""
+    if (database is None) == (fetched is None):
+        raise FoldgraftError("--database, --fetched: give one of them")
+    table = read_queries(queries, shard).set_index("sequence_sha256")
+    sequences = table["sequence"].to_dict()
     with mmseqs.scratch(alignments) as folder, row_writer(alignments, ALIGNMENTS, group=8) as writer:
-        for row in align(unique, services, database, settings, folder, memory, threads):
-            for name in ids[row["sequence_sha256"]]:
-                writer.write({"id": name, **row})
+        sources: list[Source] = [Services(read_given(given), settings.alignments, data)] if given else []
+        if fetched:
+            sources.append(Fetched(fetched, table["id"].to_dict(), store))
+        else:
+            left = {name: text for name, text in sequences.items() if not any(name in one for one in sources)}
+            sources.append(Found(left, database, settings, folder, memory, threads))
+        for row in align(sequences, sources, settings):
+            writer.write({"id": table["id"][row["sequence_sha256"]], **row})
 
 
 @app.command()

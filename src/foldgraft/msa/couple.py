@@ -18,15 +18,10 @@ from foldgraft.records.pairs import pack
 def couple(
     rows: Iterable[Mapping[str, Any]], settings: CoevolutionSettings, device: torch.device | str = "cpu"
 ) -> Iterator[dict[str, Any]]:
-    """Score the alignments of `records.alignments.ALIGNMENTS`; yields the rows of `COEVOLUTION`, in the same order.
-
-    Chains of one sequence follow one another, so the last result is kept for the next.
-    """
-    last, packed = None, np.zeros(0, dtype=np.float32)
+    """Score the alignments of `records.alignments.ALIGNMENTS`; yields the rows of `COEVOLUTION`, in the same order."""
     for row in progress(rows, "coevolution"):
-        if row["sequence_sha256"] != last:
-            last, packed = row["sequence_sha256"], _packed(row, settings, device)
-        yield {"id": row["id"], "length": row["length"], "neff": row["neff"], "scores": packed}
+        kept = {name: row[name] for name in ("id", "sequence_sha256", "length", "neff")}
+        yield {**kept, "scores": _packed(row, settings, device)}
 
 
 def _packed(row: Mapping[str, Any], settings: CoevolutionSettings, device: torch.device | str) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The account of the alignments that the user gave: which chains each is used for, how much of them, or why not."""
 
-import hashlib
-import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,40 +15,44 @@ from foldgraft.evolution.formats import told
 from foldgraft.msa.inputs import Given, find
 from foldgraft.msa.settings import AlignmentFiles
 from foldgraft.progress import progress
-from foldgraft.records import index
-from foldgraft.records.files import sealed, write_json
-from foldgraft.records.given import GIVEN, read_given, summary
-from foldgraft.records.tables import read_frame
+from foldgraft.records.files import sealed
+from foldgraft.records.given import GIVEN
 from foldgraft.records.text_tables import Rows
 
 
-def write_given(chains: Path, settings: AlignmentFiles, data: Path, given: Path, digests: Path) -> None:
-    """Compare every alignment with every chain of the run, and write which serves which.
+def account(chains: pd.DataFrame, settings: AlignmentFiles, data: Path) -> list[dict]:
+    """Compare every alignment with every chain of the run: the rows of `records.given.GIVEN`, and the files' paths.
 
     A chain takes the alignment with the most residues identical to it; the others are listed with that reason.
 
     Parameters
     ----------
-    chains
-        the index of all chains.
-    given, digests
-        the account to write (CSV, columns `records.given.GIVEN`), and by shard a digest of its part (JSON).
+    chains : frame
+        id, sequence and sequence_sha256 of all chains.
     """
-    held = read_frame(chains, index.SCHEMA, ["id", "sequence", "sequence_sha256", "shard"]).sort_values("id")
-    unique = held.drop_duplicates("sequence_sha256")
-    ids = held.groupby("sequence_sha256")["id"].agg(" ".join)
+    unique = chains.drop_duplicates("sequence_sha256")
+    ids = chains.sort_values("id").groupby("sequence_sha256")["id"].agg(" ".join)
     waiting = Chains(dict(zip(unique["sequence_sha256"], unique["sequence"], strict=True)))
     rows = []
     for file in progress(find(settings, data), "alignments given"):
         rows += _account(file, waiting, settings, ids)
     _choose(rows)
-    with sealed(given) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+    return rows
+
+
+def write_account(path: Path, rows: list[dict]) -> None:
+    """Write the account as CSV."""
+    with sealed(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         table = Rows(handle, list(GIVEN))
         for row in rows:
             table.write([row.get(name, "") for name in GIVEN])
-    write_json(digests, _digests(rows, held, data))
-    for line in summary(read_given(given)):
-        print(line, file=sys.stderr)
+
+
+def fingerprint(row: Mapping) -> str:
+    """What decides about a use of an alignment, its file's size and time included."""
+    status = row["path"].stat()
+    part = (row[key] for key in ("sequence_sha256", "file", "part", "row_number"))
+    return f"{' '.join(map(str, part))} {status.st_size} {status.st_mtime_ns}"
 
 
 def _account(file: Given, chains: Chains, settings: AlignmentFiles, ids: pd.Series) -> list[dict]:
@@ -99,40 +102,26 @@ def _choose(rows: list[dict]) -> None:
             row["used"], row["reason"] = False, f"{winner['file']} fits this chain as well or better"
 
 
-def _digests(rows: list[dict], held: pd.DataFrame, data: Path) -> dict[str, str]:
-    """By shard, a digest of the alignments that its chains use, their files' sizes and times included."""
-    used = {row["sequence_sha256"]: row for row in rows if row["used"]}
-    digests = {}
-    for shard, chains in held.groupby("shard"):
-        lines = []
-        for name in sorted(set(chains["sequence_sha256"]) & set(used)):
-            status = used[name]["path"].stat()
-            part = (used[name][key] for key in ("sequence_sha256", "file", "part", "row_number"))
-            lines.append(f"{' '.join(map(str, part))} {status.st_size} {status.st_mtime_ns}")
-        digests[str(shard)] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return digests
-
-
 @dataclass(frozen=True)
 class Serving:
-    """The alignment that serves a chain.
+    """The alignment that serves a sequence.
 
     Attributes
     ----------
     source : its name in the tables
-    rows : A3M rows over the chain
+    rows : A3M rows over its residues
     covered : (L,) bool, the residues that have a column
     unusable : records of the file that are no rows
     """
 
     source: str
-    rows: list[Row]
+    rows: Iterable[Row]
     covered: np.ndarray
     unusable: int
 
 
 class Services:
-    """The alignments that serve the sequences of a shard, by the account that `write_given` wrote."""
+    """The alignments that serve the sequences of a shard, by the account that `write_account` wrote."""
 
     def __init__(self, given: pd.DataFrame, settings: AlignmentFiles, data: Path):
         used = given[given["used"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.columns import Alignment, over_columns
 from foldgraft.evolution.formats import Part, read_parts
-from foldgraft.msa.settings import AlignmentFiles, MsaSettings
+from foldgraft.msa.settings import COLABFOLD, AlignmentFiles, MsaSettings
 from foldgraft.records.files import matches
 
 HEAD = 1_000_000  # bytes by which a file is known before any job runs
@@ -62,8 +62,8 @@ def _query(path: Path) -> str:
 
 
 def prepared(settings: MsaSettings, data: Path) -> Path | None:
-    """The database that the settings name; None for that of the run's own sequences."""
-    return None if settings.database == "sequences" else data / settings.database
+    """The database that the settings name; None for that of the run's own sequences, and for a server."""
+    return None if settings.database in ("sequences", COLABFOLD) else data / settings.database
 
 
 def check(settings: MsaSettings, data: Path) -> None:

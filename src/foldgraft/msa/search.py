@@ -1,9 +1,9 @@
-"""Alignments for the chains of a shard: those the user brings along, and for the others a search with MMseqs2."""
+"""Alignments for the sequences of a shard: those the user brings along, and for the others a search."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,54 +13,36 @@ from foldgraft.evolution.a3m import GAP, encode, format_a3m
 from foldgraft.evolution.filters import REASONS, build
 from foldgraft.evolution.formats import Row
 from foldgraft.evolution.weights import weights
-from foldgraft.msa.given import Services
+from foldgraft.msa.given import Serving
 from foldgraft.msa.settings import MsaSettings
 from foldgraft.progress import progress
 from foldgraft.records.fasta import open_text
 from foldgraft.records.files import REMAKE, intact, seal, seal_of
 
-SOURCE = "search"
-
 ENDS = ("", ".dbtype", ".index", ".lookup", ".source", "_h", "_h.dbtype", "_h.index")
 """Of the names of the files of an mmseqs database."""
 
 
-def align(
-    sequences: Mapping[str, str],
-    given: Services | None,
-    database: Path,
-    settings: MsaSettings,
-    folder: Path,
-    memory: int,
-    threads: int,
-) -> Iterator[dict[str, Any]]:
-    """Align every sequence (sha256 to sequence) with its homologs.
+class Source(Protocol):
+    """Has the homologs of some sequences, which it knows by their sha256."""
 
-    Parameters
-    ----------
-    given
-        the alignments that the user brought along; None if there are none.
-    database
-        mmseqs database that is searched.
-    folder
-        scratch folder.
-    memory
-        MB that mmseqs may take.
+    def __contains__(self, sequence_sha256: str) -> bool: ...
+
+    def read(self, sequence_sha256: str, sequence: str) -> Serving:
+        """The homologs of a sequence."""
+
+
+def align(sequences: Mapping[str, str], sources: Sequence[Source], settings: MsaSettings) -> Iterator[dict[str, Any]]:
+    """Align every sequence (sha256 to sequence) with its homologs, of the first source that has them.
 
     Yields
     ------
     The columns of `records.alignments.ALIGNMENTS` but for the id, sorted by sha256.
     """
-    wanted = {name: text for name, text in sequences.items() if given is None or name not in given}
-    found = Found(wanted, database, settings, folder, memory, threads)
     for name in progress(sorted(sequences), "alignments"):
         sequence = sequences[name]
-        if given is not None and name in given:
-            serving = given.read(name, sequence)
-            rows, covered, unusable, source = serving.rows, serving.covered, serving.unusable, serving.source
-        else:
-            rows, covered, unusable, source = found.rows(name), np.ones(len(sequence), bool), 0, SOURCE
-        alignment, counts = build(sequence, rows, covered, settings)
+        serving = next(source for source in sources if name in source).read(name, sequence)
+        alignment, counts = build(sequence, serving.rows, serving.covered, settings)
         codes = encode(alignment)
         yield {
             "sequence_sha256": name,
@@ -68,9 +50,9 @@ def align(
             "a3m": format_a3m(alignment),
             "depth": len(alignment),
             "neff": float(weights(codes, settings.coevolution.identity).sum()),
-            "source": source,
+            "source": serving.source,
             "found": counts["found"],
-            "unusable": unusable,
+            "unusable": serving.unusable,
             **{reason: counts[reason] for reason in REASONS},
             "gaps": gaps(codes),
         }
@@ -83,7 +65,19 @@ def gaps(codes: np.ndarray) -> np.ndarray:
 
 
 class Found:
-    """The alignments that a search found, read from mmseqs's own files one at a time."""
+    """The alignments that a search found, read from mmseqs's own files one at a time.
+
+    Parameters
+    ----------
+    sequences
+        those to search for, by sha256.
+    database
+        mmseqs database that is searched.
+    folder
+        scratch folder.
+    memory
+        MB that mmseqs may take.
+    """
 
     def __init__(
         self,
@@ -110,8 +104,14 @@ class Found:
             key, offset, size = line.split("\t")
             self._entries[keys[key]] = int(offset), int(size)
 
-    def rows(self, name: str) -> Iterator[Row]:
-        """The A3M rows found for a sequence, the best first; none if nothing was found."""
+    def __contains__(self, sequence_sha256: str) -> bool:
+        return True
+
+    def read(self, sequence_sha256: str, sequence: str) -> Serving:
+        """What was found, the best first; no row if nothing was."""
+        return Serving("search", self._rows(sequence_sha256), np.ones(len(sequence), bool), 0)
+
+    def _rows(self, name: str) -> Iterator[Row]:
         if name not in self._entries:
             return
         offset, size = self._entries[name]

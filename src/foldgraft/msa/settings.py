@@ -1,9 +1,14 @@
 """Settings of the msa stage."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from foldgraft.evolution.settings import AlignmentSettings
 from foldgraft.settings import Settings
+
+COLABFOLD = "colabfold"
+"""Stands for ColabFold's server among the databases."""
 
 
 class AlignmentFiles(Settings):
@@ -35,7 +40,11 @@ class MsaSettings(AlignmentSettings):
 
     database: str = Field("sequences", min_length=1)
     """What is searched: `sequences`, those of the run, or the path of a prepared MMseqs2 database of proteins, such as
-    UniRef50, relative to the data folder. Of ColabFold's databases the representatives are searched."""
+    UniRef50, relative to the data folder. Of ColabFold's databases the representatives are searched. With `colabfold`
+    nothing is searched here: the stage `fetch` asks ColabFold's server (`fetch.services.colabfold`), one sequence after
+    another. **The sequence of every chain without a given alignment then leaves this machine** and is known to whoever
+    runs the server. It takes a minute or so for each, and `fetch.contact` must say who asks. The public server is meant
+    for some hundred proteins, asked for from one machine; for more, or in confidence, search a database of your own."""
 
     iterations: int = Field(2, ge=1, le=5)
     """Rounds of search (number); from the second on a profile of the hits so far is searched."""
@@ -45,3 +54,11 @@ class MsaSettings(AlignmentSettings):
 
     evalue: float = Field(1e-3, gt=0.0, le=10.0)
     """Largest expected number of chance hits per search (E-value) of a homolog."""
+
+    @model_validator(mode="after")
+    def _heeded(self) -> Self:
+        if self.database == COLABFOLD:
+            for name in ("iterations", "sensitivity", "evalue"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name}: ColabFold's server searches in a way of its own; remove it")
+        return self

@@ -1,6 +1,36 @@
-"""Alignments (`msa/alignments/<shard>.parquet`) and coevolution scores (`msa/coevolution/<shard>.parquet`)."""
+"""What is aligned (`msa/queries.parquet`), the alignments (`msa/alignments/<shard>.parquet`) and coevolution scores
+(`msa/coevolution/<shard>.parquet`).
 
+Chains of one sequence share a row, whichever shards they are in: it is in the first of them, under its sha256.
+"""
+
+from pathlib import Path
+
+import pandas as pd
 import pyarrow as pa
+
+from foldgraft.records.tables import read_selected
+
+QUERIES = pa.schema(
+    [
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("sequence_sha256", pa.string(), nullable=False),
+        pa.field("sequence", pa.string(), nullable=False),
+        pa.field("given", pa.bool_(), nullable=False),
+    ],
+    metadata={
+        "shard": "the first that holds the sequence, and that aligns it",
+        "id": "its first chain",
+        "given": "whether an alignment that the user gave serves it",
+    },
+)
+
+
+def read_queries(path: Path, shard: str) -> pd.DataFrame:
+    """The sequences that a shard aligns."""
+    return read_selected(path, QUERIES, "shard", {shard}).to_pandas()
+
 
 ALIGNMENTS = pa.schema(
     [
@@ -21,7 +51,8 @@ ALIGNMENTS = pa.schema(
         pa.field("gaps", pa.list_(pa.float32()), nullable=False),
     ],
     metadata={
-        "a3m": "the chain's own sequence first; lower-case insertions",
+        "id": "the first chain of the sequence",
+        "a3m": "the sequence itself first; lower-case insertions",
         "depth": "number of sequences, the query included: 1 + found - repeated - short - distant - alike - surplus",
         "neff": "effective number: each sequence weighs 1 / (number within 80 % identity of it, itself included)",
         "source": "search, or the file name of the precomputed alignment",
@@ -39,11 +70,13 @@ ALIGNMENTS = pa.schema(
 COEVOLUTION = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
+        pa.field("sequence_sha256", pa.string(), nullable=False),
         pa.field("length", pa.int64(), nullable=False),
         pa.field("neff", pa.float64(), nullable=False),
         pa.field("scores", pa.list_(pa.float32()), nullable=False),
     ],
     metadata={
+        "id": "the first chain of the sequence",
         "scores": "(L * (L - 1) / 2,) average-product-corrected, upper triangle as foldgraft.records.pairs packs it; "
         "zero where the alignment says nothing",
     },

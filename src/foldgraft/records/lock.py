@@ -28,9 +28,9 @@ SCHEMA = pa.schema(
         pa.field("reason", pa.string()),
     ],
     metadata={
-        "source": "files, rcsb, alphafold, uniprot, sifts or synth",
+        "source": "files, rcsb, alphafold, uniprot, sifts, colabfold or synth",
         "shard": "the shard or input it belongs to: files-00000, rcsb-00000, alphafold-00000, query-00000, search, "
-        "sequences, labels or sifts",
+        "sequences, labels, sifts, or alignments_ and the shard whose chains they are of",
         "url": "where it came from; file paths as given in the configuration",
         "bytes": "size as stored",
         "retrieved": "ISO time, UTC",

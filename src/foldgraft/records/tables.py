@@ -71,9 +71,9 @@ def _recurring(schema: pa.Schema) -> list[str]:
     return scalars + [f"{field.name}.list.element" for field in lists]
 
 
-def write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
-    """Write a data frame whose columns are those of the schema."""
-    write_table(path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False))
+def write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema, group: int | None = None) -> None:
+    """Write a data frame whose columns are those of the schema, `group` rows together."""
+    write_table(path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False), group)
 
 
 def write_table(path: Path, table: pa.Table, group: int | None = None) -> None:

@@ -214,13 +214,14 @@ class Run:
 
     @cached_property
     def alignments(self) -> pd.DataFrame:
-        """Depths, filters and the mean fraction of gaps of every alignment, without the alignments."""
+        """Depths, filters and the mean fraction of gaps of every chain's alignment, without the alignments."""
         folder = self.folder / "msa/alignments"
         paths = [path for path in sorted(folder.glob("*.parquet")) if path.stem in set(self.index["shard"])]
-        columns = [name for name in alignments.ALIGNMENTS.names if name not in ("a3m", "sequence_sha256")]
+        columns = [name for name in alignments.ALIGNMENTS.names if name not in ("a3m", "id")]
         frames = [read_frame(path, alignments.ALIGNMENTS, columns) for path in paths]
         frames = [frame.assign(gaps=[float(gaps.mean()) for gaps in frame["gaps"]]) for frame in frames]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+        table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+        return self.index[["id", "sequence_sha256"]].merge(table, on="sequence_sha256")
 
     @cached_property
     def given(self) -> pd.DataFrame:
@@ -299,11 +300,13 @@ class Run:
 
     def coevolution(self, name: str) -> np.ndarray | None:
         """Packed coevolution scores of a chain, None where there are none."""
-        path = self.folder / "msa/coevolution" / f"{self.shard_of(name)}.parquet"
+        sequence = self.index.loc[self.index["id"] == name, "sequence_sha256"].iloc[0]
+        first = self.index.loc[self.index["sequence_sha256"] == sequence, "shard"].iloc[0]
+        path = self.folder / "msa/coevolution" / f"{first}.parquet"
         if not path.exists():
             return None
-        rows = read_arrays(path, alignments.COEVOLUTION, ["id", "scores"])
-        return next((row["scores"] for row in rows if row["id"] == name), None)
+        rows = read_arrays(path, alignments.COEVOLUTION, ["sequence_sha256", "scores"])
+        return next((row["scores"] for row in rows if row["sequence_sha256"] == sequence), None)
 
     def pair_scores(self, task: Task, experiment: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Packed predicted probabilities of a contact, of some test proteins."""

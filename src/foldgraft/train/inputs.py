@@ -1,7 +1,7 @@
 """What an experiment learns from: its proteins with their folds and truth, and what its head reads of them."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,7 +176,8 @@ def pair_examples(
             print(f"{name}: {int((~kept).sum())} of {len(kept)} chains left out, without embedding", file=sys.stderr)
         table = table[kept]
     chosen = table.set_index("id")[["fold", "learnt"]]
-    chains = list(_chains(name, tasks, inputs, chosen["fold"].to_dict()))
+    coevolution = _coevolution(inputs.coevolution, set(table["sequence_sha256"]))
+    chains = list(_chains(name, tasks, inputs, chosen["fold"].to_dict(), coevolution))
     chains.sort(key=lambda chain: chain.id)
     learnt = np.array([bool(chosen.at[chain.id, "learnt"]) for chain in chains])
     examples = PairExamples(
@@ -208,17 +209,17 @@ def _choose_chains(name: str, experiment: Experiment, inputs: Inputs) -> pd.Data
     return table.assign(learnt=learnt)[learnt | predicted.to_numpy()]
 
 
-def _chains(name: str, tasks: Sequence[Task], inputs: Inputs, folds: dict[str, int]) -> Iterator[Chain]:
+def _chains(
+    name: str, tasks: Sequence[Task], inputs: Inputs, folds: dict[str, int], coevolution: Mapping[str, Coevolution]
+) -> Iterator[Chain]:
     """The chosen chains with their truth and coevolution; a chain that stands in two shards counts as of the first."""
-    scores = {path.stem: path for path in inputs.coevolution}
     left = dict(folds)
     for shard in progress(list(inputs.targets), f"{name}: shards of targets"):
-        if scores and shard.stem not in scores:
-            raise FoldgraftError(f"{shard}: there are no coevolution scores for this shard; rerun the msa stage")
-        coevolution = _coevolution(scores[shard.stem], left) if scores else {}
         for chain in read_targets(shard):
             if chain.id not in left:
                 continue
+            if inputs.coevolution and chain.sequence_sha256 not in coevolution:
+                raise FoldgraftError(f"{shard}: {chain.id} has no coevolution scores; rerun the msa stage")
             truth = [TRUTH[task.name](chain)[:, 0] for task in tasks]
             yield Chain(
                 id=chain.id,
@@ -226,15 +227,17 @@ def _chains(name: str, tasks: Sequence[Task], inputs: Inputs, folds: dict[str, i
                 sequence_sha256=chain.sequence_sha256,
                 fold=left.pop(chain.id),
                 truth=tuple(np.where(np.isnan(values), UNKNOWN, values).astype(np.uint8) for values in truth),
-                coevolution=coevolution.get(chain.id),
+                coevolution=coevolution.get(chain.sequence_sha256),
             )
 
 
-def _coevolution(path: Path, wanted: dict[str, int]) -> dict[str, Coevolution]:
+def _coevolution(paths: Iterable[Path], wanted: Collection[str]) -> dict[str, Coevolution]:
+    """Of sequences by their sha256; a chain's may be in an earlier shard."""
     return {
-        row["id"]: Coevolution(np.array(row["scores"], dtype=np.float32), row["neff"])
-        for row in read_arrays(path, COEVOLUTION)
-        if row["id"] in wanted
+        row["sequence_sha256"]: Coevolution(np.array(row["scores"], dtype=np.float32), row["neff"])
+        for path in paths
+        for row in read_arrays(path, COEVOLUTION, ["sequence_sha256", "neff", "scores"])
+        if row["sequence_sha256"] in wanted
     }
 
 
