@@ -6,7 +6,7 @@ from sklearn.metrics import mutual_info_score
 
 from foldgraft.evolution import mutual_information
 from foldgraft.evolution.a3m import GAP
-from foldgraft.evolution.coevolution import corrected, scores
+from foldgraft.evolution.coevolution import corrected, scores, shared
 from foldgraft.evolution.settings import CoevolutionSettings, MeanField, MutualInformation, Pseudolikelihood
 from foldgraft.evolution.weights import weights
 
@@ -77,3 +77,19 @@ def test_the_correction_by_hand():
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(corrected(strength), expected)
     assert (corrected(np.zeros((3, 3))) == 0).all()
+
+
+def test_a_pair_counts_by_the_sequences_that_have_both():
+    codes = np.array([[1, 2, 3], [4, GAP, 5], [GAP, GAP, 6]], np.uint8)
+    expected = np.array([[0.75, 0.5, 0.75], [0.5, 0.5, 0.5], [0.75, 0.5, 1.0]])  # weights 2, 1 and 1
+    np.testing.assert_allclose(shared(codes, np.array([2.0, 1.0, 1.0])), expected)
+
+
+def test_of_two_pairs_alike_the_one_with_fewer_gaps_comes_first():
+    rng = np.random.default_rng(6)
+    codes = rng.integers(0, 20, (600, 12)).astype(np.uint8)
+    codes[:, 9] = (codes[:, 1] + 3) % 20
+    codes[:, 10] = (codes[:, 2] + 3) % 20
+    codes[rng.random(600) < 0.5, 2] = GAP
+    found = scores(codes, np.ones(600), Pseudolikelihood())
+    assert found[1, 9] > 1.5 * found[2, 10] > 0

@@ -1,7 +1,8 @@
-"""Coevolution scores of an alignment: pair strengths by the method chosen, then the average-product correction.
+"""Coevolution scores of an alignment: pair strengths by the method chosen, then the average-product correction, then
+the share of the sequences that tell of the pair.
 
-Of pseudolikelihood the square roots of the norms are corrected. This, plmc's regularisation and six rounds were chosen
-on every fourth family of `benchmarks/benchmark_coevolution.py`; its others show what they are worth.
+Of pseudolikelihood the square roots of the norms are corrected. This, the share, plmc's regularisation and six rounds
+were chosen on every fourth family of `benchmarks/benchmark_coevolution.py`; its others show what they are worth.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from foldgraft.evolution.settings import MeanField, Method, MutualInformation
 
 
 def scores(codes: np.ndarray, weights: np.ndarray, method: Method, device: torch.device | str = "cpu") -> np.ndarray:
-    """Average-product-corrected strength of every pair of positions.
+    """Average-product-corrected strength of every pair of positions, times the share of sequences that tell of it.
 
     Parameters
     ----------
@@ -30,7 +31,8 @@ def scores(codes: np.ndarray, weights: np.ndarray, method: Method, device: torch
     result = np.zeros((length, length))
     told = np.flatnonzero((codes[1:] != GAP).any(axis=0))
     if len(told) > 1:
-        result[np.ix_(told, told)] = corrected(_strengths(codes[:, told], weights, method, device))
+        codes = codes[:, told]
+        result[np.ix_(told, told)] = corrected(_strengths(codes, weights, method, device)) * shared(codes, weights)
     return result
 
 
@@ -41,6 +43,15 @@ def _strengths(codes: np.ndarray, weights: np.ndarray, method: Method, device: t
         return mutual_information.strengths(codes, weights)
     # Their roots, so that the background, which grows with the product of two positions' norms, stands out less.
     return np.sqrt(pseudolikelihood.strengths(codes, weights, method.regularization, device))
+
+
+def shared(codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The share of the sequences, by weight, that have a letter at both of two positions; (L, L) float64.
+
+    Couplings of few sequences are as strong as those of many, and more often wrong.
+    """
+    known = (codes != GAP) * np.sqrt(weights)[:, None]
+    return known.T @ known / weights.sum()
 
 
 def corrected(strength: np.ndarray) -> np.ndarray:
