@@ -134,7 +134,7 @@ rule msa_search:
         digest=queries_digest,
         given=lambda wildcards, input: flags("--given", input.given),
         source=lambda wildcards, input: (
-            ["--fetched", input.fetched, "--store", STORE] if COLABFOLD else flags("--database", input.database)
+            ["--fetched", input.fetched, "--store", STORE] if COLABFOLD else ["--database", input.database]
         ),
         memory=lambda wildcards, resources: resources.mem_mb // 2,
     shell:
