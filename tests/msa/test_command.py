@@ -1,5 +1,6 @@
 """Database, search and coevolution, one after the other, as the rules call them."""
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -174,3 +175,29 @@ def test_a_database_made_anew_keeps_nothing_of_the_earlier_one(tmp_path, family)
     call("database", *words)
     assert is_empty(database) and not database.with_name("sequences_h").exists()
     check_database(database)
+
+
+def test_of_a_database_of_clusters_the_members_are_aligned(tmp_path, family, queried):
+    """Made as ColabFold's databases are: representatives, all sequences, and the clusters' alignments."""
+    ancestor, members = family
+    rng = np.random.default_rng(3)
+    known = {}
+    for k, member in enumerate(members[:6]):
+        for copy in range(4):
+            letters = np.array(list(member))
+            hit = rng.random(len(letters)) < 0.12 * (copy > 0)
+            letters[hit] = rng.choice(list("ACDEFGHIKL"), hit.sum())
+            known[f"m{k}.{copy}"] = "".join(letters)
+    every, clusters, database = mmseqs.database(known, tmp_path / "db_seq"), tmp_path / "clusters", tmp_path / "db"
+    mmseqs.run("linclust", every, clusters, tmp_path / "t", "--min-seq-id", 0.7, "-c", 0.8, "--threads", 1)
+    mmseqs.run("createsubdb", clusters, every, database)
+    representatives = (tmp_path / "db.index").read_text().count("\n")
+    table = tmp_path / "a"
+
+    def depth():
+        call("search", *queried({"a": ancestor}), "--database", database, "--alignments", table)
+        return next(read_rows(table, ALIGNMENTS))["depth"]
+
+    assert depth() == 1 + representatives < 1 + len(known)
+    mmseqs.run("align", every, every, clusters, tmp_path / "db_aln", "-a", "--threads", 1)
+    assert depth() == 1 + len(known)

@@ -40,11 +40,12 @@ class MsaSettings(AlignmentSettings):
 
     database: str = Field("sequences", min_length=1)
     """What is searched: `sequences`, those of the run, or the path of a prepared MMseqs2 database of proteins, such as
-    UniRef50, relative to the data folder. Of ColabFold's databases the representatives are searched. With `colabfold`
-    nothing is searched here: the stage `fetch` asks ColabFold's server (`fetch.services.colabfold`), one sequence after
-    another. **The sequence of every chain without a given alignment then leaves this machine** and is known to whoever
-    runs the server. It takes a minute or so for each, and `fetch.contact` must say who asks. The public server is meant
-    for some hundred proteins, asked for from one machine; for more, or in confidence, search a database of your own."""
+    UniRef50, relative to the data folder. Of one of clusters, as ColabFold's are (`_seq` and `_aln` lie beside it), the
+    representatives are searched and the members of the clusters found are aligned. With `colabfold` nothing is searched
+    here: the stage `fetch` asks ColabFold's server (`fetch.services.colabfold`), one sequence after another. **The
+    sequence of every chain without a given alignment then leaves this machine** and is known to whoever runs the
+    server. It takes a minute or so for each, and `fetch.contact` must say who asks. The public server is meant for some
+    hundred proteins, asked for from one machine; for more, or in confidence, search a database of your own."""
 
     iterations: int = Field(2, ge=1, le=5)
     """Rounds of search (number); from the second on a profile of the hits so far is searched."""
