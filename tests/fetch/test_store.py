@@ -73,6 +73,8 @@ def test_content_is_read_through_several_gzip_pieces(tmp_path):
 
 def test_only_temporary_files_that_no_job_can_still_need_are_removed(store):
     with store.incoming() as young, store.incoming() as old:
+        young.touch()
+        old.touch()
         os.utime(old, (time.time() - 3 * 86400,) * 2)
         store.tidy()
         assert young.exists() and not old.exists()

@@ -90,6 +90,13 @@ class Client:
         self._failures: Counter[str] = Counter()
         self._outage = max(20, 2 * (settings.retries + 1) * settings.connections)
         self._stopped = threading.Event()
+        self._retrying = Retrying(  # one for all threads: each has its own state in it
+            stop=stop_after_attempt(settings.retries + 1),
+            wait=self._pause,
+            sleep=self.sleep,
+            retry=retry_if_exception_type(PassingError),
+            reraise=True,
+        )
         try:
             self._http = httpx.Client(
                 timeout=settings.timeout,
@@ -138,14 +145,7 @@ class Client:
             self._failures[service] = 0
             return result
 
-        retrying = Retrying(
-            stop=stop_after_attempt(self._settings.retries + 1),
-            wait=self._pause,
-            sleep=self.sleep,
-            retry=retry_if_exception_type(PassingError),
-            reraise=True,
-        )
-        return retrying(counted)
+        return self._retrying(counted)
 
     def _give_up(self, service: str, error: PassingError) -> NoReturn:
         raise FoldgraftError(

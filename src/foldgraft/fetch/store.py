@@ -1,16 +1,16 @@
 """The content-addressed store that all runs share, and its memory of what has been downloaded."""
 
-import gzip
 import hashlib
+import itertools
 import json
 import os
-import tempfile
+import secrets
 import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.files import file_sha256, intact, read_json
@@ -25,35 +25,29 @@ class Store:
 
     def __init__(self, root: Path):
         self.root = Path(root)
+        self._incoming, self._ready = self.root / "incoming", False
+        self._mine, self._count = secrets.token_hex(8), itertools.count()
 
     @contextmanager
     def incoming(self) -> Iterator[Path]:
-        """A temporary file in the store, gone when the block ends.
+        """The path of a temporary file in the store; the file is gone when the block ends.
 
         Raises
         ------
         FoldgraftError
             for an `OSError` in the block: the store cannot be written, is full, or what is to go there cannot be read.
         """
-        path = None
+        path = self._incoming / f"{self._mine}-{next(self._count)}"
         try:
-            path = self._temporary()
+            if not self._ready:
+                self._incoming.mkdir(parents=True, exist_ok=True)
+                self._ready = True
             yield path
         except OSError as error:
             raise FoldgraftError(f"the store {self.root} cannot be written or read: {error}") from None
         finally:
-            if path:
-                path.unlink(missing_ok=True)
-
-    def _temporary(self) -> Path:
-        folder = self.root / "incoming"
-        try:
-            handle, name = tempfile.mkstemp(dir=folder)
-        except FileNotFoundError:  # on network file systems it would cost to ask first
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=folder)
-        os.close(handle)
-        return Path(name)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(path)  # noqa: PTH108, for each of many small files pathlib takes as long as the file
 
     def tidy(self) -> None:
         """Remove the temporary files that killed jobs have left; young ones may be in use."""
@@ -80,8 +74,11 @@ class Store:
 
     def remembered(self, source: str, name: str) -> dict[str, Any] | None:
         """What was noted of an item's download, if its bytes are still whole."""
+        path = self._memory(source, name)
+        if not path.is_file():
+            return None
         try:
-            row = read_json(self._memory(source, name))
+            row = read_json(path)
             return row if isinstance(row, dict) and self.holds(str(row.get("sha256"))) else None
         except FoldgraftError:
             return None
@@ -89,7 +86,7 @@ class Store:
     def remember(self, row: dict[str, Any]) -> None:
         """Note a download, so that no run repeats it: its lock row, and what the server is to be asked by."""
         with self.incoming() as temporary:
-            temporary.write_text(json.dumps(row, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(row, sort_keys=True) + "\n", encoding="utf-8")
             _place(temporary, self._memory(row["source"], row["id"]))
 
     def _memory(self, source: str, name: str) -> Path:
@@ -97,7 +94,6 @@ class Store:
 
 
 def _place(path: Path, target: Path) -> None:
-    path.chmod(0o644)
     try:
         path.replace(target)
     except FileNotFoundError:
@@ -131,17 +127,34 @@ def decompressed(path: Path, bound: int) -> Iterator[bytes]:
     ValueError
         if the gzip data is damaged or cut, or there is more than `bound` bytes of content.
     """
+    total = 0
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        total, handle = 0, gzip.GzipFile(fileobj=file) if packed else file
+        for content in _members(file) if packed else iter(lambda: file.read(CHUNK), b""):
+            total += len(content)
+            if total > bound:
+                raise ValueError(f"it decompresses to more than {bound} bytes")
+            yield content
+
+
+def _members(file: IO[bytes]) -> Iterator[bytes]:
+    """The content of gzip members in a row, which zeros may follow; `gzip.GzipFile` takes several times as long."""
+    stream, piece = zlib.decompressobj(wbits=31), file.read(CHUNK)
+    while piece:
         try:
-            while content := handle.read(CHUNK):
-                total += len(content)
-                if total > bound:
-                    raise ValueError(f"it decompresses to more than {bound} bytes")
-                yield content
-        except EOFError:
-            raise ValueError("the gzip data is cut short") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
+            content = stream.decompress(piece, CHUNK)
+        except zlib.error as error:
             raise ValueError(f"the gzip data is damaged ({error})") from None
+        if content:
+            yield content
+        piece = stream.unconsumed_tail
+        if stream.eof:
+            piece = stream.unused_data.lstrip(b"\0")
+            while not piece and (more := file.read(CHUNK)):
+                piece = more.lstrip(b"\0")
+            if not piece:
+                return
+            stream = zlib.decompressobj(wbits=31)
+        piece = piece or file.read(CHUNK)
+    raise ValueError("the gzip data is cut short")
