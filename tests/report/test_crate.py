@@ -95,21 +95,31 @@ def test_what_is_no_benchmark_is_named(results):
 
 
 def test_what_an_earlier_configuration_left_behind_is_not_listed(results):
-    config = {"run": "mine", "experiments": {"a": {}}, "report": {"cards": {"a": {}}}}
+    config = {"run": "mine", "experiments": {"a": {"task": ["ss3", "torsions"]}}, "report": {"cards": {"a": {}}}}
     config["predict"] = {"sequences": {"new": "new.fasta"}, "alignments": {"mine": "mine.a3m"}}
     about = json.loads((results / "provenance.json").read_text()) | {"config": config}
     (results / "provenance.json").write_text(json.dumps(about))
     (results / "predict").mkdir()
-    (results / "train/removed").mkdir()
     now = {"train/a/head.safetensors", "report/a.md", "predict/new.csv", "predict/mine.contacts.csv"}
-    for name in now | {"train/removed/head.safetensors", "report/removed.md", "predict/removed.csv"}:
+    now |= {"evaluate/tasks/ss3/metrics.csv", "evaluate/tasks/torsions/metrics.csv"}
+    left = {
+        "train/removed/head.safetensors",
+        "report/removed.md",
+        "predict/removed.csv",
+        "evaluate/tasks/tm/metrics.csv",
+    }
+    for name in now | left:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text("x")
     took = HEAD + "0.1\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
-    (results / "benchmarks/train/removed.tsv").write_text(took)
+    for name in ("train/removed", "evaluate/metrics/ss3", "evaluate/metrics/tm", "evaluate/baselines/tm/constant"):
+        (results / f"benchmarks/{name}.tsv").parent.mkdir(parents=True, exist_ok=True)
+        (results / f"benchmarks/{name}.tsv").write_text(took)
     by_id = {one["@id"]: one for one in crate(results)["@graph"]}
     files = {name for name, one in by_id.items() if one["@type"] == "File"}
     assert files == now | {"provenance.json", "report/index.html", "evaluate/metrics.csv"}
     assert "#train-a" in by_id and "#train-removed" not in by_id
+    assert by_id["#evaluate-metrics-jobs"]["value"] == 1 and "#evaluate-baselines" not in by_id
 
 
 def test_an_empty_benchmark_is_passed_over(results):

@@ -102,11 +102,13 @@ def _kept(results: Path) -> list[Path]:
 
 
 def _current(path: Path, config: Mapping[str, Any]) -> bool:
-    """Whether a file, or the benchmark of its job, is of this configuration's experiments, cards and sequences.
+    """Whether a file, or the benchmark of its job, is of this configuration's experiments, tasks, cards and sequences.
 
     An earlier configuration may have left others in the folder. A configuration without such a section tells nothing.
     """
     name = path.parts[1].partition(".")[0] if len(path.parts) > 1 else ""
+    if path.parts[0] == "evaluate" and len(path.parts) > 2 and "experiments" in config:
+        return path.parts[2].partition(".")[0] in _tasks(config)
     predict = config.get("predict", {})
     known = {
         "train": config.get("experiments", {name}),
@@ -114,6 +116,12 @@ def _current(path: Path, config: Mapping[str, Any]) -> bool:
         "report": {"index", "render", "provenance", "crate", *config.get("report", {}).get("cards", {name})},
     }
     return name in known.get(path.parts[0], {name})
+
+
+def _tasks(config: Mapping[str, Any]) -> set[str]:
+    """The tasks of all experiments."""
+    given = [one.get("task", []) for one in config["experiments"].values()]
+    return {name for task in given for name in ([task] if isinstance(task, str) else task)}
 
 
 def _file(results: Path, path: Path) -> dict[str, Any]:
