@@ -91,11 +91,11 @@ class Folder:
     @classmethod
     def made(cls, folder: Path, values: dict) -> "Folder":
         made = cls(stood_in(folder))
-        (folder / "labels.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
+        (folder / "labels.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\nc,MKI,1\nd,MKW,0\ne,MKA,1\n")
         (folder / "some.fasta").write_text(">a\nMKV\n")
         (folder / "some.a3m").write_text(">a\nMKVMKVMKVMKVMKV\n>b\nMKVMKVMKVMKLMKV\n")
         for name in ("own.pt", "other.pt"):
-            (folder / name).write_text(f"weights of {name}\n")
+            (folder / name).write_bytes(b"\x80" + name.encode())
         made.configure(values)
         return made
 
@@ -189,7 +189,7 @@ def killed_in_turn(run: Folder, targets: Iterable[str], shards: str) -> set[str]
     for target in targets:
         while True:
             before = len(list(dead.glob("*")))
-            done = run.run(target, FG_VICTIM="all", FG_SHARD=shards)
+            done = run.run(target, "--keep-going", FG_VICTIM="all", FG_SHARD=shards)
             if done.returncode == 0:
                 break
             assert len(list(dead.glob("*"))) > before, done.stderr[-3000:]
