@@ -12,6 +12,8 @@ FROM python:3.12-slim
 ARG TORCH_INDEX=""
 WORKDIR /opt/foldgraft
 COPY constraints.txt ./
+# The version is that of constraints.txt, which hadolint cannot see.
+# hadolint ignore=DL3013
 RUN torch="$(grep '^torch==' constraints.txt)" \
     && pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
 COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./

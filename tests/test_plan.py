@@ -18,7 +18,7 @@ EXPERIMENT = {"experiments": {"s": {"task": "solubility"}}}
 def folder(tmp_path):
     (tmp_path / "s").mkdir()
     for number in range(5):
-        (tmp_path / f"s/e{number}.cif").write_text("data_x\n")
+        (tmp_path / f"s/e{number}.cif").write_text("data_x\n# ALA\n")
     (tmp_path / "labels.csv").write_text("id,sequence,y\na,MKV,1\nb,MKL,0\nc,MKW,0.5\n")
     return tmp_path
 
@@ -30,6 +30,7 @@ def configured(folder, **more):
         "structures": {"files": ["s/*.cif"]},
         "solubility": {"table": "labels.csv", "columns": columns},
         "fetch": {"shard_size": 2, "label_shard_size": 2},
+        "cluster": {"folds": 3},
     }
     return plan.configure({**values, **more}, check=True)
 

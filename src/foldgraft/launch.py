@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from foldgraft.config_files import read_config_file
 from foldgraft.errors import FoldgraftError
 
 PACKAGE = Path(__file__).parent
@@ -70,7 +71,7 @@ def arguments(words: list[str], config: list[str], cores: str | None, profile: s
     Raises
     ------
     FoldgraftError
-        if a configuration or a profile is not there, or a configuration is named as Snakemake takes it.
+        if a configuration or a profile is not there or is no YAML, or a configuration is named as Snakemake takes it.
     """
     if "--help-snakemake" in words:
         return ["--help"]
@@ -81,6 +82,8 @@ def arguments(words: list[str], config: list[str], cores: str | None, profile: s
     absent = next((one for one in keys if "=" not in one), None)
     if absent is not None or not files:
         raise FoldgraftError(f"--config: there is no file {absent}" if absent else "--config: name a file, too")
+    for one in files:
+        read_config_file(Path(one))  # Snakemake reads it too, and would not say which file and line is wrong
     told = [*words, "--snakefile", str(shipped() / "workflow/Snakefile"), "--configfile", *files]
     told += ["--config", *keys] if keys else []
     told += [] if any(map(LOGGER.fullmatch, words)) else ["--logger", "foldgraft"]

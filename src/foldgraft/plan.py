@@ -8,7 +8,7 @@ says only which of them are done already.
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,21 +16,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from foldgraft.beforehand import check_inputs
 from foldgraft.config import RESULTS, Config, load
-from foldgraft.curate.supplied_files import check_supplied, supplied_paths
+from foldgraft.curate.supplied_files import supplied_paths
 from foldgraft.errors import FoldgraftError
-from foldgraft.evolution.formats import read_parts
-from foldgraft.fetch import checks, inputs
+from foldgraft.fetch import inputs
 from foldgraft.fetch.inputs import shown_path, table_files
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.ledger import Ledger
 from foldgraft.logs import AGAIN
 from foldgraft.msa import inputs as msa_inputs
-from foldgraft.records.files import file_sha256, matches
+from foldgraft.records.files import file_sha256
 from foldgraft.synth.settings import entry_names
 from foldgraft.trunk.choice import choose
-from foldgraft.trunk.locate import locate, locate_adapter
-from foldgraft.trunk.settings import TrunkSettings
 
 LINES, WIDTH = 10, 190
 """of a failed job's log that are shown, and characters of each"""
@@ -76,47 +74,6 @@ def configure(
         check_inputs(config)
         print(told, end="\n" if told else "", file=sys.stderr)
     return config
-
-
-def check_inputs(config: Config) -> None:
-    """Stop for a missing file, an empty glob, a duplicate id, a bad record or label."""
-    data = Path(config.data)
-    if config.replay and not Path(config.replay).is_file():
-        raise FoldgraftError(f"replay: there is no file {config.replay}")
-    if not (config.replay or data.is_dir()):
-        raise FoldgraftError(f"data: {config.data!r} is not a folder")
-    if not (config.synth or config.replay):
-        checks.check(config.structures, config.sequences, config.tables, data)
-    made = config.results / "synth/constructs.fasta" if config.synth else None
-    for name, fasta in config.predict.sequences.items():
-        if fasta != made and not (data / fasta).is_file():
-            hint = f"; this run's constructs will be {made}" if made else ""
-            raise FoldgraftError(f"predict.sequences.{name}: {data / fasta} does not exist{hint}")
-    for alignment in config.predict.alignments.values():
-        read_parts(data / alignment, msa_inputs.HEAD)
-    check_supplied(config.curate.sequences, data)
-    msa_inputs.check(config.msa, data)
-    _check_trunk(config.trunk, data)
-
-
-def _check_trunk(trunk: TrunkSettings, data: Path) -> None:
-    plan = trunk.pretrain
-    if trunk.local:
-        _named("trunk.pretrain.from" if plan else "trunk.checkpoint", locate, data / trunk.local)
-    if trunk.adapter:
-        _named("trunk.adapter", locate_adapter, data / trunk.adapter)
-    if plan:
-        matches(list(plan.corpus), data, "trunk.pretrain.corpus")
-        if plan.valid and not (data / plan.valid).is_file():
-            raise FoldgraftError(f"trunk.pretrain.valid: {data / plan.valid} does not exist")
-
-
-def _named(key: str, look: Callable[[Path], object], path: Path) -> None:
-    """Look for files, and say which key of the configuration named them if they are not as they should be."""
-    try:
-        look(path)
-    except FoldgraftError as error:
-        raise FoldgraftError(f"{key}: {error}") from None
 
 
 def make(config: Config, ledger: Ledger | None = None) -> Plan:

@@ -5,6 +5,9 @@ Atom names follow the wwPDB chemical component dictionary; the 37 atom types and
 """
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+NUCLEOTIDES = set("ACGTUN")
+NUCLEIC = "letters of DNA or RNA alone; translate it first"
+"""What is said of a sequence that `is_nucleic`."""
 
 THREE_TO_ONE = {
     "ALA": "A", "CYS": "C", "ASP": "D", "GLU": "E", "PHE": "F", "GLY": "G", "HIS": "H", "ILE": "I", "LYS": "K",
@@ -53,3 +56,8 @@ CHI_ATOMS = {
 
 PI_PERIODIC = {("D", 2), ("E", 3), ("F", 2), ("Y", 2)}
 """(residue, chi number) whose value means the same after half a turn, since the two end atoms are equivalent."""
+
+
+def is_nucleic(sequence: str) -> bool:
+    """Whether all letters (upper case) are of DNA or RNA, and all four bases occur."""
+    return set(sequence) <= NUCLEOTIDES and {"A", "C", "G"} <= set(sequence) and bool({"T", "U"} & set(sequence))

@@ -108,7 +108,7 @@ def test_bad_fasta(tmp_path, text, message):
         ("id,sequence,label\na,MKV\n", {}, "2 fields, fewer than the header"),
         ("id,sequence,label,f\na,MKV,1,x\n", {"fold": "f"}, "the fold 'x' is no whole number"),
         ("id,sequence,label\n", {}, "the table has no rows"),
-        ("", {}, "it has: none"),
+        ("", {}, "its first line is empty"),
     ],
 )
 def test_bad_tables(tmp_path, text, columns, message):

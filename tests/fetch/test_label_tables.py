@@ -176,7 +176,7 @@ def test_a_test_table_keeps_what_both_hold(tmp_path):
         ),
         ("sequence,label\nMKV,1\n", {}, "no column 'id'; .* set it to null to number the rows"),
         ("id,sequence,label\na,MKV,1\n", {"columns": {"covariates": ["ph"]}}, r"columns\.covariates\.0: .*'ph'"),
-        ("PK\x03\x04", {}, "it is a workbook or an archive; save the table as CSV"),
+        ("PK\x03\x04", {}, r"it is a workbook \(xlsx, ods\) or an archive; save the table as CSV"),
         ("id,sequence,label,m\na,MKV,010,21\n", {"level": "residue", "columns": {"mask": "m"}}, "the mask '21'"),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_shard_of_rejects_does_not_stop_the_run(inputs):
 def test_a_run_of_rejects_stops_and_says_so(inputs):
     folder, config = inputs
     for path in (folder / "structures").iterdir():
-        path.write_text("nothing")
+        path.write_text("data_x\n_entity_poly_seq.mon_id ALA\n")
     done = curate(folder, config)
     output = done.stdout + done.stderr
     assert done.returncode != 0

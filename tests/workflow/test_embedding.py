@@ -31,7 +31,7 @@ class Run:
     def __init__(self, folder):
         self.folder, self.results = folder, folder / "results/hand"
         (folder / "structures").mkdir()
-        (folder / "small.pt").touch()
+        (folder / "small.pt").write_bytes(b"\x80")
         (folder / "hand.yaml").write_text(yaml.safe_dump(CONFIG))
         torch.manual_seed(0)
         network = build_network(Architecture(1, 8, 2))
@@ -58,7 +58,7 @@ class Run:
 
     def chains(self, number, sequences):
         """Write a shard of chains, and the index."""
-        (self.folder / f"structures/e{number}.cif").touch()
+        (self.folder / f"structures/e{number}.cif").write_text("data_e\n# ALA\n")
         self.shards[number:] = [sequences, *self.shards[number + 1 :]]
         self.write(f"curate/chains/files-{number:05d}", sequences)
         rows = [(text, f"files-{k:05d}") for k, held in enumerate(self.shards) for text in held]

@@ -51,13 +51,13 @@ def test_planning_needs_snakemake_and_pydantic_alone(tmp_path):
     assert not {"numpy", "pandas", "pyarrow", "torch", "typer", "gemmi"} & allowed
     (tmp_path / "sitecustomize.py").write_text(BLOCK.format(allowed=allowed))
     for name, text in {
-        "e.cif": "data_e\n",
-        "l.csv": "id,sequence,label\na,MKV,1\nb,MKL,0\n",
+        "e.cif": "data_e\n# ALA\n",
+        "l.csv": "id,sequence,label\na,MKV,1\nb,MKL,0\nc,MKI,1\nd,MKW,0\ne,MKA,1\n",
         "s.fasta": ">a\nMKV\n",
         "a.a3m": ">a\nMKV\n>b\nMRV\n",
-        "trunk.pt": "weights",
     }.items():
         (tmp_path / name).write_text(text)
+    (tmp_path / "trunk.pt").write_bytes(b"\x80weights")
     everything = {
         "run": "r",
         "structures": {"files": ["e.cif"], "rcsb": {"ids": ["1ubq"], "query": {"max_entries": 5}}},

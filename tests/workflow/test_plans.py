@@ -16,8 +16,8 @@ def folder(tmp_path):
     folder = tmp_path / "o'ne \"two"
     folder.mkdir()
     for number in range(4):
-        (folder / f"e{number}.cif").write_text("data_e\n")
-    (folder / "l.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\n")
+        (folder / f"e{number}.cif").write_text("data_e\n# ALA\n")
+    (folder / "l.csv").write_text("id,sequence,label\na,MKV,1\nb,MKL,0\nc,MKI,1\nd,MKW,0\ne,MKA,1\n")
     (folder / "s.fasta").write_text(">a\nMKV\n")
     (folder / "a.a3m").write_text(">a\nMKV\n>b\nMRV\n")
     return folder

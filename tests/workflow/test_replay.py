@@ -70,7 +70,9 @@ def fetched(tmp_path_factory):
     (folder / "in").mkdir()
     for name in "abc":
         (folder / f"in/{name}.cif").write_text(f"data_{name}\n")
-    (folder / "in/labels.tsv").write_text("id\tsequence\tlabel\np\tMKV\t1\nq\tMKL\t0\n")
+    (folder / "in/labels.tsv").write_text(
+        "id\tsequence\tlabel\np\tMKV\t1\nq\tMKL\t0\nr\tMKI\t1\ns\tMKW\t0\nt\tMKA\t1\n"
+    )
     with HTTPServer(port=0) as server:
         archive(server)
         values = configuration(server.url_for("").rstrip("/"), "first")

@@ -44,7 +44,7 @@ try:
     layers = chain(layers, [workflow.config_settings.config])
     CONFIG = plan.configure(config, workflow.is_main_process, _folder, layers)
     if workflow.is_main_process:
-        check_writable([Path(".snakemake"), *([] if workflow.dryrun else [CONFIG.results])])
+        check_writable([Path(".snakemake"), *([] if workflow.dryrun else [CONFIG.results, Path(CONFIG.store)])])
     LEDGER = Ledger(Path(".snakemake/foldgraft") / f"{CONFIG.run}.json", keep=workflow.is_main_process)
     PLAN = plan.make(CONFIG, LEDGER)
 except FoldgraftError as error:

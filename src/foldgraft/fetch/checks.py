@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.inputs import (
@@ -15,10 +16,18 @@ from foldgraft.fetch.inputs import (
     sifts_path,
 )
 from foldgraft.fetch.label_settings import LabelsSettings
-from foldgraft.fetch.label_table import read_classes, read_files
+from foldgraft.fetch.label_table import SHOWN, Labelled, read_classes, read_files
 from foldgraft.fetch.settings import SequencesSettings, StructuresSettings
-from foldgraft.fetch.tables import Sequence, merged, read_sequences
+from foldgraft.fetch.tables import Sequence, letters, merged
+from foldgraft.records.fasta import checked_record, raw_records
 from foldgraft.records.files import checked_id
+
+
+class Dealt(NamedTuple):
+    """How a labelled table will be split: to how many folds, or to those that it brings along where `published`."""
+
+    folds: int = 0
+    published: bool = True
 
 
 def check(
@@ -26,6 +35,7 @@ def check(
     sequences: SequencesSettings | None,
     labels: Mapping[str, LabelsSettings],
     data: Path,
+    dealt: Dealt = Dealt(),
 ) -> None:
     """Read the local inputs through and check the names of the others.
 
@@ -40,7 +50,7 @@ def check(
         parts.append(lambda: check_structures(structures, data))
     if sequences is not None:
         parts.append(lambda: check_sequences(sequences, data))
-    parts += [partial(check_labels, name, table, data) for name, table in labels.items()]
+    parts += [partial(check_labels, name, table, data, dealt) for name, table in labels.items()]
     for part in parts:
         try:
             part()
@@ -69,32 +79,65 @@ def check_structures(structures: StructuresSettings, data: Path) -> None:
 def check_sequences(sequences: SequencesSettings, data: Path) -> None:
     """The FASTA files can be read whole, and an id stands for one sequence."""
     _unique(accessions(sequences.uniprot.accessions, "sequences.uniprot.accessions"), "sequences.uniprot.accessions")
-    reading = Path()
+    reading, problems = Path(), []
 
     def records() -> Iterator[Sequence]:
         nonlocal reading
         for reading in sequence_paths(sequences, data):
-            yield from read_sequences([reading])
+            for raw in raw_records(reading):
+                try:
+                    record = checked_record(reading, *raw)
+                    yield record.id, letters(record.sequence, f"{reading} ({record.id})")
+                except FoldgraftError as error:
+                    problems.append(str(error))
 
     for _ in merged(records(), lambda: reading):
         pass
+    if problems:
+        more = f"\n... and {len(problems) - SHOWN} more records" if len(problems) > SHOWN else ""
+        raise FoldgraftError("\n".join(problems[:SHOWN]) + more)
 
 
-def check_labels(name: str, table: LabelsSettings, data: Path) -> None:
-    """The table has its columns, and each row an id, a sequence and a label."""
+def check_labels(name: str, table: LabelsSettings, data: Path, dealt: Dealt = Dealt()) -> None:
+    """The table has its columns, each row an id, a sequence and a label, and all of them are enough to learn from."""
     found = read_files(name, table, data)
+    key = name if name == "solubility" else f"labels.{name}"
+    _check_enough(key, found, dealt)
     try:
         read_classes(table, found.proteins)
     except FoldgraftError as error:
-        raise FoldgraftError(f"labels.{name}: {error}") from None
-    if table.level != "protein" or table.kind not in ("binary", "classes"):
-        return
-    values = {label for protein in found.proteins.values() for label in protein.labels}
-    if len(values) == 1:
-        key = name if name == "solubility" else f"labels.{name}"
+        raise FoldgraftError(f"{key}: {error}") from None
+    labels = [label for protein in found.proteins.values() for label in protein.labels]
+    values = {one for label in labels for one in (label if isinstance(label, list) else [label]) if one == one}
+    if len(values - {None}) == 1:
+        values.discard(None)
         raise FoldgraftError(
-            f"{key}.table: every label of {data / table.table} is {_shown(values.pop())}, so there is nothing to tell "
-            "apart; add proteins with another label, or name the column that holds the labels (columns.label)"
+            f"{key}.table: every label of {(data / table.table).absolute()} is {_shown(values.pop())}, so there is "
+            "nothing to tell apart; add proteins with another label, or name the column that holds the labels "
+            "(columns.label)"
+        )
+
+
+def _check_enough(key: str, table: Labelled, dealt: Dealt) -> None:
+    """Stop if a table cannot be split: for want of sequences, or of folds or roles that it brings along."""
+    proteins = table.proteins.values()
+    brought = {one.fold for one in proteins if one.fold is not None} if dealt.published else set()
+    roles = {one.split for one in proteins if one.split} if dealt.published else set()
+    different = len({one.sequence for one in proteins})
+    if brought and len(brought) < 3:
+        raise FoldgraftError(
+            f"{key}.columns.fold: the published folds are {len(brought)} only, but testing, validating and training "
+            "take 3; leave the column out, or set cluster.use_published_folds to false"
+        )
+    if roles and not {"train", "test"} <= roles:
+        raise FoldgraftError(
+            f"{key}.columns.split: no protein is for {' or '.join(sorted({'train', 'test'} - roles))}; leave the "
+            "column out, or set cluster.use_published_folds to false"
+        )
+    if not (brought or roles) and different < dealt.folds:
+        raise FoldgraftError(
+            f"{key}.table: {different} different sequences cannot be dealt to {dealt.folds} folds; add labelled "
+            "proteins, or lower cluster.folds (3 at least: testing, validating, training)"
         )
 
 

@@ -170,7 +170,7 @@ def table_files(name: str, settings: LabelsSettings, data: Path) -> list[Path]:
     keys = ["table", *(["test_table"] if settings.test_table else []), *(f"join.{join}" for join in settings.join)]
     for part, file in zip(keys, settings.files, strict=True):
         if not (data / file).is_file():
-            raise FoldgraftError(f"{key}.{part}: there is no file {data / file}")
+            raise FoldgraftError(f"{key}.{part}: there is no file {(data / file).absolute()}")
     return [data / file for file in settings.files]
 
 

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.records.fasta import open_text
+from foldgraft.records.fasta import open_text, why_unread
 
 MAX_FIELD = 10**6  # letters; no protein is longer, and a stray quote must not swallow a file
 SEPARATORS = ("\t", ";", ",")
+FOREIGN = {
+    b"PK\x03\x04": "a workbook (xlsx, ods) or an archive",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel (xls)",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+"""What files begin with that are no table in UTF-8."""
 
 
 class Row(NamedTuple):
@@ -20,6 +27,7 @@ class Row(NamedTuple):
     where: str  # for messages: file and row
     cells: dict[str, str]
     decimal_comma: bool
+    problem: str = ""  # why it is none
 
 
 def count_rows(path: Path) -> int:
@@ -36,7 +44,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises
     ------
     FoldgraftError
-        if the file cannot be read as either, or a row has fewer cells than the header.
+        if the file cannot be read as either; a row that has fewer cells than the header has a `problem`.
     """
     with _text(path) as (first, handle):
         yield from _records(path, first, handle) if first.startswith(">") else _table(path, first, handle)
@@ -56,13 +64,21 @@ def _text(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
     csv.field_size_limit(MAX_FIELD)
     try:
         with Path(path).open("rb") as raw:
-            if raw.read(4) == b"PK\x03\x04":
-                raise FoldgraftError(f"{path}: it is a workbook or an archive; save the table as CSV (UTF-8)")
+            start = raw.read(4)
+        if found := next((kind for magic, kind in FOREIGN.items() if start.startswith(magic)), None):
+            raise FoldgraftError(f"{path}: it is {found}; save the table as CSV (UTF-8), in Excel by Save As")
         with open_text(path) as handle:
             first = handle.readline(MAX_FIELD).strip("\r\n")
+            if not first.strip():
+                raise FoldgraftError(f"{path}: its first line is empty; it must hold the names of the columns")
             yield first, (line for line in handle)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a table ({error}); save it as CSV (UTF-8)") from None
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise FoldgraftError(f"{path}: cannot be read as a table: {why_unread(error)}") from None
+    except csv.Error as error:
+        raise FoldgraftError(
+            f"{path}: cannot be read as a table: a quotation mark is not closed, or it holds other than text "
+            f"({error}); save it as CSV (UTF-8)"
+        ) from None
 
 
 def _separator(first: str) -> str:
@@ -77,10 +93,9 @@ def _table(path: Path, first: str, handle: Iterator[str]) -> Iterator[Row]:
     names, separator = _names(first), _separator(first)
     for number, row in enumerate(csv.reader(handle, delimiter=separator), start=2):
         if row:
-            where = f"{path}, row {number}"
-            if len(row) < len(names):
-                raise FoldgraftError(f"{where}: the row has {len(row)} fields, fewer than the header's {len(names)}")
-            yield Row(where, dict(zip(names, row, strict=False)), separator == ";")
+            short = f"the row has {len(row)} fields, fewer than the header's {len(names)}"
+            cells = dict(zip(names, row, strict=False))
+            yield Row(f"{path}, row {number}", cells, separator == ";", short if len(row) < len(names) else "")
 
 
 def _records(path: Path, first: str, handle: Iterator[str]) -> Iterator[Row]:

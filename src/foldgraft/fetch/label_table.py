@@ -1,5 +1,7 @@
 """A labelled table read whole: its rows joined, checked, and those of one id brought together."""
 
+import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from foldgraft.fetch.inputs import table_files
 from foldgraft.fetch.label_files import Row, header, read_rows
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_values import Label, LabelReader, Missing
-from foldgraft.fetch.tables import letters
+from foldgraft.fetch.tables import LETTERS, letters
 from foldgraft.records.files import checked_id
 
 SHOWN = 5  # wrong rows told one by one; the others are counted
@@ -91,7 +93,10 @@ class TableReader:
         column = column if column in names else "id"
         if column not in names:
             raise FoldgraftError(f"{self.key}.join: {path} has no column {self.settings.columns.id!r} to join by")
-        return {row.cells[column].strip(): row.cells for row in read_rows(path)}
+        rows = list(read_rows(path))
+        if short := [row for row in rows if row.problem]:
+            raise FoldgraftError(f"{self.key}.join: {short[0].where}: {short[0].problem} ({len(short)} such rows)")
+        return {row.cells[column].strip(): row.cells for row in rows}
 
     def _check_columns(self, path: Path, joins: dict[str, dict[str, dict[str, str]]]) -> None:
         have = header(path) + [
@@ -101,13 +106,12 @@ class TableReader:
         wanted |= {f"covariates.{k}": name for k, name in enumerate(self.settings.columns.covariates)}
         for role, column in wanted.items():
             if column is not None and column not in have:
-                hint = "; set it to null to number the rows" if role == "id" else ""
-                listed = ", ".join(have) or "none"
-                raise FoldgraftError(
-                    f"{self.key}.columns.{role}: {path} has no column {column!r}; it has: {listed}{hint}"
-                )
+                instead = _instead(role, column, have)
+                raise FoldgraftError(f"{self.key}.columns.{role}: {path.absolute()} has no column {column!r}{instead}")
 
     def _take(self, row: Row, number: int, role: str | None, joins: dict, found: Labelled) -> None:
+        if row.problem:
+            raise FoldgraftError(f"{row.where}: {row.problem}")
         columns = self.settings.columns
         name = row.cells[columns.id].strip() if columns.id else f"{role or 'row'}{number}"
         checked_id(name, row.where)
@@ -148,6 +152,18 @@ class TableReader:
             )
         else:
             found.proteins[protein.id] = replace(earlier, labels=earlier.labels + protein.labels)
+
+
+def _instead(role: str, column: str, have: list[str]) -> str:
+    """What a table has in place of a column, and what to do."""
+    listed = f"; it has: {', '.join(have) or 'none'}"
+    if len(have) == 1 and re.search(r"[\s|]", have[0]):
+        return f"{listed}. The columns must be parted by commas, tabs or semicolons"
+    if any(len(name) > 20 and LETTERS.fullmatch(name) for name in have):
+        return f"{listed}. The first line must hold the names of the columns"
+    near = difflib.get_close_matches(column.lower(), [name.lower() for name in have], n=1)
+    hint = next((f"; did you mean {name!r}?" for name in have if [name.lower()] == near), "")
+    return listed + hint + ("; set it to null to number the rows" if role == "id" else "")
 
 
 def _cell(row: Row, column: str) -> str:

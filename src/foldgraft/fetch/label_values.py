@@ -100,10 +100,10 @@ class LabelReader:
         number = _number(text.replace(",", ".") if row.decimal_comma else text)
         if self._settings.kind == "value":
             if number is None or not math.isfinite(number):
-                raise FoldgraftError(f"{row.where}: the label {text[:60]!r} is no number")
+                raise FoldgraftError(f"{row.where}: the label {text[:60]!r} is no number{_hint(text, number)}")
             return number
         if number is None or not 0 <= number <= 1:
-            hint = "; divide percentages by 100" if number is not None and 1 < number <= 100 else ""
+            hint = _hint(text, number)
             raise FoldgraftError(
                 f"{row.where}: the label {text[:60]!r} is neither 0 or 1 nor a fraction between them{hint}"
             )
@@ -120,6 +120,17 @@ class LabelReader:
                 raise FoldgraftError(f"{row.where}: the split {word[:60]!r} is none of train, valid and test")
             return None, SPLITS[word.lower()]
         return None, None
+
+
+def _hint(text: str, number: float | None) -> str:
+    """What to do about a label that is no number between 0 and 1, or none at all."""
+    if number is not None and 1 < number <= 100:
+        return "; divide percentages by 100"
+    if number is None and _number(text.rstrip("% ")) is not None:
+        return "; write percentages as fractions, without the sign: divide them by 100"
+    if number is None and _number(text.replace(",", ".")) is not None:
+        return "; write a point for the decimal comma"
+    return "" if number is not None else "; if it stands for a missing label, name it under `missing`"
 
 
 def _number(text: str) -> float | None:

@@ -58,8 +58,10 @@ class Replay:
             return pq.read_table(
                 self.lock, schema=SCHEMA, filters=list(conditions) or None, page_checksum_verification=True
             )
-        except (OSError, pa.ArrowException) as error:
-            raise FoldgraftError(f"replay: {self.lock} cannot be read as a lock ({error})") from None
+        except (OSError, pa.ArrowException):
+            raise FoldgraftError(
+                f"replay: {self.lock} is no lock, or is damaged; name the fetch/lock.parquet of a run"
+            ) from None
 
     def path(self, row: Row) -> Path:
         """The stored file of a row, once its bytes are found to be those of the lock.

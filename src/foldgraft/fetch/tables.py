@@ -9,8 +9,10 @@ from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.fasta import read_fasta
+from foldgraft.residues import NUCLEIC, THREE_TO_ONE, is_nucleic
 
 LETTERS = re.compile(r"[ACDEFGHIKLMNPQRSTVWYBJOUXZ]+")
+THREE_LETTERS = re.compile(f"({'|'.join(THREE_TO_ONE)}){{4,}}$")
 
 Sequence = tuple[str, str]  # id, letters
 
@@ -21,7 +23,7 @@ def letters(text: str, where: str) -> str:
     Raises
     ------
     FoldgraftError
-        naming `where` and the characters that are no residues.
+        naming `where` and the characters that are no residues, or that it is DNA, RNA or three-letter codes.
     """
     sequence = "".join(text.split()).upper().removesuffix("*")
     if not sequence:
@@ -29,6 +31,10 @@ def letters(text: str, where: str) -> str:
     if not LETTERS.fullmatch(sequence):
         bad = ", ".join(map(repr, sorted(set(LETTERS.sub("", sequence)))[:5]))
         raise FoldgraftError(f"{where}: the sequence holds {bad}; use the 20 amino acids and B, J, O, U, X, Z")
+    if is_nucleic(sequence):
+        raise FoldgraftError(f"{where}: {NUCLEIC}")
+    if THREE_LETTERS.match(sequence):
+        raise FoldgraftError(f"{where}: the sequence is in three-letter codes; write one letter a residue")
     return sequence.replace("J", "X")
 
 

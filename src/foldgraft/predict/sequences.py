@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 from foldgraft.models.trunk import alphabet
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.records.fasta import raw_records
+from foldgraft.residues import NUCLEIC, is_nucleic
 
 T = TypeVar("T")
 CAPITALS = str.maketrans(ascii_lowercase, ascii_uppercase)
 GAPS = ".-"
-NUCLEOTIDES = set("ACGTUN")
 VAGUE = "XBZ"
 """Letters that leave open which amino acid they stand for."""
 KNOWN = 0.5
@@ -70,8 +70,8 @@ def why_not(sequence: str, settings: PredictSettings) -> str:
         return f"a stop ('*') at position {sequence.index('*') + 1}, before the end"
     if wrong := alphabet.illegal(sequence):
         return f"no letters of a protein: {' '.join(repr(letter) for letter in wrong[:5])}"
-    if _is_nucleic(sequence):
-        return "letters of DNA or RNA alone; translate it first"
+    if is_nucleic(sequence):
+        return NUCLEIC
     if len(sequence) < settings.min_length:
         return f"{len(sequence)} residues, fewer than {settings.min_length}"
     if len(sequence) > settings.max_length:
@@ -80,11 +80,6 @@ def why_not(sequence: str, settings: PredictSettings) -> str:
     if known < KNOWN * len(sequence):
         return f"only {known} of {len(sequence)} residues are known"
     return ""
-
-
-def _is_nucleic(sequence: str) -> bool:
-    """Whether all letters are of DNA or RNA, and all four bases occur."""
-    return set(sequence) <= NUCLEOTIDES and {"A", "C", "G"} <= set(sequence) and bool({"T", "U"} & set(sequence))
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -34,6 +34,15 @@ def open_text(path: Path) -> IO[str]:
     return gzip.open(path, "rt", encoding="utf-8-sig") if compressed else path.open(encoding="utf-8-sig")
 
 
+def why_unread(error: Exception) -> str:
+    """Why a text file cannot be read, and what to do, in place of a library's words."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no UTF-8 text; save it as UTF-8"
+    if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
+        return "its gzip data is cut short or damaged; fetch it anew"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def raw_records(path: Path, stream: BufferedReader | None = None) -> Iterator[tuple[int, str, str]]:
     """Yield the records of a FASTA file unchecked: number from 1, header without `>`, letters as they stand.
 
@@ -68,7 +77,7 @@ def raw_records(path: Path, stream: BufferedReader | None = None) -> Iterator[tu
                         raise FoldgraftError(f"{path}: not FASTA, it does not begin with '>'")
                     lines.append(line)
     except (OSError, EOFError, zlib.error) as error:
-        raise FoldgraftError(f"{path}: cannot be read as FASTA ({error})") from None
+        raise FoldgraftError(f"{path}: cannot be read as FASTA: {why_unread(error)}") from None
     if header is None:
         raise FoldgraftError(f"{path}: holds no FASTA record")
     yield number, header, "".join(lines).replace(" ", "")
@@ -96,10 +105,11 @@ def read_fasta(path: Path) -> Iterator[Record]:
         the file and the record.
     """
     for number, header, sequence in raw_records(path):
-        yield _record(path, number, header, sequence)
+        yield checked_record(path, number, header, sequence)
 
 
-def _record(path: Path, number: int, header: str, sequence: str) -> Record:
+def checked_record(path: Path, number: int, header: str, sequence: str) -> Record:
+    """A raw record, if its id and its letters may be those of one; `FoldgraftError` if not."""
     where = f"{path}, record {number}"
     name, description = (*header.split(maxsplit=1), "", "")[:2]
     checked_id(name, where)

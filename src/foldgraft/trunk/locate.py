@@ -76,7 +76,7 @@ def locate(checkpoint: Path) -> Located:
     elif checkpoint.is_file():
         found = _file(checkpoint)
     else:
-        raise FoldgraftError(f"{checkpoint} does not exist; name a checkpoint, its folder or a file of it")
+        raise FoldgraftError(f"{checkpoint.absolute()} does not exist; name a checkpoint, its folder or a file of it")
     for path in found.files:
         _check_pointer(path)
     return found
