@@ -40,7 +40,8 @@ def check_inputs(config: Config) -> None:
     if not (config.replay or data.is_dir()):
         raise FoldgraftError(f"data: {str(data.absolute())!r} is not a folder")
     if not (config.synth or config.replay):
-        dealt = checks.Dealt(config.cluster.folds, config.cluster.use_published_folds)
+        split, trained = config.cluster, bool(config.experiments)  # without, it does not matter how few there are
+        dealt = checks.Dealt(split.folds if trained else 0, split.use_published_folds and trained)
         checks.check(config.structures, config.sequences, config.tables, data, dealt)
         _check_structures(config, data)
     for name, fasta in config.predict.sequences.items():
