@@ -1,6 +1,7 @@
 """The configuration: what it refuses, and that its manual says what it is."""
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ from foldgraft import manual
 from foldgraft.config import Config, load
 from foldgraft.errors import FoldgraftError
 
+EXAMPLES = sorted(path.stem for path in (Path(__file__).parent.parent / "config/examples").glob("*.yaml"))
 INPUT = {"structures": {"files": ["*.cif"]}}
 ALIGNED = {
     "sequences": {"files": ["*.fasta"]},
@@ -17,7 +19,10 @@ ALIGNED = {
 }
 
 
-@pytest.mark.parametrize("name", ["demo", "real_files", "config"])
+SHIPPED = ["demo", "real_files", "config", *(f"examples/{name}" for name in EXAMPLES)]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_configurations_that_ship_are_valid(root, name):
     values = yaml.safe_load((root / f"config/{name}.yaml").read_text())
     load(values)
@@ -43,6 +48,13 @@ def test_every_key_has_a_sentence(root):
             assert meaning.endswith((".", "...")), line
 
 
+def abroad(**external):
+    """A configuration with a labelled table on which heads are tried."""
+    table = {"table": "trial.csv", "kind": "value"}
+    experiments = {"c": {"task": "contact"}, "t": {"task": "trial"}}
+    return {**INPUT, "labels": {"trial": table}, "experiments": experiments, "evaluate": {"external": external}}
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -54,6 +66,12 @@ def test_every_key_has_a_sentence(root):
             ["msa", "sensitivity: ColabFold's server searches in a way of its own"],
         ),
         ({**INPUT, "experiments": {"baseline_x": {"task": "contact"}}}, ["baseline_"]),
+        ({**INPUT, "experiments": {"transfer_x": {"task": "contact"}}}, ["transfer_"]),
+        (abroad(trail=["c"]), ["evaluate.external.trail: there is no such labelled table; take trial"]),
+        (abroad(trial=[]), ["evaluate.external.trial: name each experiment"]),
+        (abroad(trial=["d"]), ["evaluate.external.trial: 'd' is none of c, t"]),
+        (abroad(trial=["t"]), ["evaluate.external.trial: t learns from this table"]),
+        (abroad(trial=["c"]), ["evaluate.external.trial: c predicts no value of each protein"]),
         ({**INPUT, "experiments": {"trunk": {"task": "contact"}}}, ["experiments", "the name trunk is taken"]),
         ({**INPUT, "experiments": {"s": {"task": "solubility"}}}, ["experiments.s", "solubility"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),

@@ -32,8 +32,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
 def _not_reserved(name: str) -> str:
-    if name.startswith("baseline_"):
-        raise ValueError("names that begin with baseline_ are kept for the baselines")
+    for kept, what in (("baseline_", "the baselines"), ("transfer_", "the heads of other tables")):
+        if name.startswith(kept):
+            raise ValueError(f"names that begin with {kept} are kept for {what}")
     if name in RESERVED:
         raise ValueError(f"the name {name} is taken in tables of contacts; choose another than {', '.join(RESERVED)}")
     return name
@@ -124,6 +125,7 @@ class Config(Settings):
             raise ValueError(f"report.cards: {carded[0]!r} is none of {', '.join(self.experiments) or 'none'}")
         for name in self.report.cards:
             self._check_card(name)
+        self._check_external()
         unknown = [name for name in self.predict.experiments if name not in self.experiments]
         if unknown:
             raise ValueError(f"predict.experiments: {unknown[0]!r} is none of {', '.join(self.experiments) or 'none'}")
@@ -171,6 +173,24 @@ class Config(Settings):
             raise ValueError(
                 f"experiments.{name}.features: coevolution needs sequences, msa.database, or msa.alignments"
             )
+
+    def _check_external(self) -> None:
+        for table, names in self.evaluate.external.items():
+            where, known = f"evaluate.external.{table}", self.labelled
+            if table not in known:
+                raise ValueError(f"{where}: there is no such labelled table; take {', '.join(known) or 'none'}")
+            if not names or len(set(names)) < len(names):
+                raise ValueError(f"{where}: name each experiment whose head is tried once")
+            for name in names:
+                if name not in self.experiments:
+                    raise ValueError(f"{where}: {name!r} is none of {', '.join(self.experiments) or 'none'}")
+                tasks = self.tasks(name)
+                if any(task.name == table for task in tasks):
+                    raise ValueError(f"{where}: {name} learns from this table; name experiments of others")
+                if not any((task.level, task.kind) == (known[table].level, known[table].kind) for task in tasks):
+                    raise ValueError(f"{where}: {name} predicts no {known[table].kind} of each {known[table].level}")
+                if self.experiments[name].covariates:
+                    raise ValueError(f"{where}: {name} reads covariates, which another table does not have")
 
     def _check_card(self, name: str) -> None:
         tasks = self.tasks(name)
@@ -243,17 +263,29 @@ class Config(Settings):
         They are named as `foldgraft embed shard --residues` takes them; no residue embedding is kept that nobody reads.
         """
         found: set[str] = set()
+        abroad = {name for names in self.evaluate.external.values() for name in names}
         for name in self.experiments:
             task = self.tasks(name)[0]
-            source = "labels" if task.truth == "labels" else "structures"
+            sources = {"labels" if task.truth == "labels" else "structures", *(["labels"] if name in abroad else [])}
             resolved = self.resolved(name)
-            if source == kind and resolved.embeds(task.level) == "residues":
+            if kind in sources and resolved.embeds(task.level) == "residues":
                 found.update(resolved.residue_layers)
         return ["all"] if "all" in found else sorted(found)
 
     def of_task(self, task: str) -> list[str]:
         """Names of the experiments that learn a task, in the order given."""
         return [name for name, experiment in self.experiments.items() if task in experiment.task]
+
+    @property
+    def evaluated(self) -> list[str]:
+        """Names of the tasks of which there are metrics: those learnt, and the tables on which heads are tried."""
+        known = {**BUILT_IN, **self.labelled}
+        return [task for task in known if self.of_task(task) or task in self.evaluate.external]
+
+    def source(self, name: str) -> str:
+        """The set of proteins that an experiment learns from: `structures`, or its table."""
+        task = self.tasks(name)[0]
+        return task.name if task.truth == "labels" else "structures"
 
     def of_level(self, level: str) -> list[str]:
         """Names of the experiments at a level, in the order given."""

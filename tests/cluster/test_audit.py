@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldgraft.cluster.audit import audit
+from foldgraft.cluster.audit import audit, audit_external
 from foldgraft.cluster.proteins import COLUMNS
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.cluster.verdict import enforce, verdict
@@ -183,3 +183,19 @@ def test_a_leak_stops_a_split_of_ours_and_is_reported_of_a_published_one(leakage
     if published:
         assert "columns.fold" in found["labels"]["text"] and "use_published_folds" in found["labels"]["text"]
     enforce(verdict(leakage.assign(leak=False), chosen), chosen)
+
+
+def test_a_table_is_audited_against_what_heads_of_others_learnt_from(tmp_path):
+    rows = [
+        ("trial", "copy", A, "train"),
+        ("trial", "fragment", C[20:120], "test"),
+        ("trial", "stranger", D, "train"),
+        ("trial", "copy-of-its-own", D, "test"),
+        ("labels", "whole", A, "train"),
+        ("structures", "chain", C, "valid"),
+    ]
+    found = audit_external(proteins(rows), "trial", ClusterSettings(), tmp_path).set_index("id")
+    assert sorted(found.index) == ["copy", "copy-of-its-own", "fragment", "stranger"]
+    assert found.leak.to_dict() == {"copy": True, "fragment": True, "stranger": False, "copy-of-its-own": False}
+    assert found.nearest.dropna().to_dict() == {"copy": "whole", "fragment": "chain"}
+    assert found.nearest_set.dropna().to_dict() == {"copy": "labels", "fragment": "structures"}

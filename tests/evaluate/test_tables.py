@@ -94,6 +94,28 @@ def test_thresholds_come_from_the_validation_fold_alone(tmp_path):
     assert again["thresholds"].equals(found["thresholds"])
 
 
+def test_heads_of_other_tables_are_measured_beside_relatives_of_what_they_learnt_from(tmp_path):
+    """Without an experiment of the table they stand alone; beside one they are what it is compared with."""
+    near = pd.DataFrame({"id": SPLIT["id"], "set": "made_up", "fold": 0, "method": "search", "nearest": "x"})
+    identity = np.where(np.arange(COUNT) < COUNT // 4, 0.95, 0.2)
+    near = near.assign(nearest_set="y", identity=identity, coverage_query=1.0, coverage_target=1.0, evalue=1e-9)
+    write_frame(tmp_path / "near.parquet", near.assign(leak=identity > 0.5)[LEAKAGE.names], LEAKAGE)
+    sources = Sources(SPLIT, "made_up", external=tmp_path / "near.parquet")
+    paths = [binary_file(tmp_path, "transfer_head", 1.0)]
+    alone = measure(paths, sources, SETTINGS)
+    truth, score = read(paths[0])
+    assert value(alone, "transfer_head", "roc_auc") == pytest.approx(sk.roc_auc_score(truth, score[:, 0]))
+    assert alone["comparison"].empty
+    assert f"test: {COUNT // 4} of {COUNT} proteins have a relative that this head learnt from" in set(
+        alone["notes"]["note"]
+    )
+    parts = alone["breakdown"].query("by == 'identity' and part != 'area'").set_index("part")["n"]
+    assert parts.to_dict() == {"below 30 %": COUNT - COUNT // 4, "90 to 100 %": COUNT // 4}
+    both = measure([*paths, binary_file(tmp_path, "head", 2.0)], sources, SETTINGS)
+    row = both["comparison"].query("metric == 'roc_auc' and split == 'test'").iloc[0]
+    assert (row["experiment"], row["baseline"], row["verdict"]) == ("head", "transfer_head", "better")
+
+
 def test_fractions_are_measured_as_values_too(tmp_path):
     rng = np.random.default_rng(2)
     truth = rng.random(COUNT)

@@ -1,10 +1,12 @@
-"""A labelled table makes a task without a line of code: classes, values, labels per residue, covariates."""
+"""A labelled table makes a task without a line of code: classes, values, labels per residue, covariates; and the head
+that learnt from one is tried on another."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.evaluate.external import External, transfer
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.labels import SCHEMA, Description, described
 from foldgraft.records.predictions import PROTEIN, RESIDUE, read_about
@@ -20,6 +22,7 @@ from foldgraft.train.outputs import Outputs
 from foldgraft.train.settings import Experiment
 
 COUNT = 150
+CLASSES = ("membrane", "cytosol", "nucleus")
 
 
 class Toy:
@@ -33,9 +36,20 @@ class Toy:
 
     def run(self, kind, level="protein", label=None, residues=None, covariates=None, read=(), **experiment):
         """Write the table, train an experiment on it, and return where its results are."""
-        classes = ("membrane", "cytosol", "nucleus") if kind == "classes" else ()
+        self.write("toy", kind, level, label, residues, covariates)
+        shard = self.embed(self.root / "embed/toy-00000.safetensors", self.folder.trunk(), self.sequences)
+        inputs = Inputs(self.root / "split.parquet", self.folder.trunk(), labels=[self.root / "toy-00000.parquet"],
+                        embeddings=[shard])  # fmt: skip
+        task = Task(name="toy", level=level, kind=kind)
+        outputs = Outputs.of(self.root / "out")
+        train("x", Experiment(task="toy", covariates=read, **experiment), [task], inputs, outputs)
+        return outputs
+
+    def write(self, name, kind, level="protein", label=None, residues=None, covariates=None, classes=CLASSES):
+        """Write the table under a name, and its split."""
+        classes = classes if kind == "classes" else ()
         description = Description(
-            task="toy", level=level, kind=kind, classes=classes, unit="nM" if kind == "value" else "",
+            task=name, level=level, kind=kind, classes=classes, unit="nM" if kind == "value" else "",
             covariates=("host", "dose") if covariates is not None else (),
         )  # fmt: skip
         names = [sequence_sha256(sequence) for sequence in self.sequences]
@@ -51,16 +65,9 @@ class Toy:
             replicates=1,
             spread=None,
         )
-        write_frame(self.root / "toy-00000.parquet", frame[SCHEMA.names], described(description))
-        places = frame[["id", "sequence_sha256"]].assign(set="toy", cluster=0, split="train", fold=self.fold)
+        write_frame(self.root / f"{name}-00000.parquet", frame[SCHEMA.names], described(description))
+        places = frame[["id", "sequence_sha256"]].assign(set=name, cluster=0, split="train", fold=self.fold)
         write_frame(self.root / "split.parquet", places, SPLIT)
-        shard = self.embed(self.root / "embed/toy-00000.safetensors", self.folder.trunk(), self.sequences)
-        inputs = Inputs(self.root / "split.parquet", self.folder.trunk(), labels=[self.root / "toy-00000.parquet"],
-                        embeddings=[shard])  # fmt: skip
-        task = Task(name="toy", level=level, kind=kind)
-        outputs = Outputs.of(self.root / "out")
-        train("x", Experiment(task="toy", covariates=read, **experiment), [task], inputs, outputs)
-        return outputs
 
 
 @pytest.fixture
@@ -144,3 +151,58 @@ def test_covariates_become_numbers():
     found = encode(["host", "dose"], [["coli", "1"], ["yeast", "3"], ["coli", ""], ["", "2"]])
     assert found.names == ["host=", "host=coli", "host=yeast", "dose"]
     assert found.values.tolist() == [[0, 1, 0, 1], [0, 0, 1, 3], [0, 1, 0, 2], [1, 0, 0, 2]]
+
+
+@pytest.fixture
+def tried(toy):
+    """A head that learnt three classes from the table `toy`, and a way to try it on another."""
+    shares = np.stack([share(toy.sequences, letters) for letters in ("AILMFWV", "DEKR", "GSTNQ")])
+    label = shares.argmax(0).astype(float)
+    outputs = toy.run("classes", label=label, head="linear")
+
+    def external(kind="classes", classes=CLASSES, predictions=()):
+        order = [classes.index(name) for name in CLASSES if name in classes]
+        known = np.array(order)[label.astype(int)] if len(order) == 3 else label % 2
+        toy.write("other", kind, label=known.astype(float), classes=classes)
+        shard = toy.root / "embed/toy-00000.safetensors"
+        path = toy.root / "external/x.parquet"
+        path.parent.mkdir(exist_ok=True)
+        labels, split = [toy.root / "other-00000.parquet"], toy.root / "split.parquet"
+        transfer(External(outputs.head, toy.folder.trunk(), labels, split, [shard], predictions), path)
+        return path
+
+    return outputs, external
+
+
+def test_it_says_what_it_said_of_the_same_proteins_whatever_the_order_of_the_classes(tried):
+    outputs, external = tried
+    path = external(classes=("nucleus", "membrane", "cytosol"))
+    said = read_frame(path, PROTEIN).set_index("id")
+    own = read_frame(outputs.predictions / "toy.parquet", PROTEIN)
+    own = own[own["split"] == "test"].set_index("id")
+    assert len(said) == COUNT and set(said["split"]) == {"test"} and len(own) == COUNT / 5
+    for name, row in own.iterrows():
+        assert said.loc[name, "score"] == pytest.approx(np.asarray(row["score"])[[2, 0, 1]], abs=1e-6)
+        assert said.loc[name, "truth"] == {0: 1, 1: 2, 2: 0}[row["truth"]]
+    assert read_about(path).experiment == "transfer_x"
+    assert read_about(path).target["names"] == ["nucleus", "membrane", "cytosol"]
+
+
+def test_beside_experiments_of_the_table_it_covers_what_they_predicted(tried):
+    outputs, external = tried
+    own = read_frame(outputs.predictions / "toy.parquet", PROTEIN, ["id", "split"])
+    said = read_frame(external(predictions=[outputs.predictions / "toy.parquet"]), PROTEIN, ["id", "split"])
+    assert set(said.itertuples(index=False)) == set(own.itertuples(index=False))
+    assert set(said["split"]) == {"test", "valid"}
+
+
+@pytest.mark.parametrize(
+    "other", [{"kind": "binary"}, {"classes": ("membrane", "cytosol")}], ids=["another kind", "other classes"]
+)
+def test_labels_that_the_head_does_not_predict_are_refused(tried, other):
+    with pytest.raises(
+        FoldgraftError,
+        match=r"evaluate.external.other: the experiment x predicts toy \(classes of each protein: membrane, cytosol, "
+        r"nucleus\), while the table's labels are (binary of each protein|classes .*: membrane, cytosol); name another",
+    ):
+        tried[1](**other)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import SMALL, TOY, copy_checkout, snakemake, with_toy_task
+from running import ABROAD, SMALL, TOY, copy_checkout, snakemake, with_toy_task
 
 
 @pytest.fixture(scope="session")
 def small_config(tmp_path_factory) -> Path:
     """A configuration of a synthetic proteome that runs in a minute or two."""
     path = tmp_path_factory.mktemp("config") / "small.yaml"
-    path.write_text(yaml.safe_dump({**SMALL, "experiments": SMALL["experiments"] | TOY}))
+    path.write_text(yaml.safe_dump({**SMALL, **ABROAD, "experiments": SMALL["experiments"] | TOY}))
     return path
 
 

@@ -1,6 +1,7 @@
 """Running Snakemake as a user would, and reading what it says."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -62,6 +63,19 @@ TRUTH["helix"] = helix
 """What CONTRIBUTING.md says that a task from structures needs: a line, and a function."""
 
 
+TRIAL = "id,sequence,label\n" + "\n".join(
+    f"t{number},{''.join(random.Random(number).choices('ACDEFGHIKLMNPQRSTVWY', k=40 + number))},{number % 2}"
+    for number in range(24)
+)
+"""The table trial.csv of `copy_checkout`."""
+
+ABROAD = {
+    "labels": {"trial": {"table": "trial.csv"}},
+    "evaluate": SMALL["evaluate"] | {"external": {"trial": ["solubility"]}},
+}
+"""A head that is tried on that table."""
+
+
 def snakemake(
     folder: Path, *arguments: str, snakefile: str | Path | None = None, **options: str
 ) -> subprocess.CompletedProcess:
@@ -75,6 +89,7 @@ def copy_checkout(folder: Path) -> Path:
     for name in ("src", "workflow", "config", "envs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copy(ROOT / "Snakefile", folder)
+    (folder / "trial.csv").write_text(TRIAL)
     return folder
 
 

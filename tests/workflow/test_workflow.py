@@ -52,6 +52,16 @@ def test_metrics_name_the_baselines_beside_the_experiments(small_run):
     assert (known.ci_low <= known.value + 1e-9).all() and (known.value <= known.ci_high + 1e-9).all()
 
 
+def test_a_head_is_tried_on_a_table_that_it_did_not_learn_from(small_run):
+    results = small_run / "results/small"
+    metrics = pd.read_csv(results / "evaluate/metrics.csv").query("task == 'trial'")
+    assert set(metrics["experiment"]) == {"transfer_solubility"} and set(metrics["split"]) == {"test"}
+    assert metrics.query("metric == 'roc_auc'")["n"].tolist() == [24]
+    notes = pd.read_csv(results / "evaluate/notes.csv").query("task == 'trial'")["note"]
+    assert "test: 0 of 24 proteins have a relative that this head learnt from" in set(notes)
+    assert "trial" in (results / "report/index.html").read_text()
+
+
 def test_a_task_that_was_added_in_two_files_goes_all_the_way_to_the_report(small_run):
     results = small_run / "results/small"
     metrics = pd.read_csv(results / "evaluate/metrics.csv").query("task == 'helix' and split == 'test'")
@@ -159,8 +169,8 @@ def test_an_edit_of_contact_code_retrains_contacts_alone(small_run, small_config
     assert counts["train_experiment"] == 1 and "embed_shard" not in counts
 
 
-def test_a_changed_experiment_retrains_it_alone(small_run, tmp_path):
-    changed = yaml.safe_load(yaml.safe_dump(SMALL))
+def test_a_changed_experiment_retrains_it_alone(small_run, small_config, tmp_path):
+    changed = yaml.safe_load(small_config.read_text())
     changed["experiments"]["solubility"]["training"]["epochs"] = 6
     path = tmp_path / "changed.yaml"
     path.write_text(yaml.safe_dump(changed))

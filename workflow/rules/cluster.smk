@@ -10,17 +10,13 @@ out  cluster/clusters.parquet         the group of related sequences that each s
      cluster/leakage.parquet          each test protein's nearest training protein, in every fold that is tested
                                       (schema: foldgraft.records.split.LEAKAGE)
      cluster/verdict.json             clean or leaking, per set
+     cluster/external/<table>.parquet of a table on which heads of others are tried, each protein's nearest among those
+                                      that they learnt from (the same schema)
      cluster/structural.json          test chains whose fold a training chain has, where foldseek is at hand
 """
 
 # The sets of proteins in which each fold is once the test set.
-CROSS_VALIDATED = sorted(
-    {
-        "structures" if CONFIG.tasks(name)[0].truth == "targets" else CONFIG.tasks(name)[0].name
-        for name in EXPERIMENTS
-        if CONFIG.experiments[name].cross_validate
-    }
-)
+CROSS_VALIDATED = sorted({CONFIG.source(name) for name in EXPERIMENTS if CONFIG.experiments[name].cross_validate})
 GROUP_KEYS = {"min_identity", "coverage", "link", "sensitivity", "evalue"}
 PARTIES = {"use_published_folds", "together"}
 SPLIT_KEYS = {"split_by", "released", "related_groups", "folds", "seed", *PARTIES}
@@ -131,6 +127,50 @@ rule cluster_audit:
             --split {input.split:q} \
             --leakage {output.leakage:q} \
             --verdict {output.verdict:q} \
+            --threads {threads} \
+            --settings {params.settings:q} \
+            2>>{log:q}
+        """
+
+
+rule cluster_external_audit:
+    input:
+        index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
+        labels=expand("<results>/fetch/labels/{shard}.parquet", shard=LABEL_SHARDS),
+        split="<results>/cluster/split.parquet",
+        code=code("cluster", "external-audit"),
+    output:
+        "<results>/cluster/external/{table}.parquet",
+    log:
+        "<logs>/cluster/external_audit/{table}.log",
+    benchmark:
+        "<benchmarks>/cluster/external_audit/{table}.tsv"
+    wildcard_constraints:
+        table="|".join(CONFIG.evaluate.external) or "(?!)",
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        settings=settings("cluster", include={"sensitivity", "evalue", "leak_identity", "leak_coverage"}),
+        index=lambda wildcards, input: flags("--index", input.index),
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+        sources=lambda wildcards: flags(
+            "--source", sorted({*map(CONFIG.source, CONFIG.evaluate.external[wildcards.table])})
+        ),
+        crossed=flags("--cross-validated", CROSS_VALIDATED),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} cluster external-audit \
+            --table {wildcards.table:q} \
+            {params.sources:q} \
+            {params.index:q} \
+            {params.labels:q} \
+            {params.crossed:q} \
+            --split {input.split:q} \
+            --output {output:q} \
             --threads {threads} \
             --settings {params.settings:q} \
             2>>{log:q}

@@ -5,7 +5,9 @@ in   train/<experiment>/predictions/<task>.parquet   what the experiments say of
      train/<experiment>/history.csv                  loss curves
      fetch/labels, targets, msa                      truth, and what the baselines are made from
      cluster/split.parquet, cluster/leakage.parquet  folds, the clusters that are resampled; nearest training proteins
+     train/<experiment>/head.safetensors, embed      heads that are tried on other tables (evaluate.external)
 out  evaluate/baselines/<task>/<name>.parquet        the baselines' predictions, as the experiments write theirs
+     evaluate/external/<table>/<experiment>.parquet  what the head of another table's experiment says of this one
      evaluate/tasks/<task>/<table>.csv               tables of a task; schema: foldgraft.evaluate.tables
      evaluate/metrics.csv                            task, experiment, split, metric, value, ci_low, ci_high, n
      evaluate/comparison.csv                         each experiment minus each baseline on the same proteins
@@ -17,7 +19,7 @@ from foldgraft.records.metrics import TABLES
 from foldgraft.tasks.task import BUILT_IN
 
 TASKS = {**BUILT_IN, **CONFIG.labelled}
-LEARNT = [task for task in TASKS if CONFIG.of_task(task)]
+EVALUATED = CONFIG.evaluated
 TARGETS = expand("<results>/targets/{shard}.parquet", shard=STRUCTURE_SHARDS)
 
 
@@ -46,8 +48,22 @@ def experiments_predictions(wildcards):
     return expand("<results>/train/{name}/predictions", name=CONFIG.of_task(wildcards.task))
 
 
+def heads_abroad(wildcards):
+    """What heads of other tables say of a task's table."""
+    names = CONFIG.evaluate.external.get(wildcards.task, [])
+    return expand("<results>/evaluate/external/{task}/{name}.parquet", task=wildcards.task, name=names)
+
+
+def embeddings_abroad(wildcards):
+    """Embeddings of the labelled proteins, if the head that is tried reads any."""
+    level = CONFIG.tasks(wildcards.experiment)[0].level
+    return embedded("labels") if CONFIG.resolved(wildcards.experiment).embeds(level) else []
+
+
 def baselines_of(task):
     """The baselines that a task has in this run: coevolution needs alignments, covariates a table that has some."""
+    if not CONFIG.of_task(task):
+        return []  # of heads that are tried on another table only
     table = CONFIG.tables.get(task)
     extra = ["covariates"] if table and table.columns.covariates else []
     extra += ["untrained"] if CONFIG.evaluate.untrained and TASKS[task].level == "protein" else []
@@ -117,9 +133,59 @@ rule evaluate_baseline:
         """
 
 
+rule evaluate_external:
+    input:
+        head="<results>/train/{experiment}/head.safetensors",
+        trunk="<results>/trunk/model.safetensors",
+        description="<results>/trunk/trunk.json",
+        labels=lambda wildcards: LABELS.get(wildcards.task, []),
+        split="<results>/cluster/split.parquet",
+        embeddings=embeddings_abroad,
+        predictions=experiments_predictions,
+        code=code("evaluate", "external", lambda wildcards: task_of(wildcards).level),
+    output:
+        "<results>/evaluate/external/{task}/{experiment}.parquet",
+    log:
+        "<logs>/evaluate/external/{task}/{experiment}.log",
+    benchmark:
+        "<benchmarks>/evaluate/external/{task}/{experiment}.tsv"
+    wildcard_constraints:
+        experiment="|".join(CONFIG.experiments) or "(?!)",
+    conda:
+        "../../envs/foldgraft.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=1,
+    params:
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+        embeddings=lambda wildcards, input: flags("--embeddings", input.embeddings),
+        predictions=lambda wildcards, input: flags(
+            "--predictions", [f"{folder}/{wildcards.task}.parquet" for folder in input.predictions]
+        ),
+    shell:
+        """
+        python -m foldgraft --made-from {params.made_from} evaluate external \
+            --head {input.head:q} \
+            --trunk {input.trunk:q} \
+            --description {input.description:q} \
+            {params.labels:q} \
+            --split {input.split:q} \
+            {params.embeddings:q} \
+            {params.predictions:q} \
+            --output {output:q} \
+            2>>{log:q}
+        """
+
+
 rule evaluate_metrics:
     input:
         predictions=experiments_predictions,
+        external=heads_abroad,
+        near=lambda wildcards: (
+            f"<results>/cluster/external/{wildcards.task}.parquet" if heads_abroad(wildcards) else []
+        ),
         baselines=lambda wildcards: expand(
             "<results>/evaluate/baselines/{task}/{name}.parquet",
             task=wildcards.task,
@@ -146,13 +212,18 @@ rule evaluate_metrics:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        settings=settings("evaluate"),
+        settings=settings("evaluate", exclude={"external", "untrained"}),
         set=set_of,
         folder=subpath(output[0], parent=True),
         predictions=lambda wildcards, input: flags(
             "--predictions",
-            [*(f"{folder}/{wildcards.task}.parquet" for folder in input.predictions), *input.baselines],
+            [
+                *(f"{folder}/{wildcards.task}.parquet" for folder in input.predictions),
+                *input.baselines,
+                *input.external,
+            ],
         ),
+        near=lambda wildcards, input: flags("--external-leakage", [input.near] if input.near else []),
         labels=lambda wildcards, input: flags("--labels", input.labels),
         targets=lambda wildcards, input: flags("--targets", input.targets),
         alignments=lambda wildcards, input: flags("--alignments", input.alignments),
@@ -163,6 +234,7 @@ rule evaluate_metrics:
             --split {input.split:q} \
             --set {params.set:q} \
             --leakage {input.leakage:q} \
+            {params.near:q} \
             {params.labels:q} \
             {params.targets:q} \
             {params.alignments:q} \
@@ -176,7 +248,7 @@ rule evaluate_collect:
     input:
         tables=expand(
             "<results>/evaluate/tasks/{task}/{table}.csv",
-            task=LEARNT,
+            task=EVALUATED,
             table=["metrics", "comparison", "breakdown", "notes"],
         ),
         code=code("evaluate", "collect"),

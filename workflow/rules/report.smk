@@ -63,7 +63,7 @@ rule report_render:
             file=["experiment.yaml", "history.csv", "checks.json", "predictions"],
         ),
         metrics="<results>/evaluate/metrics.csv",
-        tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=LEARNT, table=TABLES),
+        tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=EVALUATED, table=TABLES),
         diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if EXPERIMENTS else []),
         viewer=VIEWER,
         code=code("report", "render"),
@@ -107,7 +107,7 @@ rule report_card:
             name=EXPERIMENTS,
             file=["experiment.yaml", "history.csv", "checks.json", "predictions"],
         ),
-        tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=LEARNT, table=TABLES),
+        tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=EVALUATED, table=TABLES),
         code=code("report", "card"),
     output:
         "<results>/report/{experiment}.md",

@@ -10,6 +10,7 @@ training protein passes any clustering that asks for coverage of both.
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from foldgraft import mmseqs
@@ -51,6 +52,24 @@ def audit(
             searches = Searches(unique_sequences(rows), settings, folder / str(number), threads)
             parts.append(_nearest(rows, tested, searches))
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+
+
+def audit_external(
+    proteins: pd.DataFrame, table: str, settings: ClusterSettings, folder: Path, threads: int = 1
+) -> pd.DataFrame:
+    """The nearest protein of other sets of each protein of a table; the rows of `records.split.LEAKAGE`, their fold 0.
+
+    Parameters
+    ----------
+    proteins : frame
+        columns `proteins.COLUMNS`: the table's, and those of other sets that heads learnt from.
+    table : str
+    settings, folder, threads
+        as for `audit`.
+    """
+    tested = proteins["set"] == table
+    rows = proteins.assign(fold=np.where(tested, 0, 1))
+    return _nearest(rows, tested, Searches(unique_sequences(rows), settings, folder, threads))
 
 
 def _nearest(rows: pd.DataFrame, tested: pd.Series, searches: Searches) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.cluster.structural import structural_audit
 from foldgraft.records.files import write_json
 from foldgraft.records.rejects import write_rejects
-from foldgraft.records.split import LEAKAGE, SPLIT
+from foldgraft.records.split import LEAKAGE, SPLIT, TEST_FOLD
 from foldgraft.records.tables import read_frame, write_frame
 from foldgraft.settings import option
 
@@ -91,6 +91,34 @@ def audit(
     for name, entry in verdicts.items():
         print(f"{name}: {entry['verdict']}. {entry['text']}", file=sys.stderr)
     verdict.enforce(verdicts, settings)
+
+
+@app.command(name="external-audit")
+def audit_external(
+    table: Annotated[str, typer.Option(help="The labelled table on which heads of others are tried.")],
+    source: Annotated[list[str], typer.Option(help="A set of proteins that such a head learnt from; repeat.")],
+    split: Annotated[Path, typer.Option(help="Table of the split that `split` wrote.")],
+    output: Annotated[Path, typer.Option(help="Table to write: of each protein the nearest that a head learnt from.")],
+    index: Index = None,
+    labels: Labels = None,
+    cross_validated: Annotated[
+        list[str] | None, typer.Option(help="A set of which every fold trains some head; may be repeated.")
+    ] = None,
+    threads: Threads = 1,
+    settings: Given = ClusterSettings(),
+) -> None:
+    """Search every protein of a table among those that the heads of other tables learnt from."""
+    roles = read_frame(split, SPLIT, ["set", "id", "fold"])
+    proteins = read_proteins(index, labels or []).merge(roles, how="inner")
+    learnt = proteins["set"].isin(source) & (
+        proteins["set"].isin(cross_validated or []) | (proteins["fold"] != TEST_FOLD)
+    )
+    proteins = proteins[(proteins["set"] == table) | learnt]
+    with mmseqs.scratch(output) as folder:
+        rows = auditing.audit_external(proteins, table, settings, folder, threads)
+    write_frame(output, rows, LEAKAGE)
+    near = int(rows["leak"].sum())
+    print(f"{table}: {near} of {len(rows)} proteins have a relative that a head learnt from", file=sys.stderr)
 
 
 @app.command(name="structural-audit")

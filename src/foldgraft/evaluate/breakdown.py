@@ -1,7 +1,7 @@
 """Where a predictor does well and where not: its metrics by length, nearness to training, alignment depth and group."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,18 @@ MOST_GROUPS = 12
 QUARTERS = (0.25, 0.5, 0.75)
 
 
-def breakdown(comparer: Comparer, proteins: pd.DataFrame, metric: str) -> pd.DataFrame:
+def breakdown(comparer: Comparer, proteins: Callable[[Predictor], pd.DataFrame], metric: str) -> pd.DataFrame:
     """The headline metric of each predictor in parts of the test proteins; the columns are `BREAKDOWN`.
 
     Parameters
     ----------
     comparer : Comparer
-    proteins : frame
-        By id: `length`, `identity` to the nearest training protein (NaN where none was found), `neff` and `group`; any
-        may be absent.
+    proteins : callable
+        Gives of a predictor, by the id of each protein: `length`, `identity` to the nearest training protein (NaN
+        where none was found), `neff` and `group`; any may be absent.
     metric : str
     """
-    rows = [row for one in comparer.predictors for row in _predictor(comparer, one, proteins, metric)]
+    rows = [row for one in comparer.predictors for row in _predictor(comparer, one, proteins(one), metric)]
     return pd.DataFrame(rows, columns=BREAKDOWN)
 
 

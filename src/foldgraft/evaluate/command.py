@@ -1,5 +1,6 @@
 """Commands of the evaluate stage: paths in, paths out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,10 @@ from foldgraft.evaluate import diagnosis, tables
 from foldgraft.evaluate.baselines import run
 from foldgraft.evaluate.breakdown import BREAKDOWN
 from foldgraft.evaluate.compare import COMPARISON, NOTES
+from foldgraft.evaluate.external import External, transfer
 from foldgraft.evaluate.settings import EvaluateSettings
+from foldgraft.models.device import pick
+from foldgraft.models.trunk import Trunk
 from foldgraft.records.files import intact
 from foldgraft.records.metrics import COLUMNS, TABLES
 from foldgraft.records.split import SPLIT
@@ -60,6 +64,26 @@ def baseline(
 
 
 @app.command()
+def external(
+    head: Annotated[Path, typer.Option(help="train/<experiment>/head.safetensors, of another table's experiment")],
+    trunk: Annotated[Path, typer.Option(help="trunk/model.safetensors")],
+    description: Annotated[Path, typer.Option(help="trunk/trunk.json")],
+    labels: Annotated[list[Path], typer.Option("--labels", help="fetch/labels/<shard>.parquet; repeat")],
+    split: SplitPath,
+    output: Annotated[Path, typer.Option(help="the head's predictions")],
+    embeddings: Annotated[
+        list[Path] | None, typer.Option("--embeddings", help="embed/<shard>.safetensors; repeat")
+    ] = None,
+    predictions: Annotated[
+        list[Path] | None, typer.Option("--predictions", help="of the table's own experiments, to cover; repeat")
+    ] = None,
+) -> None:
+    """Try the head of another table's experiment on a labelled table."""
+    loaded = Trunk.load(trunk, description, pick())
+    transfer(External(head, loaded, labels, split, embeddings or [], predictions or []), output)
+
+
+@app.command()
 def metrics(
     predictions: Annotated[
         list[Path], typer.Option("--predictions", help="one task's, of experiments and baselines; repeat")
@@ -73,10 +97,14 @@ def metrics(
     alignments: Annotated[
         list[Path] | None, typer.Option("--alignments", help="msa/alignments/<shard>.parquet; repeat")
     ] = None,
+    external_leakage: Annotated[
+        Path | None, typer.Option(help="cluster/external/<table>.parquet, where heads of other tables are tried")
+    ] = None,
     settings: Chosen = EvaluateSettings(),
 ) -> None:
     """Measure one task: metrics with intervals, comparisons with baselines, breakdowns, and points of curves."""
     sources = tables.Sources(_of_set(split, of_set), of_set, leakage, labels or [], targets or [], alignments or [])
+    sources = replace(sources, external=external_leakage)
     tables.write_tables(output_folder, tables.measure(predictions, sources, settings))
 
 

@@ -18,6 +18,8 @@ from foldgraft.records.tables import read_frame
 
 SPLITS = ("test", "valid")
 BASELINE = "baseline_"
+TRANSFER = "transfer_"
+"""Begins the name of an experiment of another table, whose head is tried on this one."""
 
 
 @dataclass
@@ -47,7 +49,27 @@ class Predictor:
 
     @property
     def is_baseline(self) -> bool:
-        return self.name.startswith(BASELINE)
+        """Whether experiments are compared with it; a head of another table says what learning from this one adds."""
+        return self.name.startswith((BASELINE, TRANSFER))
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether it is a head that learnt from another table."""
+        return self.name.startswith(TRANSFER)
+
+    def note_relatives(self, near: pd.DataFrame) -> None:
+        """Note how many test proteins have a relative that the head of another table learnt from.
+
+        Parameters
+        ----------
+        near : frame
+            By id: `leak`.
+        """
+        if self.is_transfer and len(near):
+            leak = near["leak"].reindex(self.proteins["test"]["id"]).eq(True)
+            self.notes.append(
+                f"test: {int(leak.sum())} of {len(leak)} proteins have a relative that this head learnt from"
+            )
 
     @property
     def is_constant(self) -> bool:

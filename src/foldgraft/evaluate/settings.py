@@ -17,3 +17,7 @@ class EvaluateSettings(Settings):
     untrained: bool = False
     """Whether protein-level tasks have one more baseline: a regression on embeddings by a trunk of the same shape with
     random weights. It costs as much as embedding their sequences, on a CPU."""
+    external: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Labelled tables on which the heads of other experiments are tried: by table, the experiments. If a table has
+    experiments of its own, they are compared with these heads: that is what learning from its labels adds. Of a table
+    without, all proteins are test proteins."""

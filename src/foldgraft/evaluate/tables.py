@@ -50,6 +50,8 @@ class Sources:
     labels : paths of the labelled table's shards, for lengths and groups
     targets : paths of `targets/<shard>.parquet`, for contacts, lengths and secondary structure
     alignments : paths of `msa/alignments/<shard>.parquet`, for their depth
+    external : path, optional
+        cluster/external/<table>.parquet, for the nearest protein that heads of other tables learnt from.
     """
 
     split: pd.DataFrame
@@ -58,6 +60,13 @@ class Sources:
     labels: Sequence[Path] = ()
     targets: Sequence[Path] = ()
     alignments: Sequence[Path] = ()
+    external: Path | None = None
+
+    def near(self) -> pd.DataFrame:
+        """By id the columns identity and leak, beside what heads of other tables learnt from."""
+        if self.external is None:
+            return pd.DataFrame(columns=["identity", "leak"])
+        return _by_id(read_frame(self.external, LEAKAGE, ["id", "identity", "leak"]))
 
     def proteins(self) -> pd.DataFrame:
         """By id: length, and where they are known identity, neff and group."""
@@ -94,11 +103,16 @@ def measure(paths: Sequence[Path], sources: Sources, settings: EvaluateSettings)
     about, predictors = _read(paths, sources, settings)
     cluster = dict(zip(sources.split["id"], sources.split["cluster"], strict=True))
     comparer = Comparer(about.task, predictors, cluster, settings)
+    near = sources.near()
+    for one in predictors:
+        one.note_relatives(near)
     tables = {"metrics": comparer.metrics(), "comparison": comparer.comparison()}
     tables["notes"] = comparer.notes()
     fractional = any(is_fractional(one.examples["test"].truth[:, 0]) for one in predictors if one.examples)
     metric = headline(about.level, about.target, fractional and about.target["kind"] == "binary")
-    tables["breakdown"] = breakdown(comparer, sources.proteins(), metric)
+    proteins = sources.proteins()
+    abroad = pd.concat([proteins.drop(columns="identity", errors="ignore"), near[["identity"]]], axis=1)
+    tables["breakdown"] = breakdown(comparer, lambda one: abroad if one.is_transfer else proteins, metric)
     tables["thresholds"] = pd.DataFrame(
         [(one.name, *row) for one in predictors for row in one.thresholds], columns=THRESHOLDS
     )

@@ -123,3 +123,12 @@ def layer_numbers(layers: str | int | Sequence[int], depth: int) -> list[int]:
     if wrong:
         raise FoldgraftError(f"layers: the trunk has the layers 1 to {depth}, not {wrong[0]}")
     return numbers
+
+
+def require_trunk(embeddings: Embeddings, trunk: Trunk) -> None:
+    """Refuse embeddings that another trunk made."""
+    if embeddings.trunk != trunk.sha256:
+        raise FoldgraftError(
+            f"the embeddings were made with the trunk {str(embeddings.trunk)[:12]}..., not with {trunk.name} "
+            f"({trunk.sha256[:12]}...); rerun the embed stage"
+        )

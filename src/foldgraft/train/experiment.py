@@ -19,6 +19,8 @@ from foldgraft.models.trunk.identity import Identity
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
 from foldgraft.tasks.examples import Examples, Loading
+from foldgraft.tasks.labelled import complete
+from foldgraft.tasks.predicted import Writers
 from foldgraft.tasks.seen import describe, distance
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
@@ -28,10 +30,9 @@ from foldgraft.train.calibration import Calibrated, calibrate
 from foldgraft.train.checks import run_checks, summary
 from foldgraft.train.engine import Engine
 from foldgraft.train.ensemble import Group, Trainer
-from foldgraft.train.inputs import Inputs, complete, pair_examples, sequence_examples
+from foldgraft.train.inputs import Inputs, pair_examples, sequence_examples
 from foldgraft.train.layers import best_layer, compare_layers, write_layers
 from foldgraft.train.outputs import Outputs, versions, write_adapters, write_last, write_results
-from foldgraft.train.predictions import Writers
 from foldgraft.train.settings import Experiment
 
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory")
@@ -143,9 +144,9 @@ class Recipe:
             members = sum(len(done.members) for done in calibrated)
             history += [row | {"member": row["member"] + members} for row in group.history]
             calibrated.append(calibrate(self.examples, group))
-        with Writers(
-            self.examples, [self._about(task) for task in self.examples.tasks], outputs.predictions
-        ) as writers:
+        tasks = self.examples.tasks
+        paths = [outputs.predictions / f"{task.name}.parquet" for task in tasks]
+        with Writers(self.examples, [self._about(task) for task in tasks], paths) as writers:
             for done in calibrated:
                 self._predict(done, writers)
         trained = [member for done in calibrated for member in done.members]

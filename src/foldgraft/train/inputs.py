@@ -15,17 +15,18 @@ from foldgraft.progress import progress
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
 from foldgraft.records.embeddings import Embeddings
-from foldgraft.records.split import SPLIT, TEST_FOLD, VALID_FOLD
-from foldgraft.records.tables import read_arrays, read_frame, read_frames
+from foldgraft.records.split import TEST_FOLD, VALID_FOLD
+from foldgraft.records.tables import read_arrays, read_frames
 from foldgraft.records.targets import SCHEMA as TARGETS
 from foldgraft.records.targets import read_targets
 from foldgraft.tasks.covariates import Covariates, encode
+from foldgraft.tasks.labelled import labelled_proteins, placed
 from foldgraft.tasks.pair_features import Coevolution
 from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.truth import TRUTH
-from foldgraft.tasks.vectors import StoredVectors, layer_numbers
+from foldgraft.tasks.vectors import StoredVectors, layer_numbers, require_trunk
 from foldgraft.train.settings import Experiment
 
 
@@ -53,9 +54,11 @@ def sequence_examples(name: str, experiment: Experiment, tasks: Sequence[Task], 
     embeddings = None
     if read not in ("tokens", "trunk"):
         embeddings = Embeddings(inputs.embeddings)
-        check_trunk(embeddings, inputs.trunk)
-    source = _from_labels if tasks[0].truth == "labels" else _from_targets
-    table, truth = source(name, tasks, inputs)
+        require_trunk(embeddings, inputs.trunk)
+    if tasks[0].truth == "labels":
+        table, truth = labelled_proteins(name, tasks[0], inputs.labels, inputs.split)
+    else:
+        table, truth = _from_targets(name, tasks, inputs)
     kept = _readable(name, table, inputs.trunk) if read == "trunk" else np.ones(len(table), dtype=bool)
     if embeddings is not None:
         kept = table["sequence_sha256"].map(embeddings.__contains__).to_numpy(dtype=bool)
@@ -97,37 +100,6 @@ def _covariates(experiment: Experiment, table: pd.DataFrame, inputs: Inputs) -> 
     return encode(experiment.covariates, [[row[place] for place in places] for row in table["covariates"]])
 
 
-def complete(tasks: Sequence[Task], labels: Sequence[Path]) -> list[Task]:
-    """The tasks with the classes that the labelled table found."""
-    if tasks[0].truth != "labels":
-        return list(tasks)
-    description = label_records.read_description(labels)
-    if [task.name for task in tasks] != [description.task]:
-        raise FoldgraftError(
-            f"--labels: shards of the table {description.task}, while the experiment learns "
-            + " and ".join(task.name for task in tasks)
-        )
-    return [task.model_copy(update={"names": description.classes, "unit": description.unit}) for task in tasks]
-
-
-def _from_labels(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.DataFrame, list[list[np.ndarray]]]:
-    columns = ["id", "sequence", "sequence_sha256", "label", "residues", "covariates"]
-    table = read_frames(inputs.labels, label_records.SCHEMA, columns)
-    found = _placed(name, table, inputs.split, tasks[0].name).sort_values("id", ignore_index=True)
-    if tasks[0].level == "protein":
-        known = found["label"].notna()
-        found = found[known].reset_index(drop=True)
-        return found, [[np.array([[value]], dtype=np.float32) for value in found["label"]]]
-    truth = [np.array(values, dtype=np.float32)[:, None] for values in found["residues"]]
-    for row, values in zip(found.itertuples(), truth, strict=True):
-        if len(values) != len(row.sequence):
-            raise FoldgraftError(
-                f"{name}: {row.id} has {len(values)} labels for {len(row.sequence)} residues; correct the table "
-                f"{tasks[0].name}"
-            )
-    return found, [truth]
-
-
 def _from_targets(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.DataFrame, list[list[np.ndarray]]]:
     """Chains by their targets; of chains with one sequence the first by id serves, so that no protein counts twice."""
     rows, truth = [], []
@@ -136,19 +108,9 @@ def _from_targets(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.
             rows.append((chain.id, chain.sequence, chain.sequence_sha256))
             truth.append([TRUTH[task.name](chain) for task in tasks])
     table = pd.DataFrame(rows, columns=["id", "sequence", "sequence_sha256"]).assign(number=range(len(rows)))
-    found = _placed(name, table, inputs.split, "structures").sort_values("id", kind="stable")
+    found = placed(name, table, inputs.split, "structures").sort_values("id", kind="stable")
     found = found.drop_duplicates("sequence_sha256", ignore_index=True)
     return found, [[truth[number][task] for number in found["number"]] for task in range(len(tasks))]
-
-
-def _placed(name: str, table: pd.DataFrame, split: Path, which: str) -> pd.DataFrame:
-    """The rows that have a fold, with it."""
-    places = read_frame(split, SPLIT, ["id", "set", "fold"])
-    places = places[places["set"] == which].drop(columns="set")
-    found = table.drop_duplicates("id").merge(places, on="id", validate="one_to_one")
-    if len(found) < len(table):
-        print(f"{name}: {len(table) - len(found)} of {len(table)} proteins left out, not in the split", file=sys.stderr)
-    return found
 
 
 def pair_examples(
@@ -166,7 +128,7 @@ def pair_examples(
     vectors = None
     if experiment.reads("embedding"):
         embeddings = Embeddings(inputs.embeddings)
-        check_trunk(embeddings, inputs.trunk)
+        require_trunk(embeddings, inputs.trunk)
         vectors = StoredVectors(embeddings, layer_numbers(experiment.layers, inputs.trunk.layers))
         vectors.check_residues()
     table = _choose_chains(name, experiment, inputs)
@@ -194,7 +156,7 @@ def _choose_chains(name: str, experiment: Experiment, inputs: Inputs) -> pd.Data
     long = int((table["length"] > limits.max_length).sum())
     if long:
         print(f"{name}: {long} chains left out, longer than {limits.max_length} residues", file=sys.stderr)
-    table = _placed(name, table[table["length"] <= limits.max_length], inputs.split, "structures")
+    table = placed(name, table[table["length"] <= limits.max_length], inputs.split, "structures")
     rng = np.random.default_rng(experiment.seed)
     table = table.iloc[rng.permutation(len(table))].drop_duplicates("sequence_sha256", ignore_index=True)
     order = table.groupby("fold").cumcount()  # by the draw, within each fold
@@ -239,12 +201,3 @@ def _coevolution(paths: Iterable[Path], wanted: Collection[str]) -> dict[str, Co
         for row in read_arrays(path, COEVOLUTION, ["sequence_sha256", "neff", "scores"])
         if row["sequence_sha256"] in wanted
     }
-
-
-def check_trunk(embeddings: Embeddings, trunk: Trunk) -> None:
-    """Refuse embeddings that another trunk made."""
-    if embeddings.trunk != trunk.sha256:
-        raise FoldgraftError(
-            f"the embeddings were made with the trunk {str(embeddings.trunk)[:12]}..., not with {trunk.name} "
-            f"({trunk.sha256[:12]}...); rerun the embed stage"
-        )

@@ -1,4 +1,4 @@
-"""Predictions of an experiment: one table per task, protein by protein."""
+"""Predictions of trained heads as they are written: one table per task, protein by protein."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,16 +19,15 @@ from foldgraft.tasks.task import Task
 
 
 class Writers:
-    """Open tables of predictions, one per task, in a folder."""
+    """Open tables of predictions, one per task."""
 
-    def __init__(self, examples: Examples, about: Sequence[About], folder: Path):
-        self.examples, self.about, self.folder = examples, about, folder
+    def __init__(self, examples: Examples, about: Sequence[About], paths: Sequence[Path]):
+        self.examples, self.about, self.paths = examples, about, paths
         self._stack = ExitStack()
         self._writers: list[RowWriter] = []
 
     def __enter__(self) -> "Writers":
-        for about in self.about:
-            path = self.folder / f"{about.task}.parquet"
+        for about, path in zip(self.about, self.paths, strict=True):
             self._writers.append(self._stack.enter_context(row_writer(path, schema_of(about))))
         return self
 
