@@ -162,6 +162,11 @@ def test_a_synthetic_proteome_fills_in_its_inputs():
     assert config.aligned
 
 
+def test_a_labelled_table_joins_a_synthetic_proteome():
+    config = load({"synth": {"families": 3}, "labels": {"trial": {"table": "trial.csv"}}})
+    assert list(config.labelled) == list(config.tables) == ["solubility", "trial"]
+
+
 def test_an_experiment_without_a_task_is_told_so():
     with pytest.raises(FoldgraftError, match=r"experiments\.mine\.task: it must be given"):
         load({"run": "r", "structures": {"files": ["*.cif"]}, "experiments": {"mine": {"head": "linear"}}})

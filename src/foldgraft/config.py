@@ -208,7 +208,7 @@ class Config(Settings):
     @property
     def labelled(self) -> dict[str, Task]:
         """Tasks of the labelled tables, by name."""
-        tables = self.tables or ({SOLUBILITY.name: None} if self.synth else {})
+        tables = ({SOLUBILITY.name: None} if self.synth else {}) | self.tables
         return {
             name: Task(name=name, level=table.level, kind=table.kind, unit=table.unit, names=tuple(table.classes or ()))
             if table

@@ -132,11 +132,11 @@ def test_letters_per_residue_with_sequences_and_mask_in_other_files(tmp_path):
 
 
 def test_letters_between_blanks_and_rows_without_ids(tmp_path):
-    text = "input, dssp3\nM K V,C H H\nM K,E E\n"
-    columns = {"id": None, "sequence": "input", "label": "dssp3"}
+    text = "input, dssp3, mask\nM K V,C H H,1.0 0.0 1.0\nM K,E E,1 1\n"
+    columns = {"id": None, "sequence": "input", "label": "dssp3", "mask": "mask"}
     rows, _ = read(tmp_path, text, level="residue", kind="classes", columns=columns)
     assert [(row["id"], row["sequence"]) for row in rows] == [("row1", "MKV"), ("row2", "MK")]
-    np.testing.assert_array_equal(rows[0]["residues"], np.float32([0, 2, 2]))
+    np.testing.assert_array_equal(rows[0]["residues"], np.float32([0, np.nan, 2]))
 
 
 def test_three_lines_a_record(tmp_path):
@@ -264,6 +264,17 @@ def test_shards_carry_what_the_labels_mean(tmp_path):
                 "kind": "value",
             },
             8_733,
+            0,
+        ),
+        (
+            "cb513",
+            {
+                "table": "labels/cb513.csv.gz",
+                "columns": {"id": None, "sequence": "input", "label": "dssp3", "mask": "cb513_mask"},
+                "level": "residue",
+                "kind": "classes",
+            },
+            511,
             0,
         ),
     ],

@@ -33,7 +33,7 @@ class ColumnsSettings(Settings):
     group: str | None = None
     """Column of a group (organism, family, target), for breakdowns and for splits by group; null if there is none."""
     mask: str | None = None
-    """Column that says which residues count, a character each: 0 for one that does not. For `level: residue`."""
+    """Column that says which residues count: 1 or 0 for each, with or without blanks between. For `level: residue`."""
     covariates: list[str] = Field(default_factory=list)
     """Columns that heads and baselines may read beside the sequence, numbers or words. For `level: protein`."""
 

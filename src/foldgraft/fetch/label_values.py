@@ -85,10 +85,14 @@ class LabelReader:
         column = self._settings.columns.mask
         if column is None:
             return [True] * length
-        symbols = "".join(SEPARATED.split(row.cells[column].strip()))
-        if len(symbols) != length or set(symbols) - set("01"):
-            raise FoldgraftError(f"{row.where}: the mask {symbols[:20]!r} is not 0 or 1 for each of {length} residues")
-        return [symbol == "1" for symbol in symbols]
+        text = row.cells[column].strip()
+        symbols = [word for word in SEPARATED.split(text) if word]
+        if len(symbols) == 1:
+            symbols = list(symbols[0])
+        numbers = [_number(symbol) for symbol in symbols]
+        if len(numbers) != length or set(numbers) - {0.0, 1.0}:
+            raise FoldgraftError(f"{row.where}: the mask {text[:20]!r} is not 0 or 1 for each of {length} residues")
+        return [number == 1 for number in numbers]
 
     def _missing(self, text: str) -> bool:
         number = _number(text)
