@@ -274,8 +274,8 @@ def test_shards_carry_what_the_labels_mean(tmp_path):
                 "level": "residue",
                 "kind": "classes",
             },
-            511,
-            0,
+            509,
+            2,
         ),
     ],
 )

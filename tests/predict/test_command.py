@@ -18,9 +18,12 @@ from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import file_sha256, read_json, sequence_sha256, write_json
 from foldgraft.records.pairs import unpack
 from foldgraft.records.rejects import read_rejects
-from foldgraft.records.tables import read_rows
+from foldgraft.records.split import SPLIT
+from foldgraft.records.tables import read_rows, write_frame
+from foldgraft.residues import AMINO_ACIDS
 from foldgraft.tasks.sequences import collate
 from foldgraft.tasks.trained import Seen, load_head
+from label_tables import write_labels
 
 SEQUENCES = {"a": "MKTAYIAKQRQISFVKSHFSRQ", "b": "GSHMLEDPVDAFWWKRTCYN", "c": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPIL"}
 SMALL = {"hidden": 8}
@@ -108,6 +111,27 @@ def test_a_sequence_unlike_the_training_proteins_has_a_warning(folder):
     assert "shorter than the training proteins (from 21" in said["b"] and "begin with M" in said["b"]
     assert "longer than the training proteins (up to 30" in said["c"] and "begin with M" not in said["c"]
     assert "composition" not in "".join(said.values())
+
+
+def test_the_nearest_protein_that_the_head_learnt_from(folder):
+    """Identity by hand: five of sixty residues are changed. What tested alone, in fold 0, was not learnt from."""
+    rng = np.random.default_rng(4)
+    one, tested, other = ("".join(rng.choice(list(AMINO_ACIDS), 60)) for _ in range(3))
+    changed = list(one)
+    for place in (5, 20, 30, 41, 55):
+        changed[place] = "W" if changed[place] != "W" else "C"
+    proteins = pd.DataFrame({"id": ["=one", "two"], "sequence": [one, tested], "label": [1.0, 0.0], "fold": [2, 0]})
+    proteins["sequence_sha256"] = proteins["sequence"].map(sequence_sha256)
+    write_labels(folder.path / "solubility-00000.parquet", proteins)
+    places = proteins[["id", "sequence_sha256", "fold"]].assign(set="solubility", cluster=[0, 1], split="train")
+    write_frame(folder.path / "split.parquet", places, SPLIT)
+    head = folder.head("solubility", {"name": "mlp", **SMALL})
+    text = f">same\n{one}\n>changed\n{''.join(changed)}\n>tested\n{tested}\n>other\n{other}\n>none\nM1\n"
+    known = {"labels": folder.path / "solubility-00000.parquet", "split": folder.path / "split.parquet"}
+    found = table(folder, [head], text, **known).set_index("id").fillna("")
+    assert found["nearest"].to_dict() == {"same": "'=one", "changed": "'=one", "tested": "", "other": "", "none": ""}
+    assert found.loc["same", "identity"] == 1 and found.loc["changed", "identity"] == pytest.approx(55 / 60, abs=1e-3)
+    assert list(found.columns[-5:]) == ["nearest", "identity", *TAIL[1:]]
 
 
 def test_a_file_with_nothing_to_predict_is_a_table_of_reasons(folder):

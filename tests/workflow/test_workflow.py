@@ -62,6 +62,14 @@ def test_a_head_is_tried_on_a_table_that_it_did_not_learn_from(small_run):
     assert "trial" in (results / "report/index.html").read_text()
 
 
+def test_a_new_sequence_has_its_nearest_training_protein(small_run):
+    """Constructs are of the families that the labels are of."""
+    found = pd.read_csv(small_run / "results/small/predict/constructs.csv")
+    labels = pd.read_csv(small_run / "results/small/synth/labels.csv")
+    assert found["nearest"].notna().all() and set(found["nearest"]) <= set(labels["id"])
+    assert found["identity"].between(0.2, 1).all()
+
+
 def test_a_task_that_was_added_in_two_files_goes_all_the_way_to_the_report(small_run):
     results = small_run / "results/small"
     metrics = pd.read_csv(results / "evaluate/metrics.csv").query("task == 'helix' and split == 'test'")

@@ -2,9 +2,10 @@
 Predict: trained heads on new sequences.
 
 in   FASTA files of the section predict.sequences; train/<experiment>/head.safetensors of its experiments;
-     trunk/model.safetensors, trunk/trunk.json
-out  predict/<name>.csv                 a row per sequence: id, length, <task>, its bounds, reason of a rejection,
-                                       description (the words behind the id)
+     trunk/model.safetensors, trunk/trunk.json; fetch/labels, cluster/split.parquet for the nearest training protein
+out  predict/<name>.csv                 a row per sequence: id, length, <task>, its bounds, rank, the nearest training
+                                       protein and the identity to it, warning, reason of a rejection, description (the
+                                       words behind the id)
      predict/<name>.residues.csv        a row per residue: id, position, residue, <task>
      predict/<name>.pairs.parquet       a row per map of residue pairs: contacts, and distances of distograms
      predict/<name>.<table>.rejects.csv id, rule, value, reason
@@ -29,6 +30,14 @@ def predicting_heads(wildcards):
     return expand("<results>/train/{name}/head.safetensors", name=names)
 
 
+def learnt_tables(wildcards):
+    """Labelled tables whose proteins the heads of a table of proteins learnt from."""
+    if _predicted_tables[wildcards.table] != "protein":
+        return []
+    tables = {task.name for name in CONFIG.predicting for task in CONFIG.tasks(name) if task.level == "protein"}
+    return [shard for table in sorted(tables) for shard in LABELS.get(table, [])]
+
+
 PREDICT_TARGETS = [
     f"<results>/predict/{name}.{table}"
     for name in CONFIG.predict.sequences
@@ -43,6 +52,8 @@ rule predict_sequences:
         heads=predicting_heads,
         trunk="<results>/trunk/model.safetensors",
         description="<results>/trunk/trunk.json",
+        labels=learnt_tables,
+        split=lambda wildcards: "<results>/cluster/split.parquet" if learnt_tables(wildcards) else [],
         code=code("predict", "sequences"),
     output:
         predictions="<results>/predict/{name}.{table}",
@@ -66,6 +77,8 @@ rule predict_sequences:
         settings=settings("predict", include={"min_length", "max_length"}),
         precision=CONFIG.embed.precision,
         heads=lambda wildcards, input: flags("--head", input.heads),
+        labels=lambda wildcards, input: flags("--labels", input.labels),
+        split=lambda wildcards, input: flags("--split", [input.split] if input.split else []),
         digest=lambda wildcards: PREDICT_DIGEST[wildcards.name],
     shell:
         """
@@ -74,6 +87,9 @@ rule predict_sequences:
             --trunk {input.trunk:q} \
             --description {input.description:q} \
             {params.heads:q} \
+            {params.labels:q} \
+            {params.split:q} \
+            --threads {threads} \
             --output-predictions {output.predictions:q} \
             --output-rejects {output.rejects:q} \
             --precision {params.precision:q} \

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import torch
 import typer
 
+from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.lone import couple_file
 from foldgraft.evolution.settings import AlignmentSettings
@@ -14,6 +15,7 @@ from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.contacts import Outputs, maps_of, tell, write_maps
 from foldgraft.predict.heads import load_heads
+from foldgraft.predict.nearest import learnt_from, nearest
 from foldgraft.predict.new import predict as predicted
 from foldgraft.predict.sequences import candidates
 from foldgraft.predict.settings import RESERVED, PredictSettings
@@ -44,13 +46,23 @@ def predict_sequences(
     precision: Annotated[
         Literal["float32", "bfloat16"], typer.Option(help="embed.precision of the run that the heads are of.")
     ] = "float32",
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Shard of a labelled table that a head learnt from, for the nearest protein; repeat."),
+    ] = None,
+    split: Annotated[Path | None, typer.Option(help="Table of the split, beside --labels.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the search for the nearest protein.")] = 1,
     settings: Annotated[PredictSettings, option(PredictSettings)] = PredictSettings(),
 ) -> None:
     """Predict what trained heads say of new sequences, whatever their tasks."""
     frozen = Trunk.load(trunk, description, precision=getattr(torch, precision))
     heads = load_heads(head, frozen)
+    near = None
+    if labels and split:
+        with mmseqs.scratch(output_predictions) as folder:
+            near = nearest(candidates(fasta, settings), learnt_from(heads, labels, split), folder, threads)
     records = predicted(candidates(fasta, settings), heads, frozen)
-    tally = write_table(output_predictions, heads[0].info.level, heads, records)
+    tally = write_table(output_predictions, heads[0].info.level, heads, records, near)
     write_rejects(output_rejects, tally.rejected)
     print(f"predict: {fasta}: {tally}", file=sys.stderr)
 

@@ -2,8 +2,9 @@
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.predict.nearest import Nearest
 from foldgraft.predict.new import Prediction
 from foldgraft.predict.sequences import Candidate
 from foldgraft.progress import progress
@@ -56,8 +58,23 @@ class Tally(NamedTuple):
         return f"{said}; why {len(self.rejected)} were not is in the column reason" if self.rejected else said
 
 
-def write_table(path: Path | None, level: str, heads: Sequence[Trained], records: Predictions) -> Tally:
+def write_table(
+    path: Path | None,
+    level: str,
+    heads: Sequence[Trained],
+    records: Predictions,
+    near: Mapping[str, Nearest] | None = None,
+) -> Tally:
     """Write the predictions of all records at a level, to standard output without a path or with `-`.
+
+    Parameters
+    ----------
+    path : Path or None
+    level : str
+    heads : sequence of Trained
+    records : iterable of a candidate and what each head says of it
+    near : mapping of str to Nearest, optional
+        by sequence, for a column of the nearest training protein; only in a table of proteins.
 
     Raises
     ------
@@ -77,7 +94,7 @@ def write_table(path: Path | None, level: str, heads: Sequence[Trained], records
                 rejected.append(Reject(record.id, "sequence", str(len(record.sequence)), record.reason))
             yield record, predictions
 
-    write = {"protein": _proteins, "residue": _residues, "pair": _pairs}[level]
+    write = {"protein": partial(_proteins, near=near), "residue": _residues, "pair": _pairs}[level]
     write(path, heads, kept())
     return Tally(count, rejected)
 
@@ -111,10 +128,12 @@ def _cells(task: Task, mean: np.ndarray) -> list[str]:
     return [f"{value:.6g}" for value in mean]
 
 
-def _proteins(path: Path | None, heads: Sequence[Trained], records: Predictions) -> None:
+def _proteins(
+    path: Path | None, heads: Sequence[Trained], records: Predictions, near: Mapping[str, Nearest] | None
+) -> None:
     """id, length, of each task the ensemble's mean and (binary, value) its extremes, the rank in the file by the first
-    such task, in what the sequence is unlike the training proteins, the reason of a rejection, and the words behind the
-    id.
+    such task, the nearest training protein and the identity to it where they were looked for, in what the sequence is
+    unlike the training proteins, the reason of a rejection, and the words behind the id.
 
     Ranks are known at the end, so the rows wait in a file, not in memory.
     """
@@ -135,13 +154,19 @@ def _proteins(path: Path | None, heads: Sequence[Trained], records: Predictions)
             scores.append(score)
             warning = "; ".join(dict.fromkeys(word for one in predictions for word in one.warnings))
             first = [record.id, len(record.sequence), *(cells or [""] * len(columns))]
-            waiting.write(json.dumps([first, [warning, record.reason, record.description]]) + "\n")
+            like = () if near is None else _like(near.get(record.sequence))
+            waiting.write(json.dumps([first, [*like, warning, record.reason, record.description]]) + "\n")
         waiting.seek(0)
         rank = ["rank"] if any(task.kind in ("binary", "value") for _, task in named) else []
-        with _csv(path, ["id", "length", *columns, *rank, "warning", "reason", "description"]) as write:
+        like = [] if near is None else ["nearest", "identity"]
+        with _csv(path, ["id", "length", *columns, *rank, *like, "warning", "reason", "description"]) as write:
             for line, place in zip(waiting, _ranks(scores), strict=True):
                 first, last = json.loads(line)
                 write([*first, *([place] if rank else []), *last])
+
+
+def _like(found: Nearest | None) -> list[str]:
+    return ["", ""] if found is None else [found.id, f"{found.identity:.3f}"]
 
 
 def _ranks(scores: Sequence[float]) -> Iterator[str]:
