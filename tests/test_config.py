@@ -130,7 +130,7 @@ RESIDUES = {"labels": {"flexibility": {"table": "t.csv", "level": "residue", "ki
     [
         {"task": "ss3"},
         {"task": "contact"},
-        {"task": "flexibility"},
+        {"task": "flexibility", "head": "ss3_mlp"},
         {"task": ["ss3", "torsions"]},
         {"task": "solubility", "head": "mlp", "unfreeze": {"last": 1}},
         {"task": "solubility", "head": "cnn_from_scratch"},
@@ -143,9 +143,15 @@ def test_a_card_of_what_it_cannot_describe_is_refused_before_any_job(experiment)
         load({**values, "experiments": {"mine": experiment}, "report": {"cards": {"mine": CARD}}})
 
 
+@pytest.mark.parametrize("level", ["protein", "residue"])
 @pytest.mark.parametrize("kind", ["binary", "value", "classes"])
-def test_a_card_of_protein_labels_is_accepted(kind):
-    table = {"table": "t.csv", "kind": kind, **({"classes": ["in", "out"]} if kind == "classes" else {})}
+def test_a_card_of_labels_is_accepted(kind, level):
+    table = {
+        "table": "t.csv",
+        "kind": kind,
+        "level": level,
+        **({"classes": ["in", "out"]} if kind == "classes" else {}),
+    }
     load({"labels": {"t": table}, "experiments": {"mine": {"task": "t"}}, "report": {"cards": {"mine": CARD}}})
 
 

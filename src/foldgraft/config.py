@@ -194,11 +194,11 @@ class Config(Settings):
 
     def _check_card(self, name: str) -> None:
         tasks = self.tasks(name)
-        labelled = len(tasks) == 1 and tasks[0].truth == "labels" and tasks[0].level == "protein"
-        if not labelled or not self.resolved(name).embeds("protein"):
+        labelled = len(tasks) == 1 and tasks[0].truth == "labels"
+        if not labelled or not self.resolved(name).embeds(tasks[0].level):
             raise ValueError(
-                f"report.cards.{name}: a card describes a head for the protein labels of one table on a frozen trunk, "
-                "and this experiment is another; remove its card"
+                f"report.cards.{name}: a card describes a head for the labels of one table on a frozen trunk, and this "
+                "experiment is another; remove its card"
             )
 
     def _covariates(self, table: str) -> list[str]:

@@ -43,5 +43,5 @@ class ReportSettings(Settings):
     examples: int = Field(default=3, ge=1, le=12)
     """Number of test proteins whose contact maps are shown, from the best predicted to the worst."""
     cards: dict[str, CardSettings] = Field(default_factory=dict)
-    """Model cards to write, `report/<experiment>.md`, by the experiments that they are of: each for the protein
-    labels of one table, on the frozen trunk."""
+    """Model cards to write, `report/<experiment>.md`, by the experiments that they are of: each for the labels of
+    one table, on the frozen trunk."""
