@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from sklearn.metrics import log_loss
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
@@ -47,6 +48,10 @@ def test_every_protein_head_runs_and_leaves_all_files(folder, tmp_path, head):
     assert table.groupby("split")["fold"].unique().map(list).to_dict() == {"test": [0], "valid": [1]}
     low, score, high = (np.vstack(table[name]) for name in ("low", "score", "high"))
     assert (low <= score + 1e-6).all() and (score <= high + 1e-6).all() and (low >= 0).all() and (high <= 1).all()
+    (gain,) = json.loads(written.checks.read_text())["calibration"]
+    tested = (table["split"] == "test").to_numpy()
+    expected = log_loss(table["truth"][tested], score[tested, 0].astype(np.float64))
+    assert gain["cross_entropy_after"] == pytest.approx(expected, rel=1e-4) and 0 <= gain["ece_before"] < 1
     trained = load_head(written.head)
     assert len(trained.members) == (1 if head == "linear" else 4)
     history = pd.read_csv(written.history)
@@ -80,6 +85,24 @@ def test_every_residue_head_learns_what_letters_tell(folder, tmp_path, head):
         assert score.sum(1) == pytest.approx(1, abs=1e-4)
         hits.append((score.argmax(1) == truth)[~np.isnan(truth)])
     assert np.concatenate(hits).mean() > 0.85
+    check_gain(written, [row for row in rows if row["split"] == "test"])
+
+
+def check_gain(written: Outputs, rows: list[dict]) -> None:
+    """What calibration gained, by scikit-learn; of one member, what was before is what is after to the power of T."""
+    (gain,) = json.loads(written.checks.read_text())["calibration"]
+    after = np.concatenate([np.reshape(row["score"], (-1, 3)) for row in rows]).astype(np.float64)
+    truth = np.concatenate([row["truth"] for row in rows])
+    known = ~np.isnan(truth)
+    after, truth = after[known] / after[known].sum(1, keepdims=True), truth[known]
+    assert gain["n"] == known.sum()
+    assert gain["cross_entropy_after"] == pytest.approx(log_loss(truth, after, labels=[0, 1, 2]), rel=1e-4, abs=1e-5)
+    members = load_head(written.head).info.members
+    if len(members) == 1:
+        before = np.maximum(after, 1e-30) ** members[0].calibrations[0].temperature
+        before /= before.sum(1, keepdims=True)
+        expected = log_loss(truth, before, labels=[0, 1, 2])
+        assert gain["cross_entropy_before"] == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.parametrize(

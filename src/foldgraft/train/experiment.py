@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from foldgraft.models.heads.settings import Lora
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.records.predictions import About
 from foldgraft.records.split import validation_folds
+from foldgraft.tasks.calibration import Calibration
 from foldgraft.tasks.examples import Examples, Loading
 from foldgraft.tasks.labelled import complete
 from foldgraft.tasks.predicted import Writers
@@ -26,7 +27,7 @@ from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import HeadInfo, Seen
 from foldgraft.tasks.vectors import StoredVectors, layer_numbers
-from foldgraft.train.calibration import Calibrated, calibrate
+from foldgraft.train.calibration import Calibrated, Gain, calibrate
 from foldgraft.train.checks import run_checks, summary
 from foldgraft.train.engine import Engine
 from foldgraft.train.ensemble import Group, Trainer
@@ -145,15 +146,18 @@ class Recipe:
             history += [row | {"member": row["member"] + members} for row in group.history]
             calibrated.append(calibrate(self.examples, group))
         tasks = self.examples.tasks
+        known = [task.kind in ("binary", "classes") and task.level != "pair" for task in tasks]
+        gains = {number: Gain(task) for number, task in enumerate(tasks) if known[number]}
         paths = [outputs.predictions / f"{task.name}.parquet" for task in tasks]
         with Writers(self.examples, [self._about(task) for task in tasks], paths) as writers:
             for done in calibrated:
-                self._predict(done, writers)
+                self._predict(done, writers, gains)
         trained = [member for done in calibrated for member in done.members]
         heads = [member.head for member in trained]
         info = self._info([one for done in calibrated for one in done.infos], heads[0])
         penalties = [row for group in self.groups for row in group.penalties]
-        proof = summary(self.checks, heads[0], self.trunk, before, self.trunk.state_sha256()) | {"penalties": penalties}
+        proof = summary(self.checks, heads[0], self.trunk, before, self.trunk.state_sha256())
+        proof |= {"penalties": penalties, "calibration": [row for gain in gains.values() for row in gain.rows()]}
         outputs.adapters.mkdir(parents=True, exist_ok=True)
         if isinstance(self.experiment.unfreeze, Lora):
             write_adapters(outputs.adapters, heads, self.experiment.unfreeze, self.trunk.name)
@@ -200,8 +204,9 @@ class Recipe:
         batch = next(iter(self.examples.batches(longest, Loading(size, share=self.engine.share))))
         loss.of_batch(head.train(), batch.to(self.trainer.device)).backward()
 
-    def _predict(self, done: Calibrated, writers: Writers) -> None:
-        """Write the validation proteins, by heads that did not learn from them, then the test proteins."""
+    def _predict(self, done: Calibrated, writers: Writers, gains: Mapping[int, Gain]) -> None:
+        """Write the validation proteins, by heads that did not learn from them, then the test proteins, which also say
+        what the calibrations gained."""
         folds = self.examples.table["fold"].to_numpy()
         valid_fold = validation_folds({*folds.tolist(), 0, 1})[done.test_fold]
         most = self.experiment.pairs.max_predicted if self.experiment.pairs else len(folds)
@@ -214,6 +219,9 @@ class Recipe:
                 for scored in self.examples.score([member.head for member in members], rows):
                     predicted = [done.predict(members, task, values) for task, values in enumerate(scored.outputs)]
                     writers.write(scored.row, split, predicted)
+                    for task, gain in gains.items() if split == "test" else ():
+                        raw = done.predict(members, task, scored.outputs[task], Calibration())
+                        gain.add(raw, predicted[task], self.examples.truth(scored.row)[task])
 
     def _layers(self) -> list[int]:
         if self.experiment.unfreeze != 0:
