@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
@@ -87,7 +87,6 @@ def test_distances_to_an_unresolved_point_are_nan():
     assert np.isnan(result[:, 1]).all()
 
 
-@settings(deadline=None)
 @given(
     points=arrays(np.float64, (70, 3), elements=st.floats(-9, 9)),
     shift=st.floats(-1e4, 1e4),

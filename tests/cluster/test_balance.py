@@ -25,7 +25,7 @@ def loads(found, counts, folds):
 SIZES = st.lists(st.integers(1, 30), min_size=3, max_size=40)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SIZES, st.integers(3, 8), st.integers(0, 3))
 def test_no_role_stays_empty_and_no_single_move_would_balance_better(sizes, folds, seed):
     found = deal(sizes, folds, seed)
@@ -34,7 +34,7 @@ def test_no_role_stays_empty_and_no_single_move_would_balance_better(sizes, fold
     assert load.max() - load.min() <= max(*sizes, 2 + 2 * 0.02 * sum(sizes) / folds)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data(), SIZES)
 def test_a_unit_stays_where_it_is_allowed(data, sizes):
     allowed = np.array([data.draw(st.lists(st.booleans(), min_size=4, max_size=4)) for _ in sizes])

@@ -30,7 +30,7 @@ def run(tables, **settings):
     return split(*tables, ClusterSettings(**settings)).rows
 
 
-@bounds(deadline=None, max_examples=30)
+@bounds(max_examples=30)
 @given(st.lists(st.integers(1, 30), min_size=3, max_size=40), st.integers(3, 8), st.integers(0, 3))
 def test_components_stay_whole_and_no_role_stays_empty(sizes, folds, seed):
     found = run(proteins(sizes), folds=folds, seed=seed)

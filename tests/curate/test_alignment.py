@@ -15,7 +15,7 @@ def spaced(kept):
     return np.diff(kept)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_residues_with_good_numbers_stand_at_them(data):
     kept = sorted(data.draw(st.sets(st.integers(0, len(WHOLE) - 1), min_size=20)))
@@ -23,7 +23,7 @@ def test_residues_with_good_numbers_stand_at_them(data):
     assert align(observed, spaced(kept), WHOLE).tolist() == kept
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_mutations_are_mismatches_and_not_gaps(data):
     """A stretch of other residues stays where its numbers are, however long it is."""
@@ -35,7 +35,7 @@ def test_mutations_are_mismatches_and_not_gaps(data):
     assert align(model, steps, WHOLE).tolist() == list(range(len(WHOLE)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_loop_counted_over_is_found_by_the_letters(data):
     """Numbers that run on across a gap: the ends are far from it, so that letters alone tell where they stand."""

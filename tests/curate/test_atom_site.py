@@ -26,7 +26,7 @@ def write(rows, left):
     return "\n".join([*head, *lines, "#", "_cell.length_b 20", ""]).encode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from(["ATOM", "HETATM"]), *[TOKENS] * len(WANTED)), min_size=1, max_size=8),
     st.booleans(),

@@ -44,7 +44,7 @@ def test_both_ways_agree_with_the_textbook(random_codes, rows, pseudocount, wood
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * expected.max())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 60), st.integers(2, 9), st.integers(0, 1000), st.floats(0.05, 0.95))
 def test_the_two_ways_agree_for_any_alignment(rows, columns, seed, pseudocount):
     codes = np.random.default_rng(seed).integers(0, 21, (rows, columns)).astype(np.uint8)

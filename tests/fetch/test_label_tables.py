@@ -139,6 +139,12 @@ def test_letters_between_blanks_and_rows_without_ids(tmp_path):
     np.testing.assert_array_equal(rows[0]["residues"], np.float32([0, np.nan, 2]))
 
 
+def test_a_group_may_be_a_part_of_its_column(tmp_path):
+    text = "id,sequence,label\nHs001,MKVA,0\nTm7,MKVC,1\n9,MKVD,1\n"
+    rows, _ = read(tmp_path, text, columns={"group": "id"}, group_pattern="^([A-Z][a-z])")
+    assert [(row["id"], row["group"]) for row in rows] == [("9", None), ("Hs001", "Hs"), ("Tm7", "Tm")]
+
+
 def test_three_lines_a_record(tmp_path):
     text = ">a\nMKV\n010\n>b\nMK\n11\n"
     columns = {"sequence": "line1", "label": "line2"}
@@ -190,6 +196,7 @@ def test_bad_tables_are_one_clear_line(tmp_path, text, settings, message):
     [
         ({"pattern": "("}, "it is no regular expression"),
         ({"pattern": "abc"}, "it needs a group"),
+        ({"group_pattern": "(a)"}, "group_pattern: it needs columns.group"),
         ({"classes": ["a", "b"]}, "it needs kind: classes"),
         ({"unit": "celsius"}, "it needs kind: value"),
         ({"columns": {"fold": "f", "split": "s"}}, "not both"),

@@ -67,7 +67,7 @@ def assert_same(one, two):
             assert other.flags.writeable, name
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=12))
 def test_chains_are_read_as_written(tmp_path, seeds):
     chains = [random_chain(seed, f"c{i}") for i, seed in enumerate(seeds)]
@@ -85,7 +85,7 @@ def test_arrays_that_do_not_fit_the_sequence_are_refused(field, tmp_path):
         list(read_chains(path))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 2**32 - 1)), max_size=10))
 def test_targets_are_read_as_written(tmp_path, shapes):
     written = []

@@ -16,7 +16,7 @@ NAMES = st.from_regex(ID, fullmatch=True)
 SEQUENCES = st.text("ACDEFGHIKLMNPQRSTVWYXBZUOacdefghiklmnpqrstvwy-.*", min_size=1, max_size=200)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=st.lists(st.tuples(NAMES, SEQUENCES), min_size=1, max_size=8), suffix=st.sampled_from(["", ".gz"]))
 def test_what_is_written_is_read(records, suffix, tmp_path):
     path = tmp_path / f"x.fasta{suffix}"

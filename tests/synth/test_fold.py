@@ -22,7 +22,7 @@ def folds() -> list[Fold]:
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # Biopython, where omega is exactly 180 degrees
 @given(st.lists(st.tuples(ANGLES, ANGLES), min_size=3, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_build_has_the_torsions_asked_for(angles):
     phi, psi = np.array(angles).T
     atoms = build(phi, psi)
@@ -36,7 +36,7 @@ def test_build_has_the_torsions_asked_for(angles):
 
 
 @given(st.integers(0, 5), ANGLES, ANGLES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_turn_is_a_rebuild(residue, delta_phi, delta_psi):
     phi, psi = np.full(6, -1.2), np.full(6, 2.2)
     turned = turn(build(phi, psi), residue, delta_phi, delta_psi)
@@ -68,7 +68,7 @@ def test_energy_change_misses_no_pair(folds):
 
 
 @given(st.integers(0, 500))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_layouts_have_the_lengths_asked_for(seed):
     layout = sample_layout(np.random.default_rng(seed), 60, 110)
     assert 60 <= len(layout) <= 110

@@ -86,7 +86,7 @@ def test_the_audit_says_why(peptide, make_chain):
     assert targets.ss3[30] == "-"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_audit_adds_up_whatever_is_missing(peptide, make_chain, seed):
     rng = np.random.default_rng(seed)
@@ -106,7 +106,7 @@ def test_the_audit_adds_up_whatever_is_missing(peptide, make_chain, seed):
     assert np.isfinite(targets.torsions).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_motion_changes_nothing(peptide, make_chain, seed):
     rng = np.random.default_rng(seed)

@@ -111,7 +111,7 @@ def test_a_straight_line_has_an_angle_and_no_torsion():
     assert table["pair_phi"]["defined"] == 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), shift=st.floats(-300, 300))
 def test_motion_changes_nothing(peptide, seed, shift):
     rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
@@ -123,7 +123,7 @@ def test_motion_changes_nothing(peptide, seed, shift):
         assert (getattr(before, name) != getattr(after, name)).mean() < 2e-3
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_mirror_changes_the_sign_of_the_torsions_alone(peptide, seed):
     coordinates = random_coil(peptide, seed, CHIRAL)
@@ -160,7 +160,7 @@ def test_a_virtual_cb_is_near_the_real_one(peptide):
     assert np.linalg.norm(virtual - coordinates[:, CB], axis=-1).max() < 0.1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_audit_adds_up_whatever_is_missing(peptide, make_chain, seed):
     rng = np.random.default_rng(seed)

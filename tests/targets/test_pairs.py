@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
@@ -61,7 +61,6 @@ def test_glycine_is_its_ca_and_a_missing_cb_is_masked_not_invented():
     assert np.isnan(points[3:]).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([Mask.DEFINED, Mask.MISSING_SIDE_CHAIN, Mask.UNRESOLVED]), min_size=1, max_size=20))
 def test_pair_counts_agree_with_counting_pair_by_pair(states):
     states = np.array(states)

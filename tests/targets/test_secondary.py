@@ -210,7 +210,7 @@ def spelled_out(acceptors, joined):
     return states
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_patterns_agree_with_the_definitions_spelled_out(seed):
     acceptors, joined = planted(seed)

@@ -112,7 +112,7 @@ def test_sine_and_cosine_are_float32_and_zero_where_masked():
     np.testing.assert_allclose(pair, [[0.5, np.sqrt(0.75)], [0, 0]], atol=1e-7)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), shift=st.floats(-500, 500))
 def test_motion_changes_no_torsion_and_a_mirror_the_sign_of_each(peptide, seed, shift):
     rng = np.random.default_rng(seed)

@@ -95,7 +95,7 @@ def test_separation_falls_into_one_class(trunk):
         assert ((features[:, 1 + column] == 1) == ((apart >= low) & (apart < high))).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 600), st.integers(0, 10))
 def test_sampling_keeps_its_budget_and_says_how_uneven_it_was(budget, seed):
     one = chain()

@@ -101,7 +101,7 @@ def test_losses_are_those_of_the_libraries():
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0.01, 10))
 def test_the_difference_of_angles_goes_around_the_circle(a, b, length):
     target = Angles(("phi",))

@@ -58,7 +58,7 @@ def esm_tensors():
     return {theirs: ours[name[0]] for theirs, name in huggingface.names(architecture, True, True).items()}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(config=changed(ESM))
 def test_configurations_of_an_esm(esm_tensors, tmp_path, config):
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -70,7 +70,7 @@ def test_configurations_of_an_esm(esm_tensors, tmp_path, config):
         assert "\n" not in str(error)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(config=changed(ESMC))
 def test_configurations_of_an_esm_c(config):
     shape = Architecture(1, 8, 2, family="ESM C", hidden=16, token_dropout=False)
@@ -81,7 +81,7 @@ def test_configurations_of_an_esm_c(config):
         assert "\n" not in str(error)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(config=changed(LORA))
 def test_configurations_of_an_adapter(tmp_path, config):
     path = tmp_path / "adapter_model.bin"
@@ -96,7 +96,7 @@ def test_configurations_of_an_adapter(tmp_path, config):
         assert "\n" not in str(error)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.text(max_size=12) | st.sampled_from([f"esm.{QUERY}.weight", "lm_head.decoder.weight", "transformer.x"]),
     shape=st.lists(st.integers(0, 3), max_size=3),

@@ -66,6 +66,9 @@ class LabelsSettings(Settings):
     pattern: str | None = None
     """A regular expression whose first group is the label within its column, e.g. `^([A-Za-z.]+)-[MSU]`; a row that it
     does not match is rejected."""
+    group_pattern: str | None = None
+    """The same for the column of groups, e.g. `^([A-Z][a-z])` for the organism that an id begins with; a row that it
+    does not match is of no group."""
     missing: tuple[str, ...] = MISSING
     """What stands for a missing label. Numbers are compared as numbers."""
     limit: int | None = Field(default=None, ge=1)
@@ -73,7 +76,7 @@ class LabelsSettings(Settings):
     seed: int = Field(default=0, ge=0)
     """Seed of that subsample."""
 
-    @field_validator("pattern")
+    @field_validator("pattern", "group_pattern")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
         if pattern is not None:
@@ -82,7 +85,7 @@ class LabelsSettings(Settings):
             except re.error as error:
                 raise ValueError(f"it is no regular expression ({error})") from None
             if groups < 1:
-                raise ValueError("it needs a group in parentheses, which is the label")
+                raise ValueError("it needs a group in parentheses, which is what is taken")
         return pattern
 
     @model_validator(mode="after")
@@ -93,6 +96,8 @@ class LabelsSettings(Settings):
             raise ValueError("classes: one is named twice")
         if self.unit and self.kind != "value":
             raise ValueError("unit: it needs kind: value")
+        if self.group_pattern and not self.columns.group:
+            raise ValueError("group_pattern: it needs columns.group, to be looked for in")
         if self.columns.mask and self.level != "residue":
             raise ValueError("columns.mask: it needs level: residue")
         if self.columns.covariates and self.level != "protein":

@@ -133,10 +133,20 @@ class TableReader:
             labels=(label,),
             fold=fold,
             split=role or split or ("train" if self.settings.test_table else None),
-            group=_cell(row, columns.group).strip() if columns.group else None,
+            group=self._group(row),
             covariates=tuple(_cell(row, column).strip() for column in columns.covariates),
         )
         self._add(protein, row, role, found)
+
+    def _group(self, row: Row) -> str | None:
+        column, pattern = self.settings.columns.group, self.settings.group_pattern
+        if not column:
+            return None
+        text = _cell(row, column).strip()
+        if pattern is None:
+            return text
+        match = re.search(pattern, text)
+        return (match.group(1) or "").strip() if match else None
 
     def _add(self, protein: Protein, row: Row, role: str | None, found: Labelled) -> None:
         earlier = found.proteins.get(protein.id)

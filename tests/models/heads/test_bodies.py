@@ -48,7 +48,7 @@ def test_every_head_has_a_body():
 
 
 @pytest.mark.parametrize(("level", "name"), SEQUENCE_HEADS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(LENGTHS, st.integers(0, 1000))
 def test_padding_never_changes_the_outputs(level, name, lengths, seed):
     head, proteins = ready(level, name), items(level, name, lengths, seed)
@@ -67,7 +67,7 @@ def test_what_stands_in_the_padding_is_not_read(level, name):
     assert torch.allclose(head((inputs, mask))[0], head((spoilt, mask))[0], atol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(LENGTHS)
 def test_masked_softmax_is_softmax_of_what_is_there(lengths):
     torch.manual_seed(0)

@@ -43,7 +43,7 @@ def files(tmp_path):
     return weights, description
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(SEQUENCES, max_size=12))
 def test_embeddings_come_in_order_and_padding_changes_nothing(trunk, sequences):
     together = list(trunk.embed(sequences))
