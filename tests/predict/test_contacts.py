@@ -83,6 +83,17 @@ def test_coevolution_alone_has_no_probabilities_to_write(alignment, tmp_path):
         call("--alignment", alignment, "--output-pairs", tmp_path / "p.csv", "--output-rr", tmp_path / "p.rr")
 
 
+def test_pairs_may_go_to_standard_output_and_pictures_may_not(alignment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = call("--alignment", alignment, "--output-pairs", "-").stdout
+    call("--alignment", alignment, "--output-pairs", "p.csv")
+    assert printed == (tmp_path / "p.csv").read_text()
+    for option, said in (("--output-map", "nothing for standard output"), ("--output-rr", "only one of")):
+        with pytest.raises(FoldgraftError, match=said):
+            call("--alignment", alignment, "--output-pairs", "-", option, "-")
+    assert not (tmp_path / "-").exists()
+
+
 def test_another_row_may_be_the_protein(alignment, tmp_path):
     text = alignment.read_text().splitlines()[17]
     (tmp_path / "q.fasta").write_text(f">q\nMGHHHHHH{text}\n")

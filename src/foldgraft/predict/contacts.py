@@ -14,7 +14,7 @@ from foldgraft.evolution.lone import Coupled
 from foldgraft.metrics.contacts import LEAST_SEPARATION
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.new import pair_scores
-from foldgraft.records.files import atomic, text_output
+from foldgraft.records.files import STANDARD, atomic, text_output
 from foldgraft.records.pairs import unpack
 from foldgraft.records.text_tables import Rows
 from foldgraft.tasks.pair_features import Coevolution, pair_index
@@ -48,7 +48,17 @@ class Outputs(NamedTuple):
 
 
 def write_maps(outputs: Outputs, sequence: str, maps: dict[str, np.ndarray]) -> None:
-    """Write the contacts of a protein in the formats asked for."""
+    """Write the contacts of a protein in the formats asked for; pairs or RR go to standard output for `-`.
+
+    Raises
+    ------
+    FoldgraftError
+        if the map or the array is to go there, or both of the others.
+    """
+    if STANDARD in (outputs.map, outputs.npz):
+        raise FoldgraftError("a picture or an array is nothing for standard output; name a file")
+    if outputs.pairs == outputs.rr == STANDARD:
+        raise FoldgraftError("only one of --output-pairs and --output-rr can be standard output")
     write_pairs(outputs.pairs, sequence, maps)
     if outputs.map is not None:
         write_map(outputs.map, sequence, maps)
@@ -87,8 +97,9 @@ def write_rr(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
         raise FoldgraftError("scores of coevolution are no probabilities, as RR wants them; give a trunk or a head")
     index = pair_index(len(sequence))
     chosen = np.clip(scores[index.places], 0, 1)
-    with atomic(path) as temporary, temporary.open("w", encoding="ascii", errors="replace") as handle:
-        handle.write(f"PFRMAT RR\nTARGET {path.stem}\nAUTHOR foldgraft\nMETHOD {source}\nMODEL 1\n")
+    target = "protein" if path == STANDARD else path.stem.encode("ascii", "replace").decode()
+    with text_output(path) as handle:
+        handle.write(f"PFRMAT RR\nTARGET {target}\nAUTHOR foldgraft\nMETHOD {source}\nMODEL 1\n")
         handle.writelines(f"{sequence[k : k + RR_LETTERS]}\n" for k in range(0, len(sequence), RR_LETTERS))
         for k in np.argsort(-chosen, kind="stable"):
             handle.write(f"{int(index.i[k]) + 1} {int(index.j[k]) + 1} 0 8 {chosen[k]:.5f}\n")
