@@ -96,7 +96,7 @@ def test_why_a_job_failed_comes_last_and_its_log_keeps_what_it_said_before(insta
 
 def test_words_of_the_user_come_first_and_keys_are_told_from_files(tmp_path):
     file = tmp_path / "a.yaml"
-    file.touch()
+    file.write_text("run: mine\n")
     told = arguments(["targets", "-n"], [str(file), "run=again"], "3", None)
     assert told[:2] == ["targets", "-n"] and told[-3:] == ["--rerun-incomplete", "--cores", "3"]
     assert told[told.index("--configfile") + 1 : told.index("--logger")] == [str(file), "--config", "run=again"]
@@ -109,7 +109,7 @@ def test_words_of_the_user_come_first_and_keys_are_told_from_files(tmp_path):
 
 @pytest.mark.parametrize("word", ["-c4", "-j4", "--jobs=4", "--cores", "--executor=slurm", "-e"])
 def test_how_many_jobs_run_is_asked_once(word, tmp_path):
-    (tmp_path / "a.yaml").touch()
+    (tmp_path / "a.yaml").write_text("run: mine\n")
     assert "--cores" not in arguments([word], [str(tmp_path / "a.yaml")], None, None)[1:]
     assert "foldgraft" not in arguments(["--logger=rich"], [str(tmp_path / "a.yaml")], None, None)
     with pytest.raises(FoldgraftError, match="with --config"):
@@ -122,7 +122,7 @@ def test_how_many_jobs_run_is_asked_once(word, tmp_path):
 )
 def test_what_is_not_there_is_told(tmp_path, config, profile, words):
     file = tmp_path / "a.yaml"
-    file.touch()
+    file.write_text("run: mine\n")
     with pytest.raises(FoldgraftError, match=words):
         arguments([], config or [str(file)], None, profile)
 

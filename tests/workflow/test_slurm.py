@@ -27,7 +27,7 @@ DEMO = {
 }
 KILLED = """
 rule all:
-    input: "slow.txt", "never.txt"
+    input: "slow.txt", "never.txt", "cancelled.txt", expand("small/{n}.txt", n=range(3))
 
 rule slow:
     output: "slow.txt"
@@ -40,6 +40,17 @@ rule never:
     log: "never.log"
     resources: mem_mb=lambda wildcards, attempt: 300 * attempt
     shell: "echo what it said >{log}; python -c 'import time; b = bytearray(2_000_000_000); time.sleep(60)'"
+
+rule cancelled:
+    output: "cancelled.txt"
+    log: "cancelled.log"
+    resources: mem_mb=300, tries=lambda wildcards, attempt: attempt
+    shell: "[ {resources.tries} -gt 1 ] || {{ scancel $SLURM_JOB_ID; sleep 60; }}; echo {resources.tries} >{output}"
+
+rule small:
+    output: "small/{n}.txt"
+    resources: mem_mb=300
+    shell: "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID >{output}"
 """
 POLLING = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 GPU = {"trunk_pretrain", "embed_shard", "train_experiment", "predict_sequences"}
@@ -68,7 +79,10 @@ def runs(slurm, tmp_path_factory):
     checkout, killed = copy_checkout(tmp_path_factory.mktemp("demo") / "checkout"), tmp_path_factory.mktemp("killed")
     (checkout / "tiny.yaml").write_text(yaml.safe_dump(DEMO))
     (killed / "Snakefile").write_text(KILLED)
-    started = {checkout: start(checkout, "--configfile", "tiny.yaml"), killed: start(killed)}
+    started = {
+        checkout: start(checkout, "--configfile", "tiny.yaml"),
+        killed: start(killed, "--slurm-array-jobs", "small"),
+    }
     try:
         return [(folder, run.wait(timeout=1800), (folder / "said.txt").read_text()) for folder, run in started.items()]
     finally:
@@ -98,3 +112,11 @@ def test_a_killed_job_is_given_more_and_else_shown_with_its_log(slurm, runs):
     assert not (folder / "never.txt").exists()
     told = re.split(r"Error in rule never:\n +message: SLURM", said)[1:]
     assert len(told) == 3 and all("what it said" in one and "exceeded memory limit" in one for one in told)
+
+
+def test_a_cancelled_job_is_tried_again_and_small_jobs_go_as_an_array(slurm, runs):
+    _, (folder, _, _) = runs
+    assert (folder / "cancelled.txt").read_text() == "2\n"
+    assert "CANCELLED" in {job["JobState"] for job in slurm.jobs() if "rule_cancelled" in job.get("StdOut", "")}
+    told = [(folder / f"small/{n}.txt").read_text().split() for n in range(3)]
+    assert len({array for array, _ in told}) == 1 and {task for _, task in told} == {"1", "2", "3"}
