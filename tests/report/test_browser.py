@@ -1,7 +1,10 @@
 """The page in a real browser: its 3D view draws, its console is silent, and it asks the network for nothing."""
 
 import base64
+import csv
+import html
 import io
+import json
 import re
 import subprocess
 from dataclasses import dataclass
@@ -14,20 +17,11 @@ import pytest
 from foldgraft.report.settings import ReportSettings
 from foldgraft.report.whole import page
 
-LOOK = """<script>
-window.addEventListener("load", () => setTimeout(() => {
-  const box = document.querySelector(".live canvas").getBoundingClientRect();
-  const seen = document.createElement("output");
-  seen.id = "seen";
-  seen.dataset.size = `${box.width} ${box.height}`;
-  seen.dataset.png = viewer_foldgraft.pngURI();
-  document.body.append(seen);
-}, 2000));
-</script>"""
-"""Added to a copy of the page: what the canvas of the 3D view shows, put where the test can read it."""
+LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
+"""Added to a copy of the page: a visitor who points, drags, clicks and saves, and writes down what became of it."""
 
 HARMLESS = "GL Driver Message"
-OWN = re.compile(r"^https?://[a-z0-9.]+\.(google|googleapis)\.com/")
+OWN = re.compile(r"^https?://[a-z0-9.-]+\.(google|googleapis)\.com/")
 """What Chromium itself asks for, whatever the page."""
 
 
@@ -40,13 +34,13 @@ class Visit:
     requested: set[str]
 
 
-def visit(chromium: str, html: Path, folder: Path) -> Visit:
+def visit(chromium: str, address: Path, folder: Path) -> Visit:
     """Open a page in headless Chromium."""
     log = folder / "net.json"
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     flags += ["--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-sync"]
     flags += [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", "--enable-logging=stderr"]
-    command = [chromium, *flags, "--virtual-time-budget=8000", "--dump-dom", html.as_uri()]
+    command = [chromium, *flags, "--virtual-time-budget=20000", "--dump-dom", address.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line and HARMLESS not in line]
     found = re.findall(r'"url":"((?:https?|wss?|ftp):[^"]*)"', log.read_text(errors="replace"))
@@ -58,23 +52,84 @@ def visited(program, run_folder, viewer, tmp_path_factory) -> Visit:
     folder = tmp_path_factory.mktemp("browser")
     text = page(run_folder, viewer, ReportSettings())
     assert text.count("</body>") == 1
-    (folder / "index.html").write_text(text.replace("</body>", f"{LOOK}</body>"), encoding="utf-8")
+    text = text.replace("</body>", f"<script>{LOOK}</script></body>")
+    (folder / "index.html").write_text(text, encoding="utf-8")
     return visit(program("chromium"), folder / "index.html", folder)
 
 
+@pytest.fixture(scope="module")
+def seen(visited) -> dict:
+    """What the visitor of `look.js` wrote down."""
+    found = re.search(r'<output id="seen">(.*?)</output>', visited.dom, re.DOTALL)
+    assert found, visited.console
+    return json.loads(html.unescape(found[1]))
+
+
+def picture(uri: str) -> np.ndarray:
+    """A PNG data URI as an array, shape (H, W, 3), from 0 to 1."""
+    content = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
+    return matplotlib.image.imread(io.BytesIO(content), format="png")[..., :3]
+
+
 @pytest.mark.timeout(180)
-def test_the_3d_view_draws_a_protein_and_its_contacts(visited):
-    seen = re.search(
-        r'<output id="seen" data-size="([\d.]+) ([\d.]+)" data-png="data:image/png;base64,([^"]+)"', visited.dom
-    )
-    assert seen, "the 3D view has no canvas"
-    assert float(seen[1]) > 400
-    assert float(seen[2]) > 300
-    image = matplotlib.image.imread(io.BytesIO(base64.b64decode(seen[3])), format="png")[..., :3]
+def test_the_3d_view_draws_a_protein_and_its_contacts(seen):
+    image = picture(seen["before"])
+    assert image.shape[0] > 250 and image.shape[1] > 400
     coloured = np.ptp(image, axis=2) > 0.2
-    assert 0.01 < coloured.mean() < 0.9
+    assert 0.005 < coloured.mean() < 0.9
     hues = np.unique((image[coloured] > 0.5).astype(int), axis=0)
     assert len(hues) >= 4  # a chain coloured from blue to red
+
+
+def test_a_click_in_a_map_marks_the_pair_in_the_sequence_and_in_3d(seen):
+    assert seen["clicked"]["marked"] == {"first": [10], "second": [50]}
+    first, second = (f"{seen['sequence'][at]}{at + 1}" for at in (10, 50))
+    assert seen["clicked"]["said"].startswith(f"{first} and {second}, 40 apart: ")
+    for word in ("coevolution", "distance", "predicted probability 0."):
+        assert word in seen["clicked"]["said"]
+    changed = np.abs(picture(seen["before"]) - picture(seen["clicked"]["png"])).max(axis=2) > 0.2
+    assert changed.sum() > 50
+    assert seen["let_go"]["marked"] == {"first": [], "second": []}
+
+
+def test_dragging_selects_two_stretches(seen):
+    assert seen["dragged"]["marked"] == {"first": list(range(5, 13)), "second": list(range(40, 56))}
+    assert "Selected:" in seen["dragged"]["said"]
+
+
+def test_the_arrow_keys_move_the_pair(seen):
+    assert seen["moved"] == [11, 49]
+
+
+def test_the_3d_view_zooms_only_after_a_click_and_can_be_reset(seen):
+    start, scrolled, clicked, reset = (np.array(seen["views"][name]) for name in ("start", "still", "zoomed", "reset"))
+    assert np.array_equal(start, scrolled)
+    assert abs(clicked[3] - start[3]) > 1
+    assert np.allclose(reset[:4], start[:4], atol=0.01)
+
+
+def test_another_protein_can_be_chosen(seen):
+    assert seen["other"]["length"] != len(seen["sequence"]) or seen["other"]["about"] != seen["about"]
+
+
+def test_every_table_map_and_figure_can_be_saved(seen):
+    names = seen["saved"]
+    assert len(names) == len(set(names)) == seen["buttons"]
+    kinds = [name.rsplit(".", 1)[1] for name in names]
+    assert kinds.count("csv") == seen["tables"] + 1 and kinds.count("svg") == seen["figures"]
+    assert kinds.count("png") == 4
+    rows = list(csv.reader(io.StringIO(seen["csv"])))
+    assert rows[0] == ["task", "verdict", "head", "strongest baseline", "difference", "tested on"]
+    assert {row[0] for row in rows[1:]} == {"solubility", "ss3", "torsions", "contact"}
+    assert not any(re.match(r"[=+@-]", cell) for row in rows for cell in row)
+    assert "var(" not in seen["svg"] and "#1c2530" in seen["svg"]
+
+
+def test_colours_follow_the_system_until_they_are_chosen_and_are_remembered(seen):
+    assert [one["chosen"] for one in seen["themes"]] == [None, "light", "dark", None]
+    light, dark = (seen["themes"][at]["background"] for at in (1, 2))
+    assert (light, dark) == ("rgb(255, 255, 255)", "rgb(21, 25, 30)")
+    assert [one["kept"] for one in seen["themes"][1:]] == ["light", "dark", "system"]
 
 
 def test_the_console_is_silent(visited):
@@ -86,8 +141,7 @@ def test_the_network_is_left_alone(visited):
 
 
 def test_an_error_would_have_been_seen(program, tmp_path):
-    html = "<script>fetch('https://example.invalid/x'); undefined_function()</script>"
-    (tmp_path / "index.html").write_text(html)
+    (tmp_path / "index.html").write_text("<script>fetch('https://example.invalid/x'); undefined_function()</script>")
     found = visit(program("chromium"), tmp_path / "index.html", tmp_path)
     assert any("undefined_function" in line for line in found.console)
     assert any("example.invalid" in url for url in found.requested)

@@ -1,7 +1,6 @@
 """PDB text against Biopython, and the contacts that are drawn."""
 
 import io
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from Bio.PDB import PDBParser
 
 from foldgraft.records.pairs import triangle
-from foldgraft.report.molecule import Contacts, live_view, pdb_text, top_contacts
+from foldgraft.report.molecule import pdb_text, top_contacts
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 
 
@@ -61,13 +60,3 @@ def test_top_contacts_are_the_likeliest_that_are_resolved_and_far_apart():
     kept = [p for p in np.argsort(-scores) if mask[p] and j[p] - i[p] >= 6][:4]
     assert found.pairs.tolist() == [[i[p], j[p]] for p in kept]
     assert found.true.tolist() == [bool(contacts[p]) for p in kept]
-
-
-def test_the_view_holds_each_contact_in_its_colour_and_no_address(chain, shape):
-    drawn = Contacts(np.array([[1, 9], [2, 20]]), np.array([True, False]))
-    html = live_view(chain, shape.ss3, drawn, ("#00ff00", "#ff0000"))
-    assert html.count("addCylinder(") == 2
-    assert re.search(r'addCylinder\(.*"color": "#00ff00"', html)
-    assert re.search(r'addCylinder\(.*"color": "#ff0000"', html)
-    assert "http" not in html
-    assert live_view(chain, shape.ss3, drawn, ("#00ff00", "#ff0000")) == html

@@ -1,5 +1,7 @@
 """The whole page: what it says, what it never does, and what is left of it when stages did not run."""
 
+import base64
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -9,12 +11,15 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import lock
 from foldgraft.records.files import read_json, sealed, write_json
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import write_frame
+from foldgraft.records.targets import read_targets
 from foldgraft.report.settings import ReportSettings
 from foldgraft.report.whole import page
 
@@ -74,7 +79,7 @@ def test_nothing_is_asked_for_from_outside(still):
 def test_ids_from_outside_do_no_harm(still, made_up):
     assert made_up.HOSTILE not in still
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in still
-    assert len(Outline(still).found("script")) == 1  # the page's own
+    assert len(Outline(still).found("script")) == 4  # the page's own, and the data of the linked views
 
 
 def test_a_hostile_title_is_escaped(run_folder, made_up):
@@ -84,9 +89,11 @@ def test_a_hostile_title_is_escaped(run_folder, made_up):
 def test_every_figure_has_words_for_those_who_do_not_see_it(still):
     outline = Outline(still)
     pictures = [one for one in outline.found("div") if one.get("role") == "img"]
+    linked = [one for one in outline.found("div") if one.get("class") == "linked"]
+    assert [one["role"] for one in linked] == ["group"]
     assert len(pictures) == len(outline.found("figure")) == len(outline.found("figcaption")) >= 10
     assert all(len(one["aria-label"]) > 40 for one in pictures)
-    assert still.count("<b>In this run.</b>") == len(pictures)
+    assert still.count("<b>In this run.</b>") == len(pictures) + len(linked)
 
 
 def test_ids_on_the_page_are_unique(still):
@@ -98,15 +105,27 @@ def test_the_same_run_gives_the_same_page(run_folder, still):
     assert page(run_folder, None, ReportSettings()) == still
 
 
-def test_the_answer_is_said_once_and_in_neutral_words(still, run_folder):
+def cells(text: str, first: str) -> list[str]:
+    """The first table row that begins with a text."""
+    row = re.search(rf"<tr><td[^>]*>{re.escape(first)}</td>.*?</tr>", text)
+    return re.findall(r"<td[^>]*>([^<]*)</td>", row.group())
+
+
+def test_the_answer_comes_first_and_in_neutral_words(still, run_folder):
     comparison = pd.read_csv(run_folder / "evaluate/comparison.csv")
     best = comparison.query("metric == 'roc_auc' and split == 'test' and baseline == 'baseline_composition'")
     assert set(best["experiment"]) == {"attention", "linear"}
-    assert still.count("solubility: attention") == 1
-    assert re.search(r"ss3: own_ss3 is better than the strongest baseline: Q3 0\.\d+ against", still)
+    row = best.set_index("experiment").loc["attention"]
+    said = cells(still, "solubility")
+    assert said[1] == row["verdict"].replace("worse", "behind")
+    assert said[2].startswith(f"ROC-AUC {row['value']:.3f} [") and said[3] == f"composition {row['baseline_value']:.3f}"
+    assert said[5] == f"{row['n']:.0f} proteins, {row['clusters']:.0f} clusters"
+    assert cells(still, "ss3")[1] == "better" and cells(still, "ss3")[2].startswith("Q3 0.")
     assert "does NOT" not in still
+    main = still.split("<main>")[1]
+    assert main.index("<table>") < main.index("The split of solubility is clean") < main.index("Where does it fail?")
     assert "hardly more than letter frequencies" in still
-    assert "The split of solubility is clean" in still
+    assert 'class="bad"' not in main
 
 
 def test_every_experiment_and_baseline_of_a_task_is_a_row_with_its_verdict(still):
@@ -123,12 +142,8 @@ def test_too_few_test_proteins_are_no_defeat(tmp_path, made_up):
     table = pd.read_csv(path).assign(clusters=1, verdict="too few to tell")
     with sealed(path) as temporary:
         table.to_csv(temporary, index=False)
-    text = page(run, None, ReportSettings())
-    assert re.search(
-        r'<li class="note">solubility: the test proteins \(1 cluster\) are too few to tell attention from a baseline: '
-        r"[^<]*each tested once by cross-validation\)",
-        text,
-    )
+    said = cells(page(run, None, ReportSettings()), "solubility")
+    assert said[1] == "too few to tell" and said[5].endswith(", 1 cluster")
 
 
 def test_what_layers_are_worth_is_drawn_and_what_a_mix_takes_of_them(tmp_path, made_up):
@@ -289,6 +304,67 @@ def test_what_the_trunk_cannot_read_is_counted(tmp_path, made_up):
     )
 
 
+def test_a_chain_can_be_asked_for_and_an_unknown_one_is_named(run_folder):
+    split = pd.read_parquet(run_folder / "cluster/split.parquet").query("set == 'structures' and split == 'train'")
+    shown = linked_data(page(run_folder, None, ReportSettings(examples=1, proteins=(split["id"].iloc[0],))))
+    assert shown[1]["id"] == split["id"].iloc[0] and shown[1]["prediction"] is None
+    assert "hence no prediction" in shown[1]["about"] and "P@L" in shown[0]["about"]
+    with pytest.raises(FoldgraftError, match=r"report\.proteins: this run has no chain 9zzz_Z"):
+        page(run_folder, None, ReportSettings(proteins=("9zzz_Z",)))
+
+
+def test_where_figures_come_from_how_counts_add_up_and_what_was_predicted(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, structures=False)
+    config = {"experiments": {"attention": {}, "linear": {}}, "predict": {"sequences": {"mine": "x.fasta"}}}
+    write_json(run / "provenance.json", {"commit": "c" * 40, "config": config})
+    for name, seconds in (("train/attention", 61.5), ("train/given_up", 1000), ("fetch/lock", 2.0)):
+        path = run / f"benchmarks/{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{seconds}\t512.4\n")
+    with sealed(run / "predict/mine.csv") as temporary:
+        temporary.write_text("id,length,solubility,reason\n=1+1,80,0.75,\n<b>,0,,empty\n")
+    text = page(run, None, ReportSettings())
+    assert cells(text, "commit")[1] == "c" * 40 and cells(text, "figures made")[1].endswith("UTC")
+    assert cells(text, "train attention")[1:] == ["1", "61.5", "512"] and "given_up" not in text
+    assert "64 seconds of jobs in all, most of them in train (62)" in text
+    rows = [found for found in re.findall(r"<tr>.*?</tr>", text) if "(all, by cross-validation)" in found]
+    counts = re.findall(r"<td[^>]*>([^<]*)</td>", rows[0])
+    assert counts == ["solubility", "400", "400 (all, by cross-validation)", "400", "0", "400", "none"]
+    assert "1 of 2 sequences scored" in text and cells(text, "=1+1")[1:] == ["80", "0.750", ""]
+    assert cells(text, "evaluate/metrics.csv") and "&lt;b&gt;</td>" in text
+
+
+def test_what_labels_look_like_before_learning_is_told(still, run_folder):
+    table = pd.read_parquet(run_folder / "fetch/labels/solubility-00000.parquet")
+    sequence = table["sequence"].str
+    charge = (sequence.count("[KR]") - sequence.count("[DE]")) / sequence.len()
+    shortcut = cells(still, "net charge per residue")
+    assert float(shortcut[2].split()[0]) == pytest.approx(roc_auc_score(table["label"], charge), abs=6e-4)
+    assert shortcut[1] == "tells of the label, greater with more"
+    assert cells(still, "sequence length")[1] in ("tells little", "tells of the label, smaller with more")
+    rho = spearmanr(table["label"], charge).statistic
+    assert f"net charge per residue goes with the label most ({rho:.2f})" in still
+
+
+def test_groups_origins_and_missing_labels_are_looked_at(tmp_path, made_up):
+    run = made_up.make_run(tmp_path, structures=False)
+    path = run / "fetch/labels/solubility-00000.parquet"
+    shard = pq.read_table(path)
+    table = shard.to_pandas()
+    positive = table["label"] == 1
+    table["group"] = np.where(positive & (np.arange(len(table)) % 3 > 0), "yeast", "human")
+    write_frame(path, table, shard.schema)
+    write_rejects(
+        run / "fetch/labels/rejects/solubility-00000.csv",
+        [("a", "missing", "-999", "the label is missing"), ("b", "missing", "", "the label is missing")],
+    )
+    text = page(run, None, ReportSettings())
+    mean = table.groupby("group")["label"].mean()
+    assert cells(text, "yeast")[3] == "1.00" and cells(text, "human")[3] == f"{mean['human']:.2f}"
+    assert cells(text, "group alone")[1].startswith("tells of the label")
+    assert "2 (-999: 1, nothing: 1)" in text
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FoldgraftError, match=r"nowhere: there is no such folder"):
         page(tmp_path / "nowhere", None, ReportSettings())
@@ -299,12 +375,31 @@ def test_without_the_viewer_a_still_picture_and_a_way_to_it(still, tmp_path, run
     assert page(run_folder, tmp_path / "missing.js", ReportSettings()) == still
 
 
-def test_the_viewer_is_inlined_without_its_loader(run_folder, viewer):
+def test_the_viewer_is_inlined(run_folder, viewer):
     text = page(run_folder, viewer, ReportSettings())
-    assert "jsdelivr" not in text
-    assert "loadScriptAsync('" not in text
-    assert text.count("</script>") == 3
-    assert "foldgraft" in re.search(r'<div id="(3dmolviewer_\w+)"', text).group(1)
+    assert text.count("</script>") == 5
+    assert all(one["still"] is None for one in linked_data(text))
+
+
+def linked_data(text: str) -> list[dict]:
+    """What the script of the linked views reads."""
+    return json.loads(re.search(r'<script type="application/json" id="linked-data">(.*?)</script>', text)[1])
+
+
+def test_linked_views_hold_the_maps_of_the_targets_and_predictions(still, run_folder):
+    shown = linked_data(still)
+    assert len(shown) == 3 and all(one["still"].startswith("data:image/png") for one in shown)
+    split = pd.read_parquet(run_folder / "cluster/split.parquet").drop_duplicates("id").set_index("id")
+    assert split.loc[[one["id"] for one in shown], "cluster"].is_unique
+    predicted = pd.read_parquet(run_folder / "train/contacts/predictions/contact.parquet").set_index(["id", "split"])
+    found = {one.id: one for path in (run_folder / "targets").glob("*.parquet") for one in read_targets(path)}
+    for one in shown:
+        true = found[one["id"]]
+        distance, score = (np.frombuffer(base64.b64decode(one[name]), np.uint8) for name in ("distance", "prediction"))
+        assert np.array_equal(distance == 255, ~true.pair_mask)
+        assert np.array_equal((distance * 0.2 < 8.0) & true.pair_mask, true.contacts)
+        assert np.abs(score / 254 - predicted.loc[(one["id"], "test"), "score"]).max() < 0.002
+        assert one["sequence"] == true.sequence and len(one["depth"]) == len(one["sequence"])
 
 
 def test_a_script_that_would_end_its_element_is_defused(run_folder, tmp_path):

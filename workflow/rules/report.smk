@@ -65,6 +65,7 @@ rule report_render:
         metrics="<results>/evaluate/metrics.csv",
         tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=EVALUATED, table=TABLES),
         diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if EXPERIMENTS else []),
+        predictions=lambda wildcards: PREDICT_TARGETS,
         viewer=VIEWER,
         code=code("report", "render"),
     output:

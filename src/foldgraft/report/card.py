@@ -14,7 +14,8 @@ from foldgraft.metrics.ranking import roc_auc
 from foldgraft.records.predictions import schema_of
 from foldgraft.records.tables import read_frame
 from foldgraft.report.drawing import count, number, span
-from foldgraft.report.run import Experiment, Run, Task
+from foldgraft.report.results import Experiment, Task
+from foldgraft.report.run import Run
 from foldgraft.report.settings import CardSettings
 from foldgraft.report.verdicts import plain
 from foldgraft.tasks.trained import HeadInfo, load_head

@@ -6,7 +6,7 @@ import pandas as pd
 from foldgraft.metrics.catalogue import THREE_STATES
 from foldgraft.report.drawing import canvas, colours, count, number, panels, svg
 from foldgraft.report.page import Block, Figure, Text
-from foldgraft.report.run import Task
+from foldgraft.report.results import Task
 from foldgraft.report.verdicts import plain
 
 FAINT = "#c5ccd3"
@@ -37,15 +37,13 @@ def calibration(task: Task) -> list[Block]:
     ylabel = "mean label" if task.fractional else "fraction positive"
     axes.set(title="Reliability", xlabel="mean predicted probability", ylabel=ylabel, xlim=(0, 1), ylim=(0, 1))
     axes.legend()
-    error = task.values(metric="ece")
-    row = error.loc[task.best]
     own = bins[bins["experiment"] == task.best]
     gap = own.assign(gap=(own["fraction"] - own["score"]).abs()).sort_values("gap").iloc[-1]
-    said = (
-        f"The calibration error of {task.best} is {number(row['value'])}, from {number(row['ci_low'])} to "
-        f"{number(row['ci_high'])}; where it is farthest off it says {number(gap['score'], 2)} on average, and "
+    said = calibration_error(task).removesuffix(".") + (
+        f"; where it is farthest off it says {number(gap['score'], 2)} on average, and "
         f"{number(gap['fraction'], 2)} {'is the mean label' if task.fractional else 'are positive'}."
     )
+    said = said[:1].upper() + said[1:]
     return [
         Figure(
             svg(figure, f"reliability-{task.name}"),
@@ -56,6 +54,16 @@ def calibration(task: Task) -> list[Block]:
             said,
         )
     ]
+
+
+def calibration_error(task: Task) -> str:
+    """How far a predicted probability is from a frequency, in a sentence; empty where there is no probability."""
+    values = task.values(metric="ece")
+    if task.best not in values.index or not np.isfinite(values.loc[task.best, "value"]):
+        return ""
+    row = values.loc[task.best]
+    low, high = number(row["ci_low"]), number(row["ci_high"])
+    return f"the calibration error of {task.best} is {number(row['value'])}, from {low} to {high}."
 
 
 def _ranking(task: Task) -> list[Block]:

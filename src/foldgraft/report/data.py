@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.metrics.decisions import MIDDLE
+from foldgraft.report import exploration
 from foldgraft.report.alignments import alignments
 from foldgraft.report.drawing import BLUE, ORANGE, RED, canvas, count, number, panels, plural, share, svg
 from foldgraft.report.page import Block, Figure, Section, Table, Text, Tiles
-from foldgraft.report.run import Labelled, Run
+from foldgraft.report.results import Labelled
+from foldgraft.report.run import Run
 
 
 def section(run: Run) -> Section:
@@ -91,10 +93,10 @@ def _lengths(run: Run) -> list[Block]:
 def _labels(run: Run) -> list[Block]:
     if not run.labelled:
         return [Text("No labelled table in this run.", "note")]
-    return [block for one in run.labelled for block in _table(one)]
+    return [block for one in run.labelled for block in _table(run, one)]
 
 
-def _table(one: Labelled) -> list[Block]:
+def _table(run: Run, one: Labelled) -> list[Block]:
     """What the labels of a table look like before anything is learnt from them."""
     name, rows = one.about.task, one.rows
     if one.about.level == "residue":
@@ -120,7 +122,8 @@ def _table(one: Labelled) -> list[Block]:
         common = rows["group"].value_counts()
         facts.append(("groups", count(len(common)), f"the largest, {common.index[0]}, has {count(common.iloc[0])}"))
     drawn = {"binary": _binary, "value": _value, "classes": _classes}[one.about.kind](one, label)
-    return [Table((name, "", ""), facts, "What the labels look like before anything is learnt from them."), drawn]
+    what = "What the labels look like before anything is learnt from them."
+    return [Table((name, "", ""), facts, what), drawn, *exploration.blocks(run, one)]
 
 
 def _binary(one: Labelled, label: np.ndarray) -> Figure:

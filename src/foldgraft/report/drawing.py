@@ -19,6 +19,9 @@ GREY, INK = "#8b949e", "#1c2530"
 SERIES = (BLUE, RED, GREEN, PURPLE, SKY, ORANGE)
 """Okabe and Ito's colours, which colour-blind readers can tell apart (jfly.uni-koeln.de/color)."""
 
+INKS = {INK: "ink", "#57636f": "soft", "#e6eaee": "grid", "#c5ccd3": "faint"}
+"""Variables of the page's style sheet by the colour that they have on white paper."""
+
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
@@ -27,6 +30,7 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.facecolor": "none",
     "axes.edgecolor": "#57636f",
     "axes.labelcolor": INK,
     "axes.grid": True,
@@ -80,9 +84,18 @@ def svg(figure: Canvas, name: str) -> Markup:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(?<=style=")[^"]*', _themed, text)
     used = set(re.findall(r"""#([^)"']+)""", text))  # ids that something refers to; the others would clash
     text = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", text)
     return Markup(text)
+
+
+def _themed(style: re.Match[str]) -> str:
+    """A style whose inks follow the page, so that a figure can be read on dark paper too."""
+    found = style.group()
+    for colour, name in INKS.items():
+        found = found.replace(colour, f"var(--{name}, {colour})")
+    return found
 
 
 def panels(pictures: Iterable[Markup]) -> Markup:

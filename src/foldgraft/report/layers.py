@@ -6,7 +6,8 @@ import pandas as pd
 from foldgraft.metrics.catalogue import describe
 from foldgraft.report.drawing import canvas, colours, number, share, svg
 from foldgraft.report.page import Block, Figure
-from foldgraft.report.run import Run, Task
+from foldgraft.report.results import Task
+from foldgraft.report.run import Run
 
 
 def blocks(run: Run, task: Task) -> list[Block]:

@@ -1,19 +1,15 @@
-"""Protein chains as the report draws them: PDB text, contact lists, and the live view."""
+"""Protein chains as the report draws them: PDB text and contact lists."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import py3Dmol
-from markupsafe import Markup
 
-from foldgraft.errors import FoldgraftError
 from foldgraft.metrics.contacts import top_pairs
 from foldgraft.records.chains import Chain
 from foldgraft.records.pairs import triangle
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 
 BACKBONE = ("N", "CA", "C", "O")
-PLACE = "foldgraft"
 
 
 @dataclass(frozen=True)
@@ -75,30 +71,3 @@ def _stretches(ss3: str) -> list[tuple[str, int, int]]:
                 found.append((ss3[start], start, at - 1))
             start = at
     return found
-
-
-def live_view(chain: Chain, ss3: str, contacts: Contacts, colours: tuple[str, str], height: int = 460) -> Markup:
-    """A 3Dmol.js view of the chain with contacts as rods between CA atoms, `colours` for true and false ones.
-
-    Raises
-    ------
-    FoldgraftError
-        if this py3Dmol writes its loader in another way than is known.
-    """
-    view = py3Dmol.view(width="100%", height=height, js=PLACE)
-    view.addModel(pdb_text(chain, ss3), "pdb")
-    view.setStyle({}, {"cartoon": {"color": "spectrum", "opacity": 0.9}})
-    points = chain.coordinates[:, ATOM_INDEX["CA"]].astype(np.float64)
-    points = points - np.nanmean(points, axis=0)
-    for (i, j), true in zip(contacts.pairs, contacts.true, strict=True):
-        ends = {
-            name: dict(zip("xyz", points[at].round(3).tolist(), strict=True)) for name, at in (("start", i), ("end", j))
-        }
-        view.addCylinder({**ends, "radius": 0.12, "color": colours[0 if true else 1], "fromCap": 1, "toCap": 1})
-    view.setBackgroundColor("white")
-    view.zoomTo()
-    html = view.write_html()
-    loader = f"loadScriptAsync('{PLACE}')"
-    if loader not in html or not view.uniqueid:
-        raise FoldgraftError(f"py3Dmol {py3Dmol.__version__} loads its script in an unknown way; install py3Dmol 2.5.5")
-    return Markup(html.replace(loader, "Promise.resolve()").replace(view.uniqueid, PLACE))

@@ -61,16 +61,16 @@ class Figure:
     shown: str
     made: str
     remarkable: str
-    live: bool = False
     kind: str = field(default="figure", init=False)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading within a chapter."""
+    """A heading within a chapter; those of level 3 are in the table of contents."""
 
     text: str
     name: str
+    level: int = 3
     kind: str = field(default="heading", init=False)
 
 
@@ -92,7 +92,20 @@ class Fold:
     kind: str = field(default="fold", init=False)
 
 
-Block = Text | Bullets | Tiles | Table | Figure | Heading | Source | Fold
+@dataclass(frozen=True)
+class Linked:
+    """Linked views of proteins, drawn by the page's own script.
+
+    `content` is JSON for a script element, `head` the experiment whose predictions are shown, or empty.
+    """
+
+    content: Markup
+    head: str
+    remarkable: str
+    kind: str = field(default="linked", init=False)
+
+
+Block = Text | Bullets | Tiles | Table | Figure | Heading | Source | Fold | Linked
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ class Section:
     @property
     def headings(self) -> list[Heading]:
         """The headings within it, for the table of contents."""
-        return [block for block in self.blocks if isinstance(block, Heading)]
+        return [block for block in self.blocks if isinstance(block, Heading) and block.level == 3]
 
 
 def render(title: str, run: str, sections: Sequence[Section], script: str) -> str:
@@ -116,7 +129,14 @@ def render(title: str, run: str, sections: Sequence[Section], script: str) -> st
     `script` is the text of 3Dmol.js, or empty where no live view is on the page.
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
-    own = Markup((TEMPLATES / "page.js").read_text(encoding="utf-8"))
+    parts = {
+        name: _own(file)
+        for name, file in {"style": "style.css", "theme": "theme.js", "own": "page.js", "linked": "linked.js"}.items()
+    }
     page = environment.get_template("index.html.j2")
-    return page.render(title=title, run=run, sections=sections, style=style, own=own, script=Markup(script))
+    return page.render(title=title, run=run, sections=sections, script=Markup(script), **parts)
+
+
+def _own(file: str) -> Markup:
+    """A style sheet or script of this package."""
+    return Markup((TEMPLATES / file).read_text(encoding="utf-8"))

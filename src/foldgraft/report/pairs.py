@@ -27,10 +27,13 @@ from foldgraft.report.drawing import (
 )
 from foldgraft.report.molecule import top_contacts
 from foldgraft.report.page import Block, Figure, Text
-from foldgraft.report.run import Run, Task
+from foldgraft.report.results import Task
+from foldgraft.report.run import Run
 
 ALL = "P@L all"
 FEW = 30
+LONGEST = 500
+"""Residues of a protein that is shown, where there are such: maps of longer ones would make the page a large one."""
 LIKELY = np.array([0.33, 0.55, 0.80])  # colour of a probability of 1, of white for 0
 
 
@@ -50,7 +53,7 @@ def definition(task: Task) -> list[Block]:
 
 def blocks(run: Run, task: Task, examples: Sequence[Targets]) -> list[Block]:
     """The figures; `examples` are the proteins whose maps are shown, best first."""
-    return [*_caution(run, task), *_per_protein(run, task), *_maps(run, task, examples)]
+    return [*_per_protein(run, task), *_maps(run, task, examples)]
 
 
 def precisions(task: Task, name: str | None) -> pd.DataFrame:
@@ -61,7 +64,10 @@ def precisions(task: Task, name: str | None) -> pd.DataFrame:
     return table[(table["experiment"] == name) & (table["split"] == "test")].set_index("id")
 
 
-def _caution(run: Run, task: Task) -> list[Block]:
+def caution(run: Run, task: Task) -> list[Block]:
+    """That test proteins are few, if they are; of pairs, whose proteins count one by one."""
+    if task.about.level != "pair":
+        return []
     names = set(precisions(task, task.best).index)
     rows = run.split[(run.split["set"] == task.set) & run.split["id"].isin(names)]
     clusters = rows["cluster"].nunique()
@@ -175,7 +181,10 @@ def examples(run: Run, number_of: int) -> list[str]:
     if task is None or run.index.empty:
         return []
     table = precisions(task, task.best)[[ALL]].dropna().reset_index()
-    table = table[table["id"].isin(run.index["id"])]
+    lengths = run.index.drop_duplicates("id").set_index("id")["length"]
+    table = table[table["id"].isin(lengths.index)]
+    short = table["id"].map(lengths) <= LONGEST
+    table = table[short] if short.any() else table
     clusters = run.split[run.split["set"] == task.set].drop_duplicates("id").set_index("id")["cluster"]
     table = table.sort_values([ALL, "id"], ascending=[False, True], kind="stable")
     table = table.assign(cluster=table["id"].map(clusters)).drop_duplicates("cluster")

@@ -1,7 +1,6 @@
 """The results of a run as the report reads them: light tables whole, heavy shards only for the proteins shown."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pyarrow as pa
 import yaml
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.metrics.catalogue import describe, headline
 from foldgraft.records import alignments, index, labels, lock, predictions, split
 from foldgraft.records.chains import Chain, read_chains
 from foldgraft.records.files import intact, read_json
@@ -23,129 +21,32 @@ from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_arrays, read_frame, read_frames
 from foldgraft.records.targets import Targets, read_targets
 from foldgraft.records.text_tables import plain
-from foldgraft.tasks.task import BUILT_IN
+from foldgraft.report.results import Experiment, Labelled, Task
+from foldgraft.residues import AMINO_ACIDS
+
+HYDROPATHY = {
+    "A": 1.8, "C": 2.5, "D": -3.5, "E": -3.5, "F": 2.8, "G": -0.4, "H": -3.2, "I": 4.5, "K": -3.9, "L": 3.8,
+    "M": 1.9, "N": -3.5, "P": -1.6, "Q": -3.5, "R": -4.5, "S": -0.8, "T": -0.7, "V": 4.2, "W": -0.9, "Y": -1.3,
+}  # fmt: skip
+"""Kyte and Doolittle 1982 (doi 10.1016/0022-2836(82)90515-0)."""
 
 LEVELS = ("protein", "residue", "pair")
 
-TEXTS = dict.fromkeys(("experiment", "baseline", "id", "task", "part", "member"), str)
+TEXTS = dict.fromkeys(("experiment", "baseline", "id", "task", "part", "member", "reason", "warning"), str)
 """Columns that are names: one like `NA` or `true` is no missing or logical value."""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """What a trained experiment left behind."""
-
-    name: str
-    settings: dict[str, Any]
-    history: pd.DataFrame
-    checks: dict[str, Any]
-
-    @property
-    def tasks(self) -> list[str]:
-        return list(self.settings.get("task", ()))
-
-    @property
-    def head(self) -> str:
-        return str((self.settings.get("head") or {}).get("name", ""))
-
-    @property
-    def cross_validated(self) -> bool:
-        """Whether every protein was a test protein once."""
-        return bool(self.settings.get("cross_validate"))
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A labelled table.
-
-    Attributes
-    ----------
-    about : Description
-    rows : frame
-        id, sequence_sha256, label, group, covariates, length, and `known`, how many residues have a label.
-    """
-
-    about: labels.Description
-    rows: pd.DataFrame
 
 
 def _known(residues: np.ndarray | None) -> int:
     return 0 if residues is None else int(np.isfinite(residues).sum())
 
 
-@dataclass(frozen=True)
-class Task:
-    """What the run says of one task.
-
-    Attributes
-    ----------
-    about : About
-        Its level and target.
-    tables : dict of str to frame
-        Tables of the evaluate stage, by the names of `foldgraft.records.metrics.TABLES`.
-    experiments : tuple of Experiment
-    """
-
-    about: predictions.About
-    tables: dict[str, pd.DataFrame]
-    experiments: tuple[Experiment, ...]
-
-    @property
-    def name(self) -> str:
-        return self.about.task
-
-    @property
-    def set(self) -> str:
-        """Its proteins, as the split names them."""
-        return "structures" if self.name in BUILT_IN else self.name
-
-    @property
-    def fractional(self) -> bool:
-        """Whether labels of a binary target lie between 0 and 1."""
-        return self.about.target["kind"] == "binary" and (self.tables["metrics"]["metric"] == "r2").any()
-
-    @cached_property
-    def headline(self) -> str:
-        """The metric by which it is judged first; of contacts, all ranges where few proteins have long ones."""
-        metric = headline(self.about.level, self.about.target, self.fractional)
-        rows = self.tables["proteins"]
-        if metric == "P@L long" and metric in rows and rows.loc[rows["split"] == "test", metric].notna().mean() < 0.5:
-            return "P@L all"
-        return metric
-
-    @property
-    def lower_is_better(self) -> bool:
-        return describe(self.headline).lower_is_better
-
-    def values(self, split: str = "test", metric: str = "") -> pd.DataFrame:
-        """Rows of the metrics by predictor; by default of the headline."""
-        rows = self.tables["metrics"]
-        return rows[(rows["split"] == split) & (rows["metric"] == (metric or self.headline))].set_index("experiment")
-
-    @cached_property
-    def best(self) -> str | None:
-        """The experiment that does best on validation proteins, so that looking at it chooses nothing by the test."""
-        names = [one.name for one in self.experiments]
-        values = self.values("valid")["value"].reindex(names).dropna().sort_index()
-        if values.empty:
-            return names[0] if names else None
-        return str(values.idxmin() if self.lower_is_better else values.idxmax())
-
-    @cached_property
-    def strongest(self) -> str | None:
-        """The baseline that does best on test proteins."""
-        values = self.values()["value"].dropna()
-        values = values[values.index.str.startswith("baseline_")]
-        if values.empty:
-            return None
-        return str(values.idxmin() if self.lower_is_better else values.idxmax())
-
-    def beside(self, experiment: str, baseline: str | None, metric: str = "") -> "pd.Series | None":
-        """The row that compares an experiment with a baseline on test proteins; by default by the headline."""
-        rows = self.tables["comparison"]
-        chosen = (rows["experiment"] == experiment) & (rows["baseline"] == baseline) & (rows["split"] == "test")
-        rows = rows[chosen & (rows["metric"] == (metric or self.headline))]
-        return rows.iloc[0] if len(rows) else None
+def _properties(sequences: pd.Series) -> dict[str, pd.Series]:
+    """Length, net charge per residue near pH 7 (histidine neutral) and mean hydropathy of sequences."""
+    length = sequences.str.len()
+    totals = {letter: sequences.str.count(letter) for letter in AMINO_ACIDS}
+    charge = totals["K"] + totals["R"] - totals["D"] - totals["E"]
+    hydropathy = sum(HYDROPATHY[letter] * total for letter, total in totals.items())
+    return {"length": length, "charge": charge / length, "hydropathy": hydropathy / length}
 
 
 class Run:
@@ -183,9 +84,15 @@ class Run:
         for name, paths in shards.items():
             rows = self._taking_part(read_frames(paths, labels.SCHEMA), name)
             if len(rows):
-                rows = rows.assign(length=rows["sequence"].str.len(), known=rows["residues"].map(_known))
+                rows = rows.assign(known=rows["residues"].map(_known), **_properties(rows["sequence"]))
                 found.append(Labelled(labels.read_description(paths), rows.drop(columns=["sequence", "residues"])))
         return found
+
+    def unlabelled(self, name: str) -> pd.DataFrame:
+        """Rows of a labelled table without a usable label, with what stood there and the reason."""
+        paths = sorted((self.folder / "fetch/labels/rejects").glob("*.csv"))
+        parts = [read_rejects(path) for path in paths if labels.table_of(path) == name]
+        return pd.concat([pd.DataFrame(columns=REJECTS), *parts], ignore_index=True)
 
     @cached_property
     def unread(self) -> pd.DataFrame:
@@ -222,6 +129,15 @@ class Run:
         frames = [frame.assign(gaps=[float(gaps.mean()) for gaps in frame["gaps"]]) for frame in frames]
         table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
         return self.index[["id", "sequence_sha256"]].merge(table, on="sequence_sha256")
+
+    def depth(self, name: str) -> np.ndarray | None:
+        """Sequences of a chain's alignment that have a residue at each place, itself included; None without one."""
+        sequence, path = self._by_sequence(name, "alignments")
+        if not path.exists():
+            return None
+        rows = read_arrays(path, alignments.ALIGNMENTS, ["sequence_sha256", "depth", "gaps"])
+        found = (1 + (row["depth"] - 1) * (1 - row["gaps"]) for row in rows if row["sequence_sha256"] == sequence)
+        return next(found, None)
 
     @cached_property
     def given(self) -> pd.DataFrame:
@@ -280,6 +196,10 @@ class Run:
         """A table of the evaluate stage, such as `metrics` or `curves/roc`."""
         return self._csv(f"evaluate/{name}.csv")
 
+    def predicted(self, name: str) -> pd.DataFrame:
+        """The predictions for one of the files of new sequences."""
+        return self._csv(f"predict/{name}.csv")
+
     @cached_property
     def provenance(self) -> dict[str, Any]:
         return self._json("provenance.json")
@@ -300,13 +220,17 @@ class Run:
 
     def coevolution(self, name: str) -> np.ndarray | None:
         """Packed coevolution scores of a chain, None where there are none."""
-        sequence = self.index.loc[self.index["id"] == name, "sequence_sha256"].iloc[0]
-        first = self.index.loc[self.index["sequence_sha256"] == sequence, "shard"].iloc[0]
-        path = self.folder / "msa/coevolution" / f"{first}.parquet"
+        sequence, path = self._by_sequence(name, "coevolution")
         if not path.exists():
             return None
         rows = read_arrays(path, alignments.COEVOLUTION, ["sequence_sha256", "scores"])
         return next((row["scores"] for row in rows if row["sequence_sha256"] == sequence), None)
+
+    def _by_sequence(self, name: str, kind: str) -> tuple[str, Path]:
+        """The digest of a chain's sequence, and the shard that has its alignment: that of the first chain of it."""
+        sequence = self.index.loc[self.index["id"] == name, "sequence_sha256"].iloc[0]
+        first = self.index.loc[self.index["sequence_sha256"] == sequence, "shard"].iloc[0]
+        return sequence, self.folder / "msa" / kind / f"{first}.parquet"
 
     def pair_scores(self, task: Task, experiment: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Packed predicted probabilities of a contact, of some test proteins."""

@@ -41,7 +41,9 @@ class ReportSettings(Settings):
     title: str = Field(default="Foldgraft report", min_length=1, max_length=120)
     """Title of the page."""
     examples: int = Field(default=3, ge=1, le=12)
-    """Number of test proteins whose contact maps are shown, from the best predicted to the worst."""
+    """Number of test proteins that are shown from all sides, from the best predicted to the worst."""
+    proteins: tuple[str, ...] = Field(default=(), max_length=12)
+    """Ids of further chains to show beside them, such as `1ubq_A`."""
     cards: dict[str, CardSettings] = Field(default_factory=dict)
     """Model cards to write, `report/<experiment>.md`, by the experiments that they are of: each for the labels of
     one table, on the frozen trunk."""

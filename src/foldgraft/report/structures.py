@@ -1,10 +1,9 @@
 """Chapter: structures: torsions of many chains, and one protein from all sides."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Canvas
@@ -13,9 +12,10 @@ from foldgraft.geometry import distances
 from foldgraft.records.chains import Chain
 from foldgraft.records.pairs import unpack
 from foldgraft.records.targets import MASKED, TORSIONS, Targets
-from foldgraft.report.drawing import BLUE, GREEN, GREY, ORANGE, RED, canvas, count, number, panels, png, share, svg
-from foldgraft.report.molecule import Contacts, live_view, top_contacts
-from foldgraft.report.page import Block, Figure, Section, Text
+from foldgraft.report import linked
+from foldgraft.report.drawing import BLUE, GREEN, GREY, ORANGE, RED, canvas, count, panels, png, share, svg
+from foldgraft.report.molecule import Contacts, top_contacts
+from foldgraft.report.page import Block, Figure, Heading, Section, Text
 from foldgraft.report.run import Run
 from foldgraft.residues import ATOM_INDEX
 
@@ -28,15 +28,21 @@ VIEWER = (
 )
 
 
-def section(run: Run, shards: Iterable[str], shown: Targets | None, viewer: str) -> Section:
+def section(run: Run, shards: Iterable[str], shown: Sequence[Targets], viewer: str) -> Section:
     """The chapter on structures.
 
-    `shards` are those that hold the shown proteins, `shown` is the protein to look at, `viewer` the text of 3Dmol.js.
+    `shards` are those that hold the shown proteins, `shown` the proteins to look at, best first, `viewer` the text of
+    3Dmol.js.
     """
-    blocks: list[Block] = _ramachandran(run, shards)
-    if shown is not None:
-        chain = run.chain(shown.id)
-        blocks += [_sides(run, chain, shown), *_view(run, chain, shown, viewer)]
+    blocks: list[Block] = []
+    if shown:
+        middle = shown[len(shown) // 2]
+        stills = {} if viewer else _stills(run, shown)
+        blocks += [Heading("Some proteins from all sides", "linked-views"), linked.block(run, shown, stills)]
+        blocks += [] if viewer else [Text(VIEWER, "note")]
+        blocks += [Heading("One of them on paper", "sides"), _sides(run, run.chain(middle.id), middle)]
+    found = _ramachandran(run, shards)
+    blocks += [Heading("Torsions", "torsions"), *found] if found else []
     if not blocks:
         blocks = [Text("This run has no structure targets.", "note")]
     return Section("structures", "Structures", blocks)
@@ -104,20 +110,13 @@ def _density(panel: Axes, angles: np.ndarray, title: str) -> None:
     panel.set(xlim=(-180, 180), ylim=(-180, 180), aspect="equal")
 
 
-def _beta(chain: Chain) -> np.ndarray:
-    """CB of each residue, CA for glycine; shape (L, 3), angstrom."""
-    glycine = np.array([letter == "G" for letter in chain.sequence])[:, None]
-    points = chain.coordinates[:, [ATOM_INDEX["CA"], ATOM_INDEX["CB"]]].astype(np.float64)
-    return np.where(glycine, points[:, 0], points[:, 1])
-
-
 def _sides(run: Run, chain: Chain, one: Targets) -> Figure:
     length = len(one.sequence)
     coupling = run.coevolution(one.id)
     extent = (0.5, length + 0.5, length + 0.5, 0.5)
     bins = unpack(one.distogram.astype(float), length, 0.0)
     bins[(bins == MASKED) | (np.eye(length, dtype=bool) & ~chain.resolved)] = np.nan
-    apart = distances(_beta(chain))
+    apart = distances(linked.beta(chain))
     drawings = [
         ("Distance (Å)", apart, "viridis", {"vmax": min(40.0, float(np.nanmax(apart)))}),
         ("Distogram bin", bins, "viridis", {"vmin": 0, "vmax": 63}),
@@ -181,33 +180,18 @@ def _agreement(coupling: np.ndarray | None, one: Targets) -> str:
     )
 
 
-def _view(run: Run, chain: Chain, one: Targets, viewer: str) -> list[Block]:
+def _stills(run: Run, shown: Sequence[Targets]) -> dict[str, str]:
+    """A picture of each protein with its likeliest contacts, as data URIs."""
     task = run.pair_task()
-    scores = run.pair_scores(task, task.best, [one.id]).get(one.id) if task and task.best else None
-    length = len(one.sequence)
-    best = Contacts(np.empty((0, 2), dtype=int), np.empty(0, dtype=bool))
-    if scores is not None:
-        best = top_contacts(scores, one.contacts, one.pair_mask, length, max(1, length // 2))
-    still = png(_still(chain, best))
-    picture = Markup('<img class="{}" src="{}" alt="" width="560">')
-    right, wrong = int(best.true.sum()), int((~best.true).sum())
-    told = (
-        f"{right} of the {right + wrong} drawn pairs are contacts." if right + wrong else "No contacts were predicted."
-    )
-    content = picture.format("", still)
-    if viewer:
-        content = live_view(chain, one.ss3, best, (GREEN, RED)) + picture.format("still", still)
-    turn = " Drag to turn, scroll to zoom." if viewer else ""
-    figure = Figure(
-        content,
-        f"Three-dimensional view of {one.id} with its likeliest contacts. {told}",
-        f"{one.id}, coloured from its first residue (blue or violet) to its last (red), with the {right + wrong} "
-        f"likeliest contacts ({number(length / 2, 0)} = L/2) as rods: green where true, orange where not.{turn}",
-        "Backbone from the structure; rods join CA atoms of pairs 6 and more residues apart.",
-        told,
-        live=bool(viewer),
-    )
-    return [figure] if viewer else [figure, Text(VIEWER, "note")]
+    scores = run.pair_scores(task, task.best, [one.id for one in shown]) if task and task.best else {}
+    found = {}
+    for one in shown:
+        length = len(one.sequence)
+        best = Contacts(np.empty((0, 2), dtype=int), np.empty(0, dtype=bool))
+        if one.id in scores:
+            best = top_contacts(scores[one.id], one.contacts, one.pair_mask, length, max(1, length // 2))
+        found[one.id] = png(_still(run.chain(one.id), best))
+    return found
 
 
 def _still(chain: Chain, drawn: Contacts) -> Canvas:

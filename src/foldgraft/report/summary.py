@@ -1,13 +1,10 @@
-"""First and last chapter: what was found, in plain words, and how it was made."""
+"""First chapter: what came out, whether it can be believed, and where it fails, in plain words."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import yaml
-
-from foldgraft.report import trunk
+from foldgraft.report import curves, parts, trunk
 from foldgraft.report.drawing import count, plural
-from foldgraft.report.page import Block, Bullets, Section, Source, Table, Text, Tiles
+from foldgraft.report.page import Block, Bullets, Heading, Section, Table, Text, Tiles
 from foldgraft.report.run import Run
 from foldgraft.report.verdicts import answer, trust
 
@@ -18,10 +15,42 @@ SYNTHETIC = (
 
 def opening(run: Run) -> Section:
     """What was asked and what came out, for a reader who reads nothing else."""
+    blocks: list[Block] = [Text(_question(run))]
+    if run.tasks:
+        blocks.append(_answers(run))
     # a synthetic proteome takes the place of all other inputs, so one such row speaks for the whole run
-    synthetic = [Text(SYNTHETIC, "note")] if (run.lock["source"] == "synth").any() else []
-    blocks: list[Block] = [*synthetic, Text(_question(run)), Bullets(list(_verdicts(run))), Tiles(_numbers(run))]
-    return Section("summary", "Summary", blocks)
+    if (run.lock["source"] == "synth").any():
+        blocks.append(Text(SYNTHETIC, "note"))
+    blocks += [Heading("Can it be believed?", "believed"), Bullets(list(_belief(run)))]
+    if weak := [("", said) for task in run.tasks if (said := parts.weakest(task))]:
+        blocks += [Heading("Where does it fail?", "weakest"), Bullets(weak)]
+    blocks += [Heading("How much was there to learn from?", "sizes"), Tiles(_numbers(run))]
+    return Section("summary", "What came out", blocks)
+
+
+def _answers(run: Run) -> Table:
+    """A row for each task: its best head beside the strongest baseline."""
+    found = [answer(task) for task in run.tasks]
+    head = ("task", "verdict", "head", "strongest baseline", "difference", "tested on")
+    rows = [(one.task, one.said, one.value, one.baseline, one.difference, one.tested) for one in found]
+    caption = (
+        "The head that is best on validation proteins, on test proteins that it never saw, beside the strongest "
+        "baseline without a language model; in brackets 95 % intervals by resampling clusters of similar proteins. "
+        "Better means that the interval of the difference leaves out zero and that p is at most 0.05."
+    )
+    caption += " ↓: less is better." if any("↓" in one.value for one in found) else ""
+    crossed = [task.name for task in run.tasks if any(one.cross_validated for one in task.experiments)]
+    caption += f" Cross-validated, so that each protein is tested once: {', '.join(crossed)}." if crossed else ""
+    return Table(head, rows, caption, {one.said: "good" for one in found if one.good})
+
+
+def _belief(run: Run) -> Iterator[tuple[str, str]]:
+    yield from trust(run)
+    for task in run.tasks:
+        if said := curves.calibration_error(task):
+            yield "", f"{task.name}: {said}"
+    if run.trunk:
+        yield "", trunk.worth(run)
 
 
 def _question(run: Run) -> str:
@@ -37,13 +66,6 @@ def _question(run: Run) -> str:
     )
 
 
-def _verdicts(run: Run) -> Iterator[tuple[str, str]]:
-    yield from (answer(task) for task in run.tasks)
-    yield from trust(run)
-    if run.trunk:
-        yield "", trunk.worth(run)
-
-
 def _numbers(run: Run) -> list[tuple[str, str]]:
     chains, labels, trained = len(run.index), sum(len(one.rows) for one in run.labelled), len(run.experiments)
     items = [(count(chains), plural(chains, "protein chain")), (count(labels), plural(labels, "labelled sequence"))]
@@ -54,39 +76,3 @@ def _numbers(run: Run) -> list[tuple[str, str]]:
         said = f"{plural(len(rows), what)} of {name} in {count(clusters)} {plural(clusters, 'cluster')}"
         items.append((count(len(rows)), said))
     return [*items, (count(trained), plural(trained, "experiment"))]
-
-
-def methods(run: Run) -> Section:
-    """Versions, seeds and settings."""
-    rows = list(_origins(run.provenance))
-    seeds = [(f"seed of {experiment.name}", str(experiment.settings.get("seed", ""))) for experiment in run.experiments]
-    blocks: list[Block] = [
-        Text(
-            "Intervals are 95 % percentile bootstrap intervals; whole clusters of similar proteins are drawn, and an "
-            "experiment and a baseline meet the same draws, so that their difference is paired. p-values are of a "
-            "paired permutation test in which clusters change sides at random, corrected over the experiments of a "
-            "task by Holm's method. Baselines learn from all proteins outside the test fold, and choose their settings "
-            "on the validation fold. The threshold that turns a score into a call maximises MCC on the validation fold "
-            "of the same test fold. Calibration error uses bins of equal number. P@L never caps the number of pairs by "
-            "the number of contacts; a range with fewer pairs than asked for is taken whole; pairs of equal score "
-            "count with their expectation."
-        ),
-        Table(("what", "version or value"), [*rows, *seeds], "With these the report was made."),
-    ]
-    if run.provenance:
-        text = yaml.safe_dump(run.provenance["config"], sort_keys=False, allow_unicode=True)
-        blocks.append(Source("Configuration, all keys resolved", text))
-    for experiment in run.experiments:
-        text = yaml.safe_dump(experiment.settings, sort_keys=False, allow_unicode=True)
-        blocks.append(Source(f"Settings of {experiment.name}", text))
-    return Section("methods", "Methods and provenance", blocks, folded=True)
-
-
-def _origins(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Versions and inputs, out of provenance.json."""
-    for key in ("foldgraft", "python", "platform", "mmseqs"):
-        if key in record:
-            yield key, record[key]
-    yield from record.get("packages", {}).items()
-    if "inputs" in record:
-        yield "inputs", f"{record['inputs']['count']:,} items, sha256 {record['inputs']['sha256'][:16]}"

@@ -6,7 +6,7 @@ import pandas as pd
 from foldgraft.metrics.catalogue import describe
 from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.page import Bullets, Table
-from foldgraft.report.run import Task
+from foldgraft.report.results import Task
 from foldgraft.report.verdicts import chance, plain
 
 TONES = {"better": "good", "worse": "note"}

@@ -5,7 +5,8 @@ import pandas as pd
 
 from foldgraft.report.drawing import BLUE, ORANGE, canvas, colours, number, panels, svg
 from foldgraft.report.page import Block, Bullets, Figure, Heading, Section, Text
-from foldgraft.report.run import Experiment, Run, Task
+from foldgraft.report.results import Experiment, Task
+from foldgraft.report.run import Run
 
 BAD = {"diverging", "not learning"}
 CAUTION = {"overfitting", "still learning", "jumps", "too short"}

@@ -1,14 +1,15 @@
 """What is said of a task in words: who does best, beside which baseline, and whether the split can be trusted."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from foldgraft.metrics.catalogue import describe
 from foldgraft.report.drawing import count, number, plural, signed, span
-from foldgraft.report.run import Run, Task
+from foldgraft.report.results import Task
+from foldgraft.report.run import Run
 
 
 def plain(name: str) -> str:
@@ -23,38 +24,52 @@ def chance(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {number(p, 3)}"
 
 
-def answer(task: Task) -> tuple[str, str]:
-    """The answer to a task's question as (tone, sentence): does the best experiment beat the strongest baseline?"""
-    name, metric = task.best, describe(task.headline).title
-    value = task.values()["value"].get(name, np.nan) if name else np.nan
-    if name is None or not np.isfinite(value):
-        return "note", f"{task.name}: {metric} is undefined on the test proteins, so nothing can be said."
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a task's question: does the best experiment beat the strongest baseline?
+
+    Attributes
+    ----------
+    said : str
+        the verdict in a word or two.
+    good : bool
+        whether the head wins.
+    value, baseline, difference : str
+        the figures behind it, each with its name or interval; empty where there are none.
+    tested : str
+        on how many proteins.
+    """
+
+    task: str
+    said: str
+    good: bool = False
+    value: str = ""
+    baseline: str = ""
+    difference: str = ""
+    tested: str = ""
+
+
+def answer(task: Task) -> Answer:
+    """What the run answers to a task's question."""
+    name, metric = task.best, describe(task.headline).title.split(" (")[0]
+    metric += " ↓" if task.lower_is_better else ""
+    values = task.values()
+    if name is None or not np.isfinite(values["value"].get(name, np.nan)):
+        return Answer(task.name, "undefined", value=f"{metric} is undefined on the test proteins")
+    own = values.loc[name]
+    value = f"{metric} {number(own['value'])} {span(own['ci_low'], own['ci_high'])}".strip()
     row = task.beside(name, task.strongest)
     if row is None:
-        return "note", f"{task.name}: {name} has {metric} {number(value)}; there is no baseline beside it."
-    figures = _figures(task, row, metric)
-    several = len(task.experiments) > 1
-    if row["verdict"] == "better":
-        who = f"{name}, the best of {len(task.experiments)} experiments on validation," if several else name
-        return "good", f"{task.name}: {who} is better than the strongest baseline: {figures}."
-    if row["verdict"] == "too few to tell":
-        few = f"{count(row['clusters'])} {plural(row['clusters'], 'cluster')}"
-        return "note", f"{task.name}: the test proteins ({few}) are too few to tell {name} from a baseline: {figures}."
-    if row["verdict"] == "worse":
-        return "note", f"{task.name}: {name} is behind the strongest baseline: {figures}."
-    return "note", f"{task.name}: {name} cannot be told from the strongest baseline: {figures}."
-
-
-def _figures(task: Task, row: pd.Series, metric: str) -> str:
-    tested = f"{count(row['n'])} test {plural(row['n'], 'protein')}"
-    crossed = {one.name for one in task.experiments if one.cross_validated}
-    if row["experiment"] in crossed:
-        tested += ", each tested once by cross-validation"
-    p = f", {chance(row['p_corrected'])}" if np.isfinite(row["p_corrected"]) else ""
-    return (
-        f"{metric} {number(row['value'])} against {number(row['baseline_value'])} of "
-        f"{row['baseline'].removeprefix('baseline_')}; difference {signed(row['difference'])} "
-        f"{span(row['ci_low'], row['ci_high'])}{p} ({tested})"
+        return Answer(task.name, "no baseline", value=value)
+    return Answer(
+        task.name,
+        "behind" if row["verdict"] == "worse" else str(row["verdict"]),
+        row["verdict"] == "better",
+        value,
+        f"{row['baseline'].removeprefix('baseline_')} {number(row['baseline_value'])}",
+        f"{signed(row['difference'])} {span(row['ci_low'], row['ci_high'])}".strip(),
+        f"{count(row['n'])} {plural(row['n'], 'protein')}, {count(row['clusters'])} "
+        f"{plural(row['clusters'], 'cluster')}",
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.progress import progress
 from foldgraft.records.targets import Targets
-from foldgraft.report import data, pairs, structures, summary, task, training, trunk
+from foldgraft.report import data, methods, pairs, predictions, structures, summary, task, training, trunk
 from foldgraft.report.drawing import styled
 from foldgraft.report.page import render
 from foldgraft.report.run import LEVELS, Run
@@ -22,24 +23,26 @@ def page(results: Path, viewer: Path | None, settings: ReportSettings) -> str:
     settings : ReportSettings
     """
     run = Run(results)
-    names = pairs.examples(run, settings.examples) or _typical(run)
+    names = list(dict.fromkeys([*(pairs.examples(run, settings.examples) or _typical(run)), *settings.proteins]))
+    if unknown := sorted(set(settings.proteins) - set(run.index["id"])):
+        raise FoldgraftError(f"report.proteins: this run has no chain {unknown[0]}; curate/index.parquet lists them")
     found = _read(run, names)
     shown = [found[name] for name in names if name in found]
-    middle = shown[len(shown) // 2] if shown else None
-    script = structures.read_viewer(viewer) if middle else ""
+    script = structures.read_viewer(viewer) if shown else ""
     shards = sorted({run.shard_of(one.id) for one in shown})
     levels = [level for level in LEVELS if any(one.about.level == level for one in run.tasks)]
     chapters = (
         lambda: summary.opening(run),
         *(lambda level=level: task.section(run, level, shown) for level in levels),
-        lambda: structures.section(run, shards, middle, script),
+        lambda: structures.section(run, shards, shown, script),
         lambda: data.section(run),
         lambda: training.section(run),
         lambda: trunk.section(run),
-        lambda: summary.methods(run),
+        lambda: methods.methods(run),
     )
     with styled():
         sections = [make() for make in progress(chapters, "chapters")]
+        sections[1 + len(levels) : 1 + len(levels)] = predictions.section(run)
     return render(settings.title, run.name, sections, script)
 
 

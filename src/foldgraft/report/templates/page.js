@@ -19,12 +19,16 @@
   window.addEventListener("afterprint", () => closed.forEach((one) => { one.open = false; }));
 
   // Tables and figures for the reader's own use.
-  const save = (name, type, text) => {
+  const save = (name, href) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.href = href;
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const saveText = (name, type, text) => {
+    const href = URL.createObjectURL(new Blob([text], { type }));
+    save(name, href);
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
   };
   const button = (label, what, action) => {
     const made = document.createElement("button");
@@ -35,17 +39,32 @@
     made.addEventListener("click", action);
     return made;
   };
-  const quoted = (cell) => `"${cell.textContent.replaceAll('"', '""')}"`;
-  document.querySelectorAll("table").forEach((table, number) => {
+  const numbers = {};
+  const named = (element, kind, ending) => {
+    const place = `${document.documentElement.dataset.run}-${element.closest("section")?.id ?? "page"}-${kind}`;
+    numbers[place] = (numbers[place] ?? 0) + 1;
+    return `${place}-${numbers[place]}.${ending}`;
+  };
+  // A text that a spreadsheet would compute gets an apostrophe, as in the tables that the workflow writes.
+  const formula = (text) => /^'*[=+@\t\r-]/.test(text) && Number.isNaN(Number(text));
+  const quoted = (cell) => {
+    const text = cell.textContent.trim();
+    return `"${(formula(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+  };
+  document.querySelectorAll("table").forEach((table) => {
+    const name = named(table, "table", "csv");
     const rows = () => [...table.rows].map((row) => [...row.cells].map(quoted).join(",")).join("\n");
-    const save_table = () => save(`table-${number + 1}.csv`, "text/csv", `${rows()}\n`);
-    table.parentElement.after(button("CSV", "Save this table as CSV", save_table));
+    table.parentElement.after(button("CSV", "Save this table as CSV", () => saveText(name, "text/csv", `${rows()}\n`)));
   });
-  document.querySelectorAll("figure").forEach((figure, number) => {
-    figure.querySelectorAll("svg").forEach((svg, part) => {
-      const name = `figure-${number + 1}${part ? `-${part + 1}` : ""}.svg`;
-      const text = () => new XMLSerializer().serializeToString(svg);
-      svg.after(button("SVG", "Save this figure as SVG", () => save(name, "image/svg+xml", text())));
-    });
+  // Colours follow the page through variables; a saved figure has those for paper, which stand beside them.
+  const drawing = (svg) => new XMLSerializer().serializeToString(svg).replaceAll(/var\(--[a-z]+, (#[0-9a-f]+)\)/g, "$1");
+  document.querySelectorAll("figure svg").forEach((svg) => {
+    const name = named(svg, "figure", "svg");
+    svg.after(button("SVG", "Save this figure as SVG", () => saveText(name, "image/svg+xml", drawing(svg))));
+  });
+  window.foldgraft = { save, saveText, button };
+  document.querySelectorAll("figure img").forEach((img) => {
+    const name = named(img, "picture", "png");
+    img.after(button("PNG", "Save this picture as PNG", () => save(name, img.src)));
   });
 })();
