@@ -61,7 +61,7 @@ def by_fabric(words: list[str]) -> list[subprocess.Popen]:
 def by_slurm(words: list[str]) -> list[subprocess.Popen]:
     """One process on each of two nodes, with what srun tells them."""
     told = {
-        "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_NTASKS": "2", "SLURM_NNODES": "2", "SLURM_STEP_NUM_TASKS": "2",
         "SLURM_JOB_ID": str(10_000 + os.getpid() % 9_000), "MASTER_ADDR": "127.0.0.1", "SLURM_LOCALID": "0",
     }  # fmt: skip
     return [start([*words, "--nodes", "2"], SLURM_PROCID=n, SLURM_NODEID=n, **told) for n in ("0", "1")]

@@ -56,7 +56,10 @@ class Engine:
         self._fresh = self._precision.state_dict()
         several = devices * nodes > 1
         plugins: list[Any] = [self._precision]
-        if not (several and _started_by_srun(devices * nodes)):
+        if several and _started_by_srun(devices * nodes):
+            # Lightning asks for it; Slurm tells it only where the job asked for tasks by the node.
+            os.environ.setdefault("SLURM_NTASKS_PER_NODE", str(devices))
+        else:
             plugins.append(LightningEnvironment())
         self._fabric = Fabric(
             accelerator=kind, devices=devices, num_nodes=nodes, strategy="ddp" if several else "auto", plugins=plugins
