@@ -52,7 +52,11 @@ REMOTE = {
     "trunk": {"model": "esm2_t6_8M_UR50D"},
     "experiments": {"solubility": {"task": "solubility"}},
 }
-CONVERTED = REMOTE | {"trunk": {"checkpoint": "own.pt"}}
+CONVERTED = REMOTE | {
+    "trunk": {"checkpoint": "own.pt"},
+    "msa": {"database": "colabfold"},
+    "fetch": {"contact": "me@example.org"},
+}
 KEYS = {
     "synth": {"seed": 7},
     "fetch": {"max_file_mb": 77, "refreshed_after": "2026-01-01"},
