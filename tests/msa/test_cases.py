@@ -13,6 +13,7 @@ from foldgraft.evolution.columns import INSERTION
 from foldgraft.msa.command import app
 from foldgraft.msa.settings import AlignmentFiles, MsaSettings
 from foldgraft.records.alignments import ALIGNMENTS
+from foldgraft.records.files import sequence_sha256
 from foldgraft.records.given import read_given
 from foldgraft.records.tables import read_rows
 
@@ -73,7 +74,8 @@ def align(tmp_path, queried):
         table = tmp_path / "a.parquet"
         made = ("--database", tmp_path / "db", "--given", tmp_path / "g", "--alignments", table)
         call("search", *queries, *made, *common)
-        return read_given(tmp_path / "g"), {row["id"]: row for row in read_rows(table, ALIGNMENTS)}
+        found = {row["sequence_sha256"]: row for row in read_rows(table, ALIGNMENTS)}
+        return read_given(tmp_path / "g"), {name: found[sequence_sha256(text)] for name, text in chains.items()}
 
     return go
 
