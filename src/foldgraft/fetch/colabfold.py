@@ -89,25 +89,32 @@ class Asker:
     def __init__(self, client: Client, store: Store, fetch: FetchSettings):
         self._client, self._store, self._fetch = client, store, fetch
         self._base = fetch.services.colabfold.rstrip("/")
+        self._url = f"{self._base}/ticket/msa"
 
     def row(self, name: str, sequence_sha256: str, sequence: str) -> Row:
         """The lock's row for a sequence, asked for unless the store has this server's answer."""
-        url = f"{self._base}/ticket/msa"
         item = Item(SOURCE, name, "")
         if len(sequence) < SHORTEST:
-            return lock_row(item, url, "rejected", reason=f"not asked for, shorter than {SHORTEST} residues")
+            return lock_row(item, self._url, "rejected", reason=f"not asked for, shorter than {SHORTEST} residues")
+        row = self._known(sequence_sha256)
+        if row is None:
+            with self._alone():  # another job may have asked meanwhile
+                row = self._known(sequence_sha256) or self._asked(item, sequence_sha256, sequence)
+        return {**row, "id": name}
+
+    def _known(self, sequence_sha256: str) -> Row | None:
         known = self._store.remembered(SOURCE, sequence_sha256)
-        if known and known["url"] == url and not due(known, self._fetch):
-            return locked(known) | {"id": name}
+        return locked(known) if known and known["url"] == self._url and not due(known, self._fetch) else None
+
+    def _asked(self, item: Item, sequence_sha256: str, sequence: str) -> Row:
         try:
-            with self._alone():
-                ticket = self._ticket(sequence)
-                sha256, size = self._result(ticket, sequence)
+            ticket = self._ticket(sequence)
+            sha256, size = self._result(ticket, sequence)
         except UnalignedError as error:
-            return lock_row(item, url, "rejected", reason=str(error))
+            return lock_row(item, self._url, "rejected", reason=str(error))
         except (PassingError, FinalError) as error:
-            raise FoldgraftError(f"{self._base} gave no alignment of {name}: {error}; {AGAIN}") from None
-        row = lock_row(item, url, "stored", sha256=sha256, bytes=size, revision=f"mode {MODE}, ticket {ticket}")
+            raise FoldgraftError(f"{self._base} gave no alignment of {item.id}: {error}; {AGAIN}") from None
+        row = lock_row(item, self._url, "stored", sha256=sha256, bytes=size, revision=f"mode {MODE}, ticket {ticket}")
         self._store.remember({**row, "id": sequence_sha256, "checked": row["retrieved"]})
         return row
 
@@ -115,7 +122,7 @@ class Asker:
         """The ticket of a sequence, once its result is there."""
         ticket = None
         for _ in range(QUESTIONS):
-            answer = self._answer(ticket, sequence)
+            answer, wait = self._answer(ticket, sequence)
             state, ticket = answer.get("status"), answer.get("id", ticket)
             if ticket is not None and not TICKET.fullmatch(str(ticket)):
                 raise FoldgraftError(f"{self._base} answered with a ticket that is none: {str(ticket)[:40]!r}")
@@ -129,26 +136,26 @@ class Asker:
                 ticket = None  # submitted again; the server knows the same question by the same ticket
             elif state not in ("PENDING", "RUNNING"):
                 raise FoldgraftError(f"{self._base} answered with a state that is none: {str(answer)[:80]}")
-            self._client.sleep(max(random.uniform(*POLL), answer.get("wait", 0.0)))
+            self._client.sleep(max(random.uniform(*POLL), wait))
         raise FoldgraftError(f"{self._base} has not been done after {QUESTIONS} questions; {AGAIN}")
 
-    def _answer(self, ticket: str | None, sequence: str) -> dict[str, Any]:
-        """What the server says of a ticket, or to a new question."""
+    def _answer(self, ticket: str | None, sequence: str) -> tuple[dict[str, Any], float]:
+        """What the server says of a ticket, or to a new question, and for how many seconds it asks to be left alone."""
 
-        def attempt() -> Any:
+        def attempt() -> tuple[Any, float]:
             form = {} if ticket else {"data": {"q": f">101\n{sequence}\n", "mode": MODE}}
             url = f"{self._base}/ticket/{ticket or 'msa'}"
             try:
-                return self._client.ask_once(url, **form)
+                return self._client.ask_once(url, **form), 0.0
             except PassingError as error:
                 if error.status == 429:  # waited for like the others, not counted as a failure
-                    return {"status": "RATELIMIT", "wait": error.wait}
+                    return {"status": "RATELIMIT"}, error.wait
                 raise
 
-        answer = self._client.patiently(self._base, attempt)
+        answer, wait = self._client.patiently(self._base, attempt)
         if not isinstance(answer, dict):
             raise FoldgraftError(f"{self._base} answered with a state that is none: {str(answer)[:80]}")
-        return answer
+        return answer, wait
 
     def _result(self, ticket: str, sequence: str) -> tuple[str, int]:
         """The sha256 and the size of the stored alignment of a ticket."""
