@@ -30,7 +30,7 @@ def fetched(folder, run, services, **more):
 
 
 def test_what_services_gave_is_replayed_without_them(tmp_path):
-    (tmp_path / "a.cif").write_text("data_a\n")
+    (tmp_path / "a.cif").write_text("data_a\n# ALA\n")
     (tmp_path / "a.fasta").write_text(">x\nMKV\n")
     with HTTPServer(port=0) as server:
         entries = active("P69905", "MVLSPADK"), active("P04637", "MEEPQSD"), inactive("Q15086", "MERGED", "P04637")
