@@ -32,7 +32,7 @@ from foldgraft.report.run import Run
 
 ALL = "P@L all"
 FEW = 30
-LONGEST = 500
+LONGEST = 400
 """Residues of a protein that is shown, where there are such: maps of longer ones would make the page a large one."""
 LIKELY = np.array([0.33, 0.55, 0.80])  # colour of a probability of 1, of white for 0
 

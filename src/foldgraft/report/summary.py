@@ -75,4 +75,5 @@ def _numbers(run: Run) -> list[tuple[str, str]]:
         clusters = rows["cluster"].nunique()
         said = f"{plural(len(rows), what)} of {name} in {count(clusters)} {plural(clusters, 'cluster')}"
         items.append((count(len(rows)), said))
-    return [*items, (count(trained), plural(trained, "experiment"))]
+    items.append((count(trained), plural(trained, "experiment")))
+    return [(size, what) for size, what in items if size != "0"]

@@ -11,6 +11,9 @@ from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.results import Task
 from foldgraft.report.run import Run
 
+KNOWING = {"baseline_state": " (knows the true states)"}
+"""What a baseline is told that a head is not."""
+
 
 def plain(name: str) -> str:
     """A baseline's name as a reader would say it."""
@@ -61,12 +64,13 @@ def answer(task: Task) -> Answer:
     row = task.beside(name, task.strongest)
     if row is None:
         return Answer(task.name, "no baseline", value=value)
+    who = row["baseline"].removeprefix("baseline_") + KNOWING.get(row["baseline"], "")
     return Answer(
         task.name,
         "behind" if row["verdict"] == "worse" else str(row["verdict"]),
         row["verdict"] == "better",
         value,
-        f"{row['baseline'].removeprefix('baseline_')} {number(row['baseline_value'])}",
+        f"{who} {number(row['baseline_value'])}",
         f"{signed(row['difference'])} {span(row['ci_low'], row['ci_high'])}".strip(),
         f"{count(row['n'])} {plural(row['n'], 'protein')}, {count(row['clusters'])} "
         f"{plural(row['clusters'], 'cluster')}",
