@@ -72,7 +72,7 @@ class Slurm:
             subprocess.run(["/usr/sbin/slurmd", "-N", node], check=True)
         for _ in range(60):
             nodes = subprocess.run(["sinfo", "-hN", "-t", "idle", "-o", "%N"], capture_output=True, text=True).stdout
-            if len(nodes.split()) == 2:
+            if len(set(nodes.split())) == 2:
                 return
             time.sleep(0.5)
         raise RuntimeError((self.folder / "slurmctld.log").read_text()[-3000:])
