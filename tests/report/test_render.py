@@ -1,6 +1,7 @@
 """The whole page: what it says, what it never does, and what is left of it when stages did not run."""
 
 import base64
+import itertools
 import json
 import re
 import shutil
@@ -94,6 +95,14 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(still):
     assert len(pictures) == len(outline.found("figure")) == len(outline.found("figcaption")) >= 10
     assert all(len(one["aria-label"]) > 40 for one in pictures)
     assert still.count("<b>In this run.</b>") == len(pictures) + len(linked)
+
+
+def test_headings_skip_no_level_and_wide_tables_can_be_scrolled_by_keyboard(still):
+    outline = Outline(still)
+    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and all(below - above <= 1 for above, below in itertools.pairwise(levels))
+    boxes = [one for one in outline.found("div") if (one.get("class") or "").startswith("scroll")]
+    assert len(boxes) == len(outline.found("table")) and all(one["tabindex"] == "0" for one in boxes)
 
 
 def test_ids_on_the_page_are_unique(still):

@@ -253,9 +253,17 @@ rule evaluate_collect:
         ),
         code=code("evaluate", "collect"),
     output:
-        metrics=report("<results>/evaluate/metrics.csv", caption="../report/metrics.rst", category="Evaluation"),
+        metrics=report(
+            "<results>/evaluate/metrics.csv",
+            caption="../report/metrics.rst",
+            category="Evaluation",
+            labels={"table": "metrics"},
+        ),
         comparison=report(
-            "<results>/evaluate/comparison.csv", caption="../report/comparison.rst", category="Evaluation"
+            "<results>/evaluate/comparison.csv",
+            caption="../report/comparison.rst",
+            category="Evaluation",
+            labels={"table": "comparison"},
         ),
         breakdown="<results>/evaluate/breakdown.csv",
         notes="<results>/evaluate/notes.csv",

@@ -69,7 +69,12 @@ rule report_render:
         viewer=VIEWER,
         code=code("report", "render"),
     output:
-        report("<results>/report/index.html", caption="../report/report.rst", category="Report"),
+        report(
+            "<results>/report/index.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "the whole report"},
+        ),
     log:
         "<logs>/report/render.log",
     benchmark:
