@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from typer.core import TyperGroup
 
@@ -22,6 +23,7 @@ from foldgraft.predict.contacts import Outputs, write_maps
 from foldgraft.predict.heads import load_heads
 from foldgraft.predict.new import predict
 from foldgraft.predict.page import page
+from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import scan as scan_variants
 from foldgraft.predict.scan import write_scan
 from foldgraft.predict.sequences import Candidate, candidates
@@ -29,7 +31,7 @@ from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import write_table
 from foldgraft.predict.variants import read_tags, substitutions, tagged, truncations
 from foldgraft.records.files import STANDARD, text_output
-from foldgraft.tasks.trained import Trained
+from foldgraft.tasks.trained import Trained, load_head
 from foldgraft.trunk.checkpoint import open_checkpoint
 from foldgraft.trunk.find import provide, within
 from foldgraft.trunk.settings import DEFAULT_MODEL
@@ -104,6 +106,13 @@ def scan(
     tags: Annotated[
         Path | None, typer.Option(help="Tags and fusion partners to try, CSV with name, end (N or C) and sequence.")
     ] = None,
+    structure: Annotated[
+        Path | None, typer.Option(help="Its structure, PDB or mmCIF, to be painted with what each residue adds.")
+    ] = None,
+    output_structure: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="The painted structure to write, .pdb or .cif: as B-factors, times 100."),
+    ] = None,
     head: Annotated[str, typer.Option(help="A head that ships with the package, or the file of one.")] = DEFAULT_HEAD,
     trunk: Trunk8M = None,
 ) -> None:
@@ -111,15 +120,22 @@ def scan(
     path, known = head_file(head), read_tags(tags or TAGS)
     if output == table == STANDARD:
         raise FoldgraftError("only one of --output and --table can be standard output")
+    if (structure is None) != (output_structure is None):
+        raise FoldgraftError("--structure and --output-structure come together: what is painted, and where to write it")
     protein = one(fasta)
     variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
     print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     frozen = open_trunk(trunk)
-    trained = heads_on(frozen, [path])[0]
+    if structure and output_structure:  # before the scan, which takes minutes
+        paint(structure, output_structure, protein.sequence, np.zeros(len(protein.sequence)))
+    trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
     found = scan_variants(protein, variants, trained, frozen)
     contacts = frozen.contacts(protein.sequence) if frozen.network.contact_head is not None else None
     about = f"the head {trained.info.name} on the trunk {frozen.name}"
-    text = page(found, trained.info.tasks[0].name, about, contacts)
+    if structure and output_structure:
+        chains = paint(structure, output_structure, protein.sequence, found.contribution)
+        print(f"{output_structure}: chain {', '.join(chains)} painted", file=sys.stderr)
+    text = page(found, trained.info.tasks[0].name, about, contacts, states)
     with text_output(output) as handle:
         handle.write(text)
     if table:
@@ -158,6 +174,17 @@ def one(fasta: Path) -> Candidate:
     if records[0].reason:
         raise FoldgraftError(f"{fasta}: {records[0].id[:60]}: {records[0].reason}")
     return records[0]
+
+
+def secondary_structure(protein: Candidate, trunk: Trunk) -> np.ndarray | None:
+    """Probabilities of helix, strand and other by the head that ships, shape (L, 3); None on another trunk."""
+    head = load_head(shipped()["secondary_structure"])
+    if head.info.trunk.apart(trunk) > NEAR:
+        return None
+    ((_, (said,)),) = predict([protein], [head], trunk)
+    task = head.info.tasks[0]
+    mean = task.target.mean(said.tasks[0]).numpy()
+    return mean[:, [task.names.index(state) for state in "HEC"]]
 
 
 def records_of(fasta: Path) -> Iterator[Candidate]:

@@ -5,6 +5,7 @@ import io
 from base64 import b64decode
 from html.parser import HTMLParser
 
+import gemmi
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from foldgraft import alone
 from foldgraft.errors import FoldgraftError
+from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import COLUMNS, scan
 from foldgraft.predict.sequences import Candidate
 from foldgraft.predict.variants import Tag, read_tags, substitutions, tagged, truncations
@@ -126,6 +128,67 @@ def test_agreement_is_of_the_members_with_their_mean(folder):
     matrix = found.matrix(found.scores.mean(axis=1))
     assert matrix.shape == (20, 42) and np.isfinite(matrix).sum() == 30
     assert found.best(count=3) == np.argsort(-found.scores.mean(axis=1), kind="stable")[:3].tolist()
+
+
+def test_a_residue_adds_what_its_substitutions_take_away(folder):
+    trunk, head = folder.trunk(), load_head(folder.head("solubility", {"name": "mlp", "hidden": 8}))
+    variants = [one for one in substitutions(PROTEIN) if one.position in (1, 2)]
+    found = scan(Candidate("a", PROTEIN, ""), variants, head, trunk)
+    taken = found.own.mean() - found.scores.mean(axis=1)
+    assert found.contribution[:2] == pytest.approx([taken[:19].mean(), taken[19:].mean()])
+    assert np.isnan(found.contribution[2:]).all() and found.contribution.shape == (len(PROTEIN),)
+
+
+def model_of(chains: dict[str, list[tuple[int, str]]]) -> gemmi.Structure:
+    """CA atoms of chains, by the number and letter of each residue."""
+    structure, model = gemmi.Structure(), gemmi.Model(1)
+    for name, residues in chains.items():
+        chain = gemmi.Chain(name)
+        for number, letter in residues:
+            residue, atom = gemmi.Residue(), gemmi.Atom()
+            residue.name, residue.seqid = (
+                gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA),
+                gemmi.SeqId(str(number)),
+            )
+            atom.name, atom.element, atom.b_iso = "CA", gemmi.Element("C"), 33.0
+            atom.pos = gemmi.Position(3.8 * number, 0, 0)
+            residue.add_atom(atom)
+            chain.add_residue(residue)
+        model.add_chain(chain)
+    structure.add_model(model)
+    return structure
+
+
+@pytest.mark.parametrize("ending", ["pdb", "cif"])
+def test_a_structure_is_painted_whatever_of_it_was_resolved(tmp_path, ending):
+    resolved = [n for n in range(len(PROTEIN)) if n not in (0, 1, 20, 21, 22)]
+    chains = {
+        "A": [(n + 101, PROTEIN[n]) for n in resolved],  # numbered otherwise, with a gap
+        "B": [(n + 1, letter) for n, letter in enumerate("GSHMLEDPVDAFWWKRTCYNGGPLKWEE")],
+    }
+    model_of(chains).write_pdb(str(tmp_path / "in.pdb"))
+    values = np.linspace(-0.2, 0.21, len(PROTEIN))
+    values[5] = np.nan
+    assert paint(tmp_path / "in.pdb", tmp_path / f"out.{ending}", PROTEIN, values) == ["A"]
+    painted = gemmi.read_structure(str(tmp_path / f"out.{ending}"))[0]
+    expected = [0.0 if n == 5 else 100 * values[n] for n in resolved]
+    assert [residue[0].b_iso for residue in painted["A"]] == pytest.approx(expected, abs=0.006)
+    assert {residue[0].b_iso for residue in painted["B"]} == {0.0}
+
+
+def test_what_cannot_be_painted_is_said(tmp_path):
+    model_of({"B": [(1, "G"), (2, "S"), (3, "W"), (4, "W"), (5, "P")]}).write_pdb(str(tmp_path / "in.pdb"))
+    (tmp_path / "no.pdb").write_bytes(b"\x00\x01")
+    values = np.zeros(len(PROTEIN))
+    for source, target, said in (
+        ("in.pdb", "out.pdb", "no chain of it is the protein of 42 residues"),
+        ("in.pdb", "out.txt", "ends in .pdb or .cif"),
+        ("no.pdb", "out.pdb", "no chain of it|cannot be read as a structure"),
+        ("none.pdb", "out.pdb", "cannot be read as a structure"),
+    ):
+        with pytest.raises(FoldgraftError, match=said):
+            paint(tmp_path / source, tmp_path / target, PROTEIN, values)
+        assert not (tmp_path / target).exists()
 
 
 def test_what_cannot_be_scanned_is_said(folder, tmp_path):

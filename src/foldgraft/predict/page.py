@@ -17,9 +17,14 @@ matplotlib.use("Agg")
 PER_ROW = 100
 """Residues of a strip of the heat map."""
 SHOWN = 10
+POSITIVE, NEGATIVE = "#0072B2", "#b2182b"
+STATE_NAMES = ("helix", "strand", "other")
+STATE_COLOURS = ("#D55E00", "#E69F00", "#dde2e7")
 
 
-def page(found: Scan, task: str, about: str, contacts: np.ndarray | None) -> str:
+def page(
+    found: Scan, task: str, about: str, contacts: np.ndarray | None = None, states: np.ndarray | None = None
+) -> str:
     """The page.
 
     Parameters
@@ -31,6 +36,8 @@ def page(found: Scan, task: str, about: str, contacts: np.ndarray | None) -> str
         name of the head and of its trunk.
     contacts : float array, shape (L * (L - 1) / 2,), or None
         packed probabilities of contacts of the protein.
+    states : float array, shape (L, 3), or None
+        probabilities of helix, strand and other of each residue.
     """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("foldgraft.predict"), autoescape=True)
     kinds = [kind for kind in ("truncation", "tag", "substitution") if any(v.kind == kind for v in found.variants)]
@@ -43,6 +50,8 @@ def page(found: Scan, task: str, about: str, contacts: np.ndarray | None) -> str
         by_kind={kind: rows(found, found.best(kind, SHOWN)) for kind in kinds},
         difference=_picture(_heat(found, found.differences.mean(axis=1), "difference of the score")),
         spread=_picture(_heat(found, found.differences.std(axis=1), "spread of the members", signed=False)),
+        residues=_picture(_residues(found, states)) if "substitution" in kinds else "",
+        states=states is not None,
         ends=_picture(_truncations(found)) if "truncation" in kinds else "",
         contacts="" if contacts is None else _picture(_contacts(contacts, len(found.protein.sequence))),
         table=_data("text/csv", _csv(found)),
@@ -83,6 +92,34 @@ def _heat(found: Scan, values: np.ndarray, title: str, signed: bool = True) -> F
         axes.set_yticks(range(len(AMINO_ACIDS)), AMINO_ACIDS, fontsize=6)
         axes.set_xlabel("residue", fontsize=8)
     figure.colorbar(image, ax=figure.axes, label=title, shrink=min(1.0, 1.5 / len(strips)))
+    return figure
+
+
+def _residues(found: Scan, states: np.ndarray | None) -> Figure:
+    """What each residue adds to the score, and below it the probabilities of its secondary structure, in strips."""
+    values, length = found.contribution, len(found.protein.sequence)
+    strips, tracks = range(0, length, PER_ROW), 1 if states is None else 2
+    figure = Figure(figsize=(12, (1.2 + 0.7 * tracks) * len(strips) + 0.3), layout="constrained")
+    rows = figure.subplots(
+        tracks * len(strips), 1, squeeze=False, gridspec_kw={"height_ratios": [2, 1][:tracks] * len(strips)}
+    )
+    top = max(float(np.nanmax(np.abs(values))), 1e-6) * 1.05
+    for number, start in enumerate(strips):
+        place = np.arange(start, min(start + PER_ROW, length))
+        axes = rows[number * tracks, 0]
+        colours = np.where(values[place] < 0, NEGATIVE, POSITIVE)
+        axes.bar(place + 1, np.nan_to_num(values[place]), width=1, color=colours)
+        axes.axhline(0, color="#57636f", linewidth=0.6)
+        axes.set(ylim=(-top, top), ylabel="adds")
+        if states is not None:
+            below = rows[number * tracks + 1, 0]
+            below.stackplot(place + 1, states[place].T, colors=STATE_COLOURS, labels=STATE_NAMES, step="mid")
+            below.set(ylim=(0, 1), yticks=[], ylabel="state")
+        rows[(number + 1) * tracks - 1, 0].set_xlabel("residue", fontsize=8)
+        for one in rows[number * tracks : (number + 1) * tracks, 0]:
+            one.set_xlim(start + 0.5, start + PER_ROW + 0.5)
+    if states is not None:
+        figure.legend(*rows[1, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3, fontsize=8)
     return figure
 
 

@@ -53,6 +53,14 @@ class Scan:
         side = np.sign(self.differences.mean(axis=1, keepdims=True))
         return (np.sign(self.differences) == side).mean(axis=1)
 
+    @property
+    def contribution(self) -> np.ndarray:
+        """What each residue adds to the mean score, shape (L,): by how much the score falls, on average over the 19
+        substitutions of the residue; NaN where there are none."""
+        matrix = self.matrix(self.differences.mean(axis=1))
+        known = np.isfinite(matrix).sum(axis=0)
+        return np.where(known > 0, -np.nansum(matrix, axis=0) / np.maximum(known, 1), np.nan)
+
     def best(self, kind: str | None = None, count: int = 10) -> list[int]:
         """Numbers of the variants of greatest mean score, of one kind or all."""
         rows = [n for n, variant in enumerate(self.variants) if kind in (None, variant.kind)]
