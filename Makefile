@@ -30,7 +30,7 @@ docs: .venv/developer.stamp
 	$(BIN)/snakemake --rulegraph dot --configfile config/demo.yaml | $(BIN)/python docs/draw_dag.py > resources/dag.dot
 	dot -Tsvg resources/dag.dot -o docs/dag.svg
 
-HEADS := solubility solubility_fraction secondary_structure
+HEADS := solubility solubility_fraction secondary_structure contacts
 
 heads: .venv/user.stamp
 	for head in $(HEADS); do \

@@ -21,7 +21,7 @@ from foldgraft.models.trunk.fingerprint import TOLERANCE
 from foldgraft.predict.command import app as stage
 from foldgraft.predict.contacts import Outputs, write_maps
 from foldgraft.predict.heads import load_heads
-from foldgraft.predict.new import predict
+from foldgraft.predict.new import pair_scores, predict
 from foldgraft.predict.page import page
 from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import scan as scan_variants
@@ -39,6 +39,7 @@ from foldgraft.trunk.settings import DEFAULT_MODEL
 HEADS = Path(str(files("foldgraft") / "heads"))
 """Holds the heads that ship with the package, a model card beside each."""
 DEFAULT_HEAD = "solubility"
+CONTACT_HEAD = "contacts"
 DEFAULT_COMMAND = "fasta"
 NEAR = 0.3
 """Largest distance of a trunk's fingerprint from that of a head's own; told from `TOLERANCE` on. Moving all weights of
@@ -151,12 +152,19 @@ def contact_map(
         Path | None, typer.Option(dir_okay=False, help="Probabilities to write in CASP's format RR.")
     ] = None,
     output_npz: Annotated[Path | None, typer.Option(dir_okay=False, help="Map to write as an array of NumPy.")] = None,
+    head: Annotated[
+        str, typer.Option(help="A head of contacts that ships with the package, or the file of one.")
+    ] = CONTACT_HEAD,
     trunk: Trunk8M = None,
 ) -> None:
-    """Rank the contacts of one protein by the trunk's own contact regression, without an alignment."""
-    protein = one(fasta)
+    """Rank the contacts of one protein by a head, beside the trunk's own contact regression, without an alignment."""
+    path, protein = head_file(head), one(fasta)
     frozen = open_trunk(trunk)
-    maps = {"trunk": frozen.contacts(protein.sequence)}
+    trained = heads_on(frozen, [path])[0]
+    if trained.info.level != "pair":
+        raise FoldgraftError(f"--head: {head} predicts for each {trained.info.level}, and a map needs one of pairs")
+    maps = {"trunk": frozen.contacts(protein.sequence)} if frozen.network.contact_head is not None else {}
+    maps |= pair_scores(trained, protein.sequence, None, frozen)
     write_maps(Outputs(output_pairs, output_map, output_rr, output_npz), protein.sequence, maps)
 
 

@@ -65,13 +65,13 @@ def predict(
         yield from zip(chunk, found, strict=True)
 
 
-def pair_scores(head: Trained, sequence: str, coevolution: Coevolution, trunk: Trunk) -> dict[str, np.ndarray]:
-    """What a head of pairs says of one sequence and its coevolution: by experiment and task, the packed probabilities
-    of contacts, the mean of the ensemble."""
+def pair_scores(head: Trained, sequence: str, coevolution: Coevolution | None, trunk: Trunk) -> dict[str, np.ndarray]:
+    """What a head of pairs says of one sequence and its coevolution, if there is any: by experiment and task, the packed
+    probabilities of contacts, the mean of the ensemble."""
     vectors = TrunkVectors(trunk, head.info.layers) if head.info.layers else None
     if vectors is not None:
         vectors.embed([sequence], residues=True)
-    examples = _examples(head, [sequence], trunk, vectors, [coevolution])
+    examples = _examples(head, [sequence], trunk, vectors, [coevolution] if coevolution else None)
     (scored,) = examples.score(head.members, np.arange(1))
     found = {}
     for number, (task, values) in enumerate(zip(head.info.tasks, scored.outputs, strict=True)):
