@@ -128,9 +128,8 @@ RESIDUES = {"labels": {"flexibility": {"table": "t.csv", "level": "residue", "ki
 @pytest.mark.parametrize(
     "experiment",
     [
-        {"task": "ss3"},
-        {"task": "contact"},
-        {"task": "flexibility", "head": "ss3_mlp"},
+        {"task": "ss3", "head": "ss3_mlp"},
+        {"task": "contact", "features": ["separation"]},
         {"task": ["ss3", "torsions"]},
         {"task": "solubility", "head": "mlp", "unfreeze": {"last": 1}},
         {"task": "solubility", "head": "cnn_from_scratch"},
@@ -153,6 +152,11 @@ def test_a_card_of_labels_is_accepted(kind, level):
         **({"classes": ["in", "out"]} if kind == "classes" else {}),
     }
     load({"labels": {"t": table}, "experiments": {"mine": {"task": "t"}}, "report": {"cards": {"mine": CARD}}})
+
+
+@pytest.mark.parametrize("task", ["ss3", "contact", "distogram"])
+def test_a_card_of_structures_is_accepted(task):
+    load({**INPUT, "experiments": {"mine": {"task": task}}, "report": {"cards": {"mine": CARD}}})
 
 
 def test_what_is_wrong_with_the_whole_is_said_without_showing_the_whole():

@@ -193,12 +193,11 @@ class Config(Settings):
                     raise ValueError(f"{where}: {name} reads covariates, which another table does not have")
 
     def _check_card(self, name: str) -> None:
-        tasks = self.tasks(name)
-        labelled = len(tasks) == 1 and tasks[0].truth == "labels"
-        if not labelled or not self.resolved(name).embeds(tasks[0].level):
+        tasks, resolved = self.tasks(name), self.resolved(name)
+        if len(tasks) > 1 or not (resolved.embeds(tasks[0].level) or resolved.reads("attention")):
             raise ValueError(
-                f"report.cards.{name}: a card describes a head for the labels of one table on a frozen trunk, and this "
-                "experiment is another; remove its card"
+                f"report.cards.{name}: a card describes a head of one task on a frozen trunk, and this experiment is "
+                "another; remove its card"
             )
 
     def _covariates(self, table: str) -> list[str]:

@@ -106,6 +106,7 @@ rule report_card:
         lock="<results>/fetch/lock.parquet",
         provenance="<results>/provenance.json",
         labels=[path for paths in LABELS.values() for path in paths],
+        index=["<results>/curate/index.parquet"] if STRUCTURE_SHARDS else [],
         cluster=expand("<results>/cluster/{name}", name=["split.parquet", "verdict.json"]),
         trunk="<results>/trunk/trunk.json",
         train=expand(

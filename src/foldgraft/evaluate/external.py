@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evaluate.predictor import TRANSFER
 from foldgraft.models.heads.build import reads
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.embeddings import Embeddings
 from foldgraft.records.labels import read_description
+from foldgraft.records.metrics import TRANSFER
 from foldgraft.records.predictions import About, read_about, schema_of
 from foldgraft.records.tables import read_frame
 from foldgraft.tasks.labelled import labelled_proteins

@@ -12,14 +12,12 @@ from foldgraft.evaluate import kinds
 from foldgraft.evaluate.kinds import Examples
 from foldgraft.evaluate.summary import Summary
 from foldgraft.metrics.decisions import MIDDLE, best_threshold
+from foldgraft.records.metrics import BASELINE, TRANSFER
 from foldgraft.records.predictions import About, schema_of
 from foldgraft.records.split import validation_folds
 from foldgraft.records.tables import read_frame
 
 SPLITS = ("test", "valid")
-BASELINE = "baseline_"
-TRANSFER = "transfer_"
-"""Begins the name of an experiment of another table, whose head is tried on this one."""
 
 
 @dataclass

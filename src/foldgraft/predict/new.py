@@ -66,8 +66,8 @@ def predict(
 
 
 def pair_scores(head: Trained, sequence: str, coevolution: Coevolution | None, trunk: Trunk) -> dict[str, np.ndarray]:
-    """What a head of pairs says of one sequence and its coevolution, if there is any: by experiment and task, the packed
-    probabilities of contacts, the mean of the ensemble."""
+    """What a head of pairs says of one sequence, and of its coevolution if there is any: by experiment and task, the
+    packed probabilities of contacts, the mean of the ensemble."""
     vectors = TrunkVectors(trunk, head.info.layers) if head.info.layers else None
     if vectors is not None:
         vectors.embed([sequence], residues=True)

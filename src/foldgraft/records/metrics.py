@@ -1,7 +1,13 @@
 """Tables of the evaluate stage: `evaluate/metrics.csv` of all tasks, and those of each in `evaluate/tasks/<task>/`."""
 
 COLUMNS = ["task", "experiment", "split", "metric", "value", "ci_low", "ci_high", "n"]
-"""A value with its 95 % bootstrap interval over n proteins; names of baselines begin with `baseline_`."""
+"""A value with its 95 % bootstrap interval over n proteins."""
+
+BASELINE = "baseline_"
+"""Begins the name of a baseline."""
+
+TRANSFER = "transfer_"
+"""Begins the name of an experiment of another table, whose head is tried on this one."""
 
 TABLES = (
     "metrics", "comparison", "notes", "breakdown", "thresholds", "proteins", "ceiling", "roc", "pr", "reliability",

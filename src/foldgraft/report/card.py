@@ -11,6 +11,7 @@ import pandas as pd
 from foldgraft.errors import FoldgraftError
 from foldgraft.metrics.catalogue import describe
 from foldgraft.metrics.ranking import roc_auc
+from foldgraft.records.metrics import BASELINE, TRANSFER
 from foldgraft.records.predictions import schema_of
 from foldgraft.records.tables import read_frame
 from foldgraft.report.drawing import count, number, span
@@ -20,7 +21,12 @@ from foldgraft.report.settings import CardSettings
 from foldgraft.report.verdicts import plain
 from foldgraft.tasks.trained import HeadInfo, load_head
 
-SHOWN = ("roc_auc", "mcc", "r2", "spearman", "rmse", "Q3", "accuracy", "ece")
+STRUCTURES = "structures"
+
+SHOWN = (
+    "P@L long", "P@L/5 long", "P@L all", "mae phi", "mae psi", "roc_auc", "mcc", "r2", "spearman", "rmse", "Q3",
+    "accuracy", "ece",
+)  # fmt: skip
 """Metrics of the table, of those that the task has."""
 
 
@@ -45,7 +51,8 @@ def card(run: Run, name: str, about: CardSettings) -> str:
         "## Split\n\n" + _split(run, task),
         "## Figures\n\n" + _figures(task, experiment),
         *([_folds(run, task, name)] if experiment.cross_validated and task.about.target["kind"] == "binary" else []),
-        *([f"Other tools on the same proteins:\n\n{_tools(about)}"] if about.tools else []),
+        *_elsewhere(run, name),
+        *([f"Other tools:\n\n{_tools(about)}"] if about.tools else []),
         "By what sets the proteins apart:\n\n" + _breakdown(task, name),
         f"## Limits\n\n{_list(about.limits)}",
         f"## Licences\n\n{about.licence}",
@@ -64,8 +71,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
-    layers = ", ".join(map(str, info.layers))
-    yield f"a `{info.head.name}` head on the embeddings of the layers {layers} of the trunk; {size / 1000:.0f} kB"
+    layers = f"embeddings of layer{'s' if len(info.layers) > 1 else ''} {', '.join(map(str, info.layers))}"
+    features = ", ".join(one for one in info.features if one != "embedding")
+    read = " and ".join(one for one in (features, layers if info.layers else "") if one)
+    yield f"a `{info.head.name}` head on {read} of the trunk; {size / 1000:.0f} kB"
     folds = len({member.test_fold for member in info.members})
     if len(info.members) > 1:
         each = f", each trained without one of {folds} folds" if folds > 1 else ""
@@ -78,10 +87,18 @@ def _head(run: Run, info: HeadInfo, size: int) -> Iterator[str]:
 
 
 def _data(run: Run, task: Task) -> Iterator[str]:
+    if task.set == STRUCTURES:
+        chains = run.index[run.index["id"].isin(run.split.loc[run.split["set"] == STRUCTURES, "id"])]
+        lengths = chains["sequence"].str.len()
+        yield f"{count(len(chains))} chains of {lengths.min()} to {lengths.max()} residues"
+        yield f"{count(run.lock.loc[run.lock['shard'].str.startswith('files-'), 'sha256'].nunique())} structure files"
+        return
     table = next(one for one in run.labelled if one.about.task == task.name)
     rows = table.rows
     yield f"{count(len(rows))} proteins of {rows['length'].min()} to {rows['length'].max()} residues"
-    if table.about.kind != "classes":  # whose labels are the numbers of their names
+    if table.about.level == "residue":
+        yield f"{count(int(rows['known'].sum()))} residues with a label"
+    elif table.about.kind != "classes":  # whose labels are the numbers of their names
         yield f"mean label {number(rows['label'].mean())}"
     for item in run.lock[run.lock["shard"] == task.name].itertuples():
         yield f"file {item.url.rsplit('/', 1)[-1]}, sha256 {item.sha256}"
@@ -99,7 +116,8 @@ def _split(run: Run, task: Task) -> str:
 
 def _figures(task: Task, experiment: Experiment) -> str:
     metrics = [metric for metric in SHOWN if experiment.name in task.values(metric=metric).index]
-    names = [experiment.name, *sorted(n for n in task.values().index if n.startswith("baseline_"))]
+    others = [one.name for one in task.experiments if one.name != experiment.name]
+    names = [experiment.name, *others, *sorted(n for n in task.values().index if n.startswith(BASELINE))]
     rows = []
     for name in names:
         cells = []
@@ -124,6 +142,26 @@ def _folds(run: Run, task: Task, name: str) -> str:
     ]
     each = ", ".join(number(area) for area in areas)
     return f"ROC-AUC of the folds: {each}; mean **{np.mean(areas):.4f}**, standard deviation {np.std(areas):.3f}."
+
+
+def _elsewhere(run: Run, name: str) -> Iterator[str]:
+    """On each other table that the head was tried on: its figures there, and how many proteins have relatives."""
+    for task in run.tasks:
+        values = task.values()
+        if (transferred := f"{TRANSFER}{name}") not in values.index:
+            continue
+        metrics = [metric for metric in SHOWN if transferred in task.values(metric=metric).index]
+        rows = []
+        for metric in metrics:
+            row = task.values(metric=metric).loc[transferred]
+            rows.append(
+                (describe(metric).title, f"{number(row['value'])} {span(row['ci_low'], row['ci_high'])}".strip())
+            )
+        notes = task.tables["notes"]
+        said = notes.loc[(notes["experiment"] == transferred) & notes["note"].str.startswith("test: "), "note"]
+        n = count(values.loc[transferred, "n"])
+        title = f"On the table {task.name}, which it did not learn from, {n} proteins ({'; '.join(said)}):"
+        yield f"{title}\n\n{_table(['', transferred.removeprefix(TRANSFER)], rows)}"
 
 
 def _tools(about: CardSettings) -> str:

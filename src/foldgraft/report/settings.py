@@ -45,5 +45,5 @@ class ReportSettings(Settings):
     proteins: tuple[str, ...] = Field(default=(), max_length=12)
     """Ids of further chains to show beside them, such as `1ubq_A`."""
     cards: dict[str, CardSettings] = Field(default_factory=dict)
-    """Model cards to write, `report/<experiment>.md`, by the experiments that they are of: each for the labels of
-    one table, on the frozen trunk."""
+    """Model cards to write, `report/<experiment>.md`, by the experiments that they are of: each of one task, on
+    the frozen trunk."""
