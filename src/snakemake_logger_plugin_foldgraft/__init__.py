@@ -32,11 +32,13 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        told = self.common_settings
-        self._plain = told.dryrun or told.verbose or told.debug_dag
-        self._stream = sys.stdout if told.stdout else sys.stderr
-        self._formatter = DefaultFormatter(told.quiet, told.show_failed_logs)
-        self._filter = DefaultFilter(told.quiet, told.debug_dag, told.verbose, told.dryrun, told.printshellcmds)
+        settings = self.common_settings
+        self._plain = settings.dryrun or settings.verbose or settings.debug_dag
+        self._stream = sys.stdout if settings.stdout else sys.stderr
+        self._formatter = DefaultFormatter(settings.quiet, settings.show_failed_logs)
+        self._filter = DefaultFilter(
+            settings.quiet, settings.debug_dag, settings.verbose, settings.dryrun, settings.printshellcmds
+        )
         self._start = time.monotonic()
         self._done, self._total = 0, 0
         self._jobs: dict[int, str] = {}
@@ -107,5 +109,5 @@ def where(about: Mapping[str, Any]) -> str:
     """Where a failed job's log is, and what a cluster says of it: its number there, and its end, such as TIMEOUT."""
     number = about["aux"].get("external_jobid")
     status = re.search(r"status is: '(\w+)'", str(about["rule_msg"]))
-    told = f" (job {number} of the cluster{f': {status[1]}' if status else ''})" if number else ""
-    return f"{told}, see {about['log'][0]}" if about["log"] else told
+    where = f" (job {number} of the cluster{f': {status[1]}' if status else ''})" if number else ""
+    return f"{where}, see {about['log'][0]}" if about["log"] else where

@@ -111,8 +111,8 @@ class _Builder:
         if amino.all():
             fates["placed"] = int(np.count_nonzero(np.isfinite(coordinates[:, :, 0])))
         else:  # as where a cap of another kind is part of SEQRES
-            mine = spots[amino[spots]]
-            fates["placed"] = len(np.unique(where[mine] * len(ATOMS) + column[mine]))
+            residues = spots[amino[spots]]
+            fates["placed"] = len(np.unique(where[residues] * len(ATOMS) + column[residues]))
         fates["hydrogen"] = int(np.count_nonzero(amino & (atoms.kind == HYDROGEN)))
         fates["not_of_residue"] = int(np.count_nonzero(amino)) - fates["placed"] - fates["hydrogen"]
 
@@ -179,9 +179,9 @@ class _Builder:
         return numbers
 
     def _unresolved(self, atoms: Atoms, where: np.ndarray) -> str:
-        mine = where >= 0
-        alpha = mine & (atoms.kind == CA)
-        if not mine.any():
+        placed = where >= 0
+        alpha = placed & (atoms.kind == CA)
+        if not placed.any():
             return "absent"
         if not alpha.any():
             return "no_ca"

@@ -124,13 +124,13 @@ def _cut(
     strands: list[Strand] = []
     which = np.empty(len(residues.chain), dtype=np.int64)
     for name in listed:
-        mine = [k for k, chain in enumerate(residues.chain) if chain == name]
-        polymer = [k for k in mine if amino[k] and not residues.hetero[k]] or [k for k in mine if amino[k]]
+        rows = [k for k, chain in enumerate(residues.chain) if chain == name]
+        polymer = [k for k in rows if amino[k] and not residues.hetero[k]] or [k for k in rows if amino[k]]
         molecule = molecules([_site(pdb, k) for k in polymer], not name)
         segments = [residues.segment[polymer[molecule.index(k)]] for k in sorted(set(molecule))]
         chosen = names(name, segments or [""], taken)
-        before = np.maximum(np.searchsorted(polymer, mine, side="right") - 1, 0)  # others go with what stands before
-        which[mine] = len(strands) + np.array(molecule or [0], dtype=np.int64)[before]
+        before = np.maximum(np.searchsorted(polymer, rows, side="right") - 1, 0)  # others go with what stands before
+        which[rows] = len(strands) + np.array(molecule or [0], dtype=np.int64)[before]
         strands += [Strand(one, name) for one in chosen]
     return strands, which
 

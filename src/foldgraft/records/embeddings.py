@@ -230,13 +230,13 @@ def _read_places(path: Path) -> tuple[list[str], np.ndarray, Contents]:
         where = _places(path, header, raw, contents)
         if len(names) != len(where):
             raise ValueError("it has not one name per sequence")
-        told = {key.encode(): text.encode() for key, text in about.items()}
+        metadata = {key.encode(): text.encode() for key, text in about.items()}
     except (OSError, LookupError, TypeError, ValueError) as error:
         problem = "it lacks a part" if isinstance(error, LookupError) else error
         raise FoldgraftError(
             f"{path}: cannot be read as embeddings ({problem}); delete it and rerun the embed stage"
         ) from None
-    origin.check(path, told, KINDS.items(), len(names))
+    origin.check(path, metadata, KINDS.items(), len(names))
     return names, where, contents
 
 

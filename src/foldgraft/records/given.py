@@ -52,14 +52,14 @@ def summary(given: pd.DataFrame) -> Iterator[str]:
     files = given["file"].nunique()
     yield f"alignments given: {files} files, {used['file'].nunique()} of them used, for {chains} chains"
     for name, rows in given.groupby("file", sort=True):
-        mine = rows[rows["used"]]
-        if mine.empty:
+        used = rows[rows["used"]]
+        if used.empty:
             yield f"not used: {name}: {rows['reason'].iloc[0]}"
-        elif (mine["identity"] < 1).any() or (mine["residues"] < mine["length"]).any() or mine["dropped"].any():
-            worst = mine.loc[mine["identity"].idxmin()]
+        elif (used["identity"] < 1).any() or (used["residues"] < used["length"]).any() or used["dropped"].any():
+            worst = used.loc[used["identity"].idxmin()]
             dropped = f"; dropped {worst['dropped']}" if worst["dropped"] else ""
             first = worst["chains"].split()[0]
-            more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
+            more = f" and {len(used) - 1} more" if len(used) > 1 else ""
             yield (
                 f"{name}: {worst['identity']:.1%} identical to {first}{more}, for {worst['residues']} of its "
                 f"{worst['length']} residues{dropped}"

@@ -44,19 +44,19 @@ class Job:
 _job = Job()
 
 
-def begin(stage: str, told: str = "") -> None:
+def begin(stage: str, made_from: str = "") -> None:
     """Note which job runs in this process, and what the workflow told of it.
 
-    `told` is its digest, `@` and the threads that its rule asks for, a colon, and the short digests of its inputs.
+    `made_from` is its digest, `@` and the threads that its rule asks for, a colon, and the short digests of its inputs.
     """
     global _job
-    own, _, inputs = told.partition(":")
+    own, _, inputs = made_from.partition(":")
     _job = Job(stage, own.partition("@")[0], frozenset(filter(None, inputs.split(","))))
 
 
-def threads(told: str) -> str:
+def threads(made_from: str) -> str:
     """The threads that a job's rule asks for; empty if they are not known."""
-    return told.partition(":")[0].partition("@")[2]
+    return made_from.partition(":")[0].partition("@")[2]
 
 
 Columns = Iterable[tuple[str, Any]]
