@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,7 +22,10 @@ from foldgraft.records.files import read_json, sealed, write_json
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import write_frame
 from foldgraft.records.targets import read_targets
+from foldgraft.report.run import Run
 from foldgraft.report.settings import ReportSettings
+from foldgraft.report.tables import headline_table
+from foldgraft.report.verdicts import answer
 from foldgraft.report.whole import page
 
 VOID = {"meta", "link", "img", "br", "image", "path", "use", "rect"}
@@ -56,6 +60,20 @@ class Outline(HTMLParser):
 def still(run_folder) -> str:
     """The page without 3Dmol.js."""
     return page(run_folder, None, ReportSettings())
+
+
+def test_a_head_that_was_tried_on_another_table_is_said_to_be_one(run_folder):
+    """Alone it is the answer; beside the table's own experiments a row between them and the baselines."""
+    (task,) = (one for one in Run(run_folder).tasks if one.name == "solubility")
+    rows = task.tables["metrics"]
+    own = rows[rows["experiment"] == "linear"].assign(experiment="transfer_other")
+    alone = answer(replace(task, tables=task.tables | {"metrics": own}, experiments=()))
+    value = own[(own["metric"] == "roc_auc") & (own["split"] == "test")]["value"].iloc[0]
+    assert alone.said == "tried" and f"head of other {value:.3f}" in alone.value and not alone.good
+    both = headline_table(replace(task, tables=task.tables | {"metrics": pd.concat([rows, own])}))
+    names = [row[0] for row in both.rows]
+    assert names.index("linear") < names.index("head of other") < names.index("composition")
+    assert dict(zip(names, (row[1] for row in both.rows), strict=True))["head of other"] == "learnt from another table"
 
 
 def test_the_page_is_whole_and_has_every_chapter(still):

@@ -63,7 +63,15 @@ def calibration_error(task: Task) -> str:
         return ""
     row = values.loc[task.best]
     low, high = number(row["ci_low"]), number(row["ci_high"])
-    return f"the calibration error of {task.best} is {number(row['value'])}, from {low} to {high}."
+    said = f"the calibration error of {task.best} is {number(row['value'])}, from {low} to {high}"
+    return f"{said}{_uncalibrated(task)}."
+
+
+def _uncalibrated(task: Task) -> str:
+    """What the error would be without the calibration on validation proteins, if the training noted it."""
+    (best,) = (one for one in task.experiments if one.name == task.best)
+    gains = [one for one in best.checks.get("calibration", []) if one["task"] == task.name and "ece_before" in one]
+    return f" (before calibration {number(gains[0]['ece_before'])})" if gains else ""
 
 
 def _ranking(task: Task) -> list[Block]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from foldgraft.metrics.catalogue import describe, headline
 from foldgraft.records import labels, predictions
+from foldgraft.records.metrics import BASELINE, TRANSFER
 from foldgraft.tasks.task import BUILT_IN
 
 
@@ -112,10 +113,15 @@ class Task:
     def strongest(self) -> str | None:
         """The baseline that does best on test proteins."""
         values = self.values()["value"].dropna()
-        values = values[values.index.str.startswith("baseline_")]
+        values = values[values.index.str.startswith(BASELINE)]
         if values.empty:
             return None
         return str(values.idxmin() if self.lower_is_better else values.idxmax())
+
+    @cached_property
+    def tried(self) -> list[str]:
+        """Heads of other tables that were tried on this one."""
+        return [name for name in self.values().index if name.startswith(TRANSFER)]
 
     def beside(self, experiment: str, baseline: str | None, metric: str = "") -> "pd.Series | None":
         """The row that compares an experiment with a baseline on test proteins; by default by the headline."""

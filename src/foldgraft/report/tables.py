@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.metrics.catalogue import describe
+from foldgraft.records.metrics import BASELINE
 from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.page import Bullets, Table
 from foldgraft.report.results import Task
@@ -22,10 +23,12 @@ def headline_table(task: Task) -> Table:
         beside = task.beside(name, task.strongest)
         said, difference, p = ("", "", "") if beside is None else _beside(beside)
         rows.append((name, said, _cell(values, name), difference, p))
-    baselines = [name for name in values.index if name.startswith("baseline_")]
+    for name in sorted(task.tried, key=lambda name: -sign * _number(values, name)):
+        rows.append((plain(name), "learnt from another table", _cell(values, name), "", ""))
+    baselines = [name for name in values.index if name.startswith(BASELINE)]
     for name in sorted(baselines, key=lambda name: -sign * _number(values, name)):
         said = "strongest baseline" if name == task.strongest else "baseline"
-        rows.append((name.removeprefix("baseline_"), said, _cell(values, name), "", ""))
+        rows.append((name.removeprefix(BASELINE), said, _cell(values, name), "", ""))
     ceiling = task.tables["ceiling"]
     if len(ceiling):
         best = ceiling[(ceiling["split"] == "test") & (ceiling["metric"] == task.headline)]
@@ -89,7 +92,7 @@ def comparison_table(task: Task) -> Table:
     body = []
     for row in rows.itertuples():
         said, difference, p = _beside(pd.Series(row._asdict()))
-        pair = (row.experiment, row.baseline.removeprefix("baseline_"))
+        pair = (row.experiment, plain(row.baseline).removeprefix("baseline: "))
         body.append((*pair, said, number(row.value), number(row.baseline_value), difference, p, count(row.clusters)))
     head = (
         "experiment",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from foldgraft.metrics.catalogue import describe
+from foldgraft.records.metrics import BASELINE, TRANSFER
 from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.results import Task
 from foldgraft.report.run import Run
@@ -16,8 +17,10 @@ KNOWING = {"baseline_state": " (knows the true states)"}
 
 
 def plain(name: str) -> str:
-    """A baseline's name as a reader would say it."""
-    return f"baseline: {name.removeprefix('baseline_')}" if name.startswith("baseline_") else name
+    """The name of a baseline, or of a head of another table, as a reader would say it."""
+    if name.startswith(TRANSFER):
+        return f"head of {name.removeprefix(TRANSFER)}"
+    return f"baseline: {name.removeprefix(BASELINE)}" if name.startswith(BASELINE) else name
 
 
 def chance(p: float) -> str:
@@ -57,6 +60,13 @@ def answer(task: Task) -> Answer:
     name, metric = task.best, describe(task.headline).title.split(" (")[0]
     metric += " ↓" if task.lower_is_better else ""
     values = task.values()
+    if name is None and (tried := task.tried):
+        rows = values.loc[tried].dropna(subset=["value"]).sort_values("value", ascending=task.lower_is_better)
+        shown = [
+            f"{plain(n)} {number(row['value'])} {span(row['ci_low'], row['ci_high'])}" for n, row in rows.iterrows()
+        ]
+        tested = f"{count(values.loc[tried, 'n'].max())} proteins"
+        return Answer(task.name, "tried", value=f"{metric}: {'; '.join(shown)}", tested=tested)
     if name is None or not np.isfinite(values["value"].get(name, np.nan)):
         return Answer(task.name, "undefined", value=f"{metric} is undefined on the test proteins")
     own = values.loc[name]
