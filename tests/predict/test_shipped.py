@@ -12,6 +12,10 @@ from foldgraft.alone import DEFAULT_HEAD, HEADS, app, shipped
 from foldgraft.tasks.trained import load_head
 from foldgraft.trunk.settings import DEFAULT_MODEL, SIZES
 
+UBIQUITIN = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
+STRANDS, HELIX = [(2, 7), (12, 16), (41, 45), (66, 71)], (23, 34)
+"""Of PDB entry 1UBQ (Vijay-Kumar et al. 1987, doi 10.1016/0022-2836(87)90679-6), residues from 1."""
+
 MOST = 5_000_000
 """Bytes of all heads together."""
 
@@ -24,8 +28,8 @@ def test_there_is_a_default_head_and_all_are_small():
 @pytest.mark.parametrize("name", shipped())
 def test_a_head_loads_knows_its_training_proteins_and_has_a_card(name):
     head = load_head(shipped()[name])
-    assert head.info.name == name and head.info.seen is not None
-    assert not head.info.features and not head.info.covariates and head.info.unfreeze == 0
+    assert head.info.name == name and (head.info.seen is not None or head.info.level == "pair")
+    assert "coevolution" not in head.info.features and not head.info.covariates and head.info.unfreeze == 0
     card = (HEADS / f"{name}.md").read_text()
     for section in ("What it is", "Data", "Split", "Figures", "Limits", "Licences", "Made by"):
         assert f"\n## {section}\n" in card
@@ -47,6 +51,29 @@ def test_the_readme_shows_what_comes_out(genuine, root):
     shown = pd.read_csv(StringIO(f"id,{block}"))
     found = predicted(root / "docs/constructs.fasta", "--trunk", genuine)
     pd.testing.assert_frame_equal(found, shown, rtol=0, atol=1e-3)
+
+
+def test_contacts_of_ubiquitin_are_where_its_strands_pair(genuine, tmp_path):
+    """Strands 1 and 2 are antiparallel, residues i and 18 - i facing each other; so are 3 and 5, i and 113 - i."""
+    (tmp_path / "one.fasta").write_text(f">ubiquitin\n{UBIQUITIN}\n")
+    words = ["map", tmp_path / "one.fasta", "--output-pairs", tmp_path / "p.csv", "--trunk", genuine]
+    CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert list(table.columns[-2:]) == ["trunk", "contacts"] and table["contacts"].is_monotonic_decreasing
+    total = table["i"] + table["j"]
+    hairpin = table[total.between(17, 19) & (table["i"] >= 2) & (table["j"] <= 16)]
+    sheet = table[total.between(111, 115) & table["i"].between(40, 46) & table["j"].between(66, 72)]
+    assert hairpin["contacts"].mean() > 0.4 and sheet["contacts"].mean() > 3 * table["contacts"].mean()
+    assert hairpin["contacts"].mean() > hairpin["trunk"].mean()
+
+
+def test_the_states_of_ubiquitin(genuine, tmp_path):
+    (tmp_path / "one.fasta").write_text(f">ubiquitin\n{UBIQUITIN}\n")
+    found = predicted(tmp_path / "one.fasta", "--head", "secondary_structure", "--trunk", genuine)
+    said = "".join(found["secondary_structure"])
+    assert len(said) == len(UBIQUITIN) and said[HELIX[0] - 1 : HELIX[1]].count("H") >= 10
+    for first, last in STRANDS:
+        assert said[first - 1 : last].count("E") >= 0.6 * (last - first + 1), (first, last, said)
 
 
 @pytest.mark.real
