@@ -59,7 +59,7 @@ def test_a_head_is_tried_on_a_table_that_it_did_not_learn_from(small_run):
     assert metrics.query("metric == 'roc_auc'")["n"].tolist() == [24]
     notes = pd.read_csv(results / "evaluate/notes.csv").query("task == 'trial'")["note"]
     assert "test: 0 of 24 proteins have a relative that this head learnt from" in set(notes)
-    assert "trial" in (results / "report/index.html").read_text()
+    assert "head of solubility" in (results / "report/index.html").read_text()
 
 
 def test_a_new_sequence_has_its_nearest_training_protein(small_run):

@@ -64,6 +64,11 @@ rule report_render:
         ),
         metrics="<results>/evaluate/metrics.csv",
         tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=EVALUATED, table=TABLES),
+        external=[
+            f"<results>/evaluate/external/{table}/{name}.parquet"
+            for table, names in CONFIG.evaluate.external.items()
+            for name in names
+        ],
         diagnosis=expand("<results>/evaluate/{name}.csv", name=["diagnosis"] if EXPERIMENTS else []),
         predictions=lambda wildcards: PREDICT_TARGETS,
         viewer=VIEWER,
@@ -115,6 +120,11 @@ rule report_card:
             file=["experiment.yaml", "history.csv", "checks.json", "predictions"],
         ),
         tables=expand("<results>/evaluate/tasks/{task}/{table}.csv", task=EVALUATED, table=TABLES),
+        external=[
+            f"<results>/evaluate/external/{table}/{name}.parquet"
+            for table, names in CONFIG.evaluate.external.items()
+            for name in names
+        ],
         code=code("report", "card"),
     output:
         "<results>/report/{experiment}.md",

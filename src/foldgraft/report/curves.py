@@ -63,14 +63,14 @@ def calibration_error(task: Task) -> str:
         return ""
     row = values.loc[task.best]
     low, high = number(row["ci_low"]), number(row["ci_high"])
-    said = f"the calibration error of {task.best} is {number(row['value'])}, from {low} to {high}"
+    said = f"the calibration error of {plain(str(task.best))} is {number(row['value'])}, from {low} to {high}"
     return f"{said}{_uncalibrated(task)}."
 
 
 def _uncalibrated(task: Task) -> str:
     """What the error would be without the calibration on validation proteins, if the training noted it."""
-    (best,) = (one for one in task.experiments if one.name == task.best)
-    gains = [one for one in best.checks.get("calibration", []) if one["task"] == task.name and "ece_before" in one]
+    noted = [row for one in task.experiments if one.name == task.best for row in one.checks.get("calibration", [])]
+    gains = [row for row in noted if row["task"] == task.name and "ece_before" in row]
     return f" (before calibration {number(gains[0]['ece_before'])})" if gains else ""
 
 
@@ -134,7 +134,7 @@ def _confusion(task: Task) -> list[Block]:
     axes.set_yticks(range(len(names)), short)
     axes.set_xticks(range(len(names)), [name[:16] for name in names], rotation=45 if len(names) > 4 else 0)
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title(f"Confusion of {task.best} (% of the true class)")
+    axes.set_title(f"Confusion of {plain(str(task.best))} (% of the true class)")
     axes.grid(False)
     figure.colorbar(image, ax=axes, shrink=0.8)
     recall = pd.Series(np.diagonal(share), index=names)[total[:, 0] > 0]

@@ -102,11 +102,14 @@ class Task:
 
     @cached_property
     def best(self) -> str | None:
-        """The experiment that does best on validation proteins, so that looking at it chooses nothing by the test."""
+        """The experiment that does best on validation proteins, so that looking at it chooses nothing by the test; where
+        none learnt the task, the first of the heads that were tried."""
+        if not self.experiments:
+            return next(iter(self.tried), None)
         names = [one.name for one in self.experiments]
         values = self.values("valid")["value"].reindex(names).dropna().sort_index()
         if values.empty:
-            return names[0] if names else None
+            return names[0]
         return str(values.idxmin() if self.lower_is_better else values.idxmax())
 
     @cached_property

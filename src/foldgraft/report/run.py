@@ -173,12 +173,16 @@ class Run:
 
     @cached_property
     def tasks(self) -> list[Task]:
-        """The tasks that some experiment learnt and the evaluate stage measured; proteins, residues, then pairs."""
+        """The tasks that some experiment learnt, or on whose table heads were tried, and the evaluate stage measured;
+        proteins, residues, then pairs."""
         found = []
-        for name in dict.fromkeys(name for experiment in self.experiments for name in experiment.tasks):
+        tried = self.provenance.get("config", {}).get("evaluate", {}).get("external", {})
+        for name in dict.fromkeys([*(name for one in self.experiments for name in one.tasks), *tried]):
             learnt = tuple(one for one in self.experiments if name in one.tasks)
-            path = self.folder / "train" / learnt[0].name / f"predictions/{name}.parquet"
-            if path.exists() and (self.folder / "evaluate/tasks" / name).is_dir():
+            paths = [self.folder / "train" / one.name / f"predictions/{name}.parquet" for one in learnt]
+            paths += [self.folder / f"evaluate/external/{name}/{head}.parquet" for head in tried.get(name, ())]
+            path = next((path for path in paths if path.exists()), None)
+            if path and (self.folder / "evaluate/tasks" / name).is_dir():
                 tables = {table: self._csv(f"evaluate/tasks/{name}/{table}.csv") for table in TABLES}
                 found.append(Task(predictions.read_about(path), tables, learnt))
         return sorted(found, key=lambda task: LEVELS.index(task.about.level))

@@ -60,7 +60,7 @@ def answer(task: Task) -> Answer:
     name, metric = task.best, describe(task.headline).title.split(" (")[0]
     metric += " ↓" if task.lower_is_better else ""
     values = task.values()
-    if name is None and (tried := task.tried):
+    if not task.experiments and (tried := task.tried):
         rows = values.loc[tried].dropna(subset=["value"]).sort_values("value", ascending=task.lower_is_better)
         shown = [
             f"{plain(n)} {number(row['value'])} {span(row['ci_low'], row['ci_high'])}" for n, row in rows.iterrows()
