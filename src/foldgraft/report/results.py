@@ -102,8 +102,8 @@ class Task:
 
     @cached_property
     def best(self) -> str | None:
-        """The experiment that does best on validation proteins, so that looking at it chooses nothing by the test; where
-        none learnt the task, the first of the heads that were tried."""
+        """The experiment that does best on validation proteins, so that looking at it chooses nothing by the test;
+        where none learnt the task, the first of the heads that were tried."""
         if not self.experiments:
             return next(iter(self.tried), None)
         names = [one.name for one in self.experiments]
