@@ -99,8 +99,10 @@ def test_heads_of_other_tables_are_measured_beside_relatives_of_what_they_learnt
     near = pd.DataFrame({"id": SPLIT["id"], "set": "made_up", "fold": 0, "method": "search", "nearest": "x"})
     identity = np.where(np.arange(COUNT) < COUNT // 4, 0.95, 0.2)
     near = near.assign(nearest_set="y", identity=identity, coverage_query=1.0, coverage_target=1.0, evalue=1e-9)
-    write_frame(tmp_path / "near.parquet", near.assign(leak=identity > 0.5)[LEAKAGE.names], LEAKAGE)
-    sources = Sources(SPLIT, "made_up", external=tmp_path / "near.parquet")
+    write_frame(tmp_path / "near/head.parquet", near.assign(leak=identity > 0.5)[LEAKAGE.names], LEAKAGE)
+    near.loc[:4, "method"] = "none"
+    write_frame(tmp_path / "near/other.parquet", near.assign(leak=False, identity=0.2)[LEAKAGE.names], LEAKAGE)
+    sources = Sources(SPLIT, "made_up", external=[tmp_path / f"near/{name}.parquet" for name in ("head", "other")])
     paths = [binary_file(tmp_path, "transfer_head", 1.0)]
     alone = measure(paths, sources, SETTINGS)
     truth, score = read(paths[0])
@@ -111,6 +113,11 @@ def test_heads_of_other_tables_are_measured_beside_relatives_of_what_they_learnt
     )
     parts = alone["breakdown"].query("by == 'identity' and part != 'area'").set_index("part")["n"]
     assert parts.to_dict() == {"below 30 %": COUNT - COUNT // 4, "90 to 100 %": COUNT // 4}
+    other = measure([binary_file(tmp_path, "transfer_other", 1.0)], sources, SETTINGS)["notes"]["note"]
+    assert (
+        f"test: 0 of {COUNT} proteins have a relative that this head learnt from; of 5 it could not be found out"
+        in (set(other))
+    )
     both = measure([*paths, binary_file(tmp_path, "head", 2.0)], sources, SETTINGS)
     row = both["comparison"].query("metric == 'roc_auc' and split == 'test'").iloc[0]
     assert (row["experiment"], row["baseline"], row["verdict"]) == ("head", "transfer_head", "better")

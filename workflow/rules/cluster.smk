@@ -10,8 +10,8 @@ out  cluster/clusters.parquet         the group of related sequences that each s
      cluster/leakage.parquet          each test protein's nearest training protein, in every fold that is tested
                                       (schema: foldgraft.records.split.LEAKAGE)
      cluster/verdict.json             clean or leaking, per set
-     cluster/external/<table>.parquet of a table on which heads of others are tried, each protein's nearest among those
-                                      that they learnt from (the same schema)
+     cluster/external/<table>/<experiment>.parquet  of a table on which the head of another one's experiment is tried,
+                                      each protein's nearest among those that it learnt from (the same schema)
      cluster/structural.json          test chains whose fold a training chain has, where foldseek is at hand
 """
 
@@ -140,13 +140,14 @@ rule cluster_external_audit:
         split="<results>/cluster/split.parquet",
         code=code("cluster", "external-audit"),
     output:
-        "<results>/cluster/external/{table}.parquet",
+        "<results>/cluster/external/{table}/{experiment}.parquet",
     log:
-        "<logs>/cluster/external_audit/{table}.log",
+        "<logs>/cluster/external_audit/{table}/{experiment}.log",
     benchmark:
-        "<benchmarks>/cluster/external_audit/{table}.tsv"
+        "<benchmarks>/cluster/external_audit/{table}/{experiment}.tsv"
     wildcard_constraints:
         table="|".join(CONFIG.evaluate.external) or "(?!)",
+        experiment="|".join(EXPERIMENTS) or "(?!)",
     conda:
         "../../envs/foldgraft.yaml"
     threads: 8
@@ -157,15 +158,13 @@ rule cluster_external_audit:
         settings=settings("cluster", include={"sensitivity", "evalue", "leak_identity", "leak_coverage"}),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
-        sources=lambda wildcards: flags(
-            "--source", sorted({*map(CONFIG.source, CONFIG.evaluate.external[wildcards.table])})
-        ),
-        crossed=flags("--cross-validated", CROSS_VALIDATED),
+        source=lambda wildcards: CONFIG.source(wildcards.experiment),
+        crossed=lambda wildcards: ["--all-folds"] if CONFIG.experiments[wildcards.experiment].cross_validate else [],
     shell:
         """
         python -m foldgraft --made-from {params.made_from} cluster external-audit \
             --table {wildcards.table:q} \
-            {params.sources:q} \
+            --source {params.source:q} \
             {params.index:q} \
             {params.labels:q} \
             {params.crossed:q} \

@@ -183,8 +183,10 @@ rule evaluate_metrics:
     input:
         predictions=experiments_predictions,
         external=heads_abroad,
-        near=lambda wildcards: (
-            f"<results>/cluster/external/{wildcards.task}.parquet" if heads_abroad(wildcards) else []
+        near=lambda wildcards: expand(
+            "<results>/cluster/external/{task}/{name}.parquet",
+            task=wildcards.task,
+            name=CONFIG.evaluate.external.get(wildcards.task, []),
         ),
         baselines=lambda wildcards: expand(
             "<results>/evaluate/baselines/{task}/{name}.parquet",
@@ -223,7 +225,7 @@ rule evaluate_metrics:
                 *input.external,
             ],
         ),
-        near=lambda wildcards, input: flags("--external-leakage", [input.near] if input.near else []),
+        near=lambda wildcards, input: flags("--external-leakage", input.near),
         labels=lambda wildcards, input: flags("--labels", input.labels),
         targets=lambda wildcards, input: flags("--targets", input.targets),
         alignments=lambda wildcards, input: flags("--alignments", input.alignments),

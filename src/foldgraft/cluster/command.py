@@ -95,30 +95,33 @@ def audit(
 
 @app.command(name="external-audit")
 def audit_external(
-    table: Annotated[str, typer.Option(help="The labelled table on which heads of others are tried.")],
-    source: Annotated[list[str], typer.Option(help="A set of proteins that such a head learnt from; repeat.")],
+    table: Annotated[str, typer.Option(help="The labelled table on which a head of another is tried.")],
+    source: Annotated[str, typer.Option(help="The set of proteins that this head learnt from.")],
     split: Annotated[Path, typer.Option(help="Table of the split that `split` wrote.")],
-    output: Annotated[Path, typer.Option(help="Table to write: of each protein the nearest that a head learnt from.")],
+    output: Annotated[
+        Path, typer.Option(help="Table to write: of each protein the nearest that the head learnt from.")
+    ],
     index: Index = None,
     labels: Labels = None,
-    cross_validated: Annotated[
-        list[str] | None, typer.Option(help="A set of which every fold trains some head; may be repeated.")
-    ] = None,
+    all_folds: Annotated[
+        bool, typer.Option("--all-folds", help="Every fold of the set trains some member; else the test fold does not.")
+    ] = False,
     threads: Threads = 1,
     settings: Given = ClusterSettings(),
 ) -> None:
-    """Search every protein of a table among those that the heads of other tables learnt from."""
+    """Search every protein of a table among those that the head of another one learnt from."""
     roles = read_frame(split, SPLIT, ["set", "id", "fold"])
     proteins = read_proteins(index, labels or []).merge(roles, how="inner")
-    learnt = proteins["set"].isin(source) & (
-        proteins["set"].isin(cross_validated or []) | (proteins["fold"] != TEST_FOLD)
-    )
+    learnt = (proteins["set"] == source) & (all_folds | (proteins["fold"] != TEST_FOLD))
     proteins = proteins[(proteins["set"] == table) | learnt]
     with mmseqs.scratch(output) as folder:
         rows = auditing.audit_external(proteins, table, settings, folder, threads)
     write_frame(output, rows, LEAKAGE)
     near = int(rows["leak"].sum())
-    print(f"{table}: {near} of {len(rows)} proteins have a relative that a head learnt from", file=sys.stderr)
+    print(
+        f"{table}: {near} of {len(rows)} proteins have a relative in {source}, which the head learnt from",
+        file=sys.stderr,
+    )
 
 
 @app.command(name="structural-audit")

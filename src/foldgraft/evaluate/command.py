@@ -98,13 +98,14 @@ def metrics(
         list[Path] | None, typer.Option("--alignments", help="msa/alignments/<shard>.parquet; repeat")
     ] = None,
     external_leakage: Annotated[
-        Path | None, typer.Option(help="cluster/external/<table>.parquet, where heads of other tables are tried")
+        list[Path] | None,
+        typer.Option(help="cluster/external/<table>/<experiment>.parquet, of each head of another table; repeat"),
     ] = None,
     settings: Chosen = EvaluateSettings(),
 ) -> None:
     """Measure one task: metrics with intervals, comparisons with baselines, breakdowns, and points of curves."""
     sources = tables.Sources(_of_set(split, of_set), of_set, leakage, labels or [], targets or [], alignments or [])
-    sources = replace(sources, external=external_leakage)
+    sources = replace(sources, external=external_leakage or [])
     tables.write_tables(output_folder, tables.measure(predictions, sources, settings))
 
 

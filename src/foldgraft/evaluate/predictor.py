@@ -61,13 +61,13 @@ class Predictor:
         Parameters
         ----------
         near : frame
-            By id: `leak`.
+            By id: `leak`, and `method`, which is `none` where that could not be found out.
         """
         if self.is_transfer and len(near):
-            leak = near["leak"].reindex(self.proteins["test"]["id"]).eq(True)
-            self.notes.append(
-                f"test: {int(leak.sum())} of {len(leak)} proteins have a relative that this head learnt from"
-            )
+            found = near.reindex(self.proteins["test"]["id"])
+            leak, blind = found["leak"].eq(True), int((found["method"] == "none").sum())
+            said = f"test: {int(leak.sum())} of {len(leak)} proteins have a relative that this head learnt from"
+            self.notes.append(said + (f"; of {blind} it could not be found out" if blind else ""))
 
     @property
     def is_constant(self) -> bool:

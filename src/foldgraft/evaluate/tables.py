@@ -19,6 +19,7 @@ from foldgraft.metrics.catalogue import headline
 from foldgraft.progress import progress
 from foldgraft.records import alignments, labels
 from foldgraft.records.files import intact, sealed
+from foldgraft.records.metrics import TRANSFER
 from foldgraft.records.predictions import About, read_about, schema_of
 from foldgraft.records.split import LEAKAGE
 from foldgraft.records.tables import read_frame, read_frames, read_rows
@@ -50,8 +51,7 @@ class Sources:
     labels : paths of the labelled table's shards, for lengths and groups
     targets : paths of `targets/<shard>.parquet`, for contacts, lengths and secondary structure
     alignments : paths of `msa/alignments/<shard>.parquet`, for their depth
-    external : path, optional
-        cluster/external/<table>.parquet, for the nearest protein that heads of other tables learnt from.
+    external : paths of `cluster/external/<table>/<experiment>.parquet`, for the nearest that heads learnt from
     """
 
     split: pd.DataFrame
@@ -60,13 +60,14 @@ class Sources:
     labels: Sequence[Path] = ()
     targets: Sequence[Path] = ()
     alignments: Sequence[Path] = ()
-    external: Path | None = None
+    external: Sequence[Path] = ()
 
-    def near(self) -> pd.DataFrame:
-        """By id the columns identity and leak, beside what heads of other tables learnt from."""
-        if self.external is None:
-            return pd.DataFrame(columns=["identity", "leak"])
-        return _by_id(read_frame(self.external, LEAKAGE, ["id", "identity", "leak"]))
+    def near(self, predictor: Predictor) -> pd.DataFrame:
+        """By id the columns identity, leak and method, beside what the head of another table learnt from."""
+        columns = ["identity", "leak", "method"]
+        paths = [path for path in self.external if predictor.name == f"{TRANSFER}{path.stem}"]
+        found = [_by_id(read_frame(path, LEAKAGE, ["id", *columns])) for path in paths]
+        return found[0] if found else pd.DataFrame(columns=columns)
 
     def proteins(self) -> pd.DataFrame:
         """By id: length, and where they are known identity, neff and group."""
@@ -103,16 +104,19 @@ def measure(paths: Sequence[Path], sources: Sources, settings: EvaluateSettings)
     about, predictors = _read(paths, sources, settings)
     cluster = dict(zip(sources.split["id"], sources.split["cluster"], strict=True))
     comparer = Comparer(about.task, predictors, cluster, settings)
-    near = sources.near()
     for one in predictors:
-        one.note_relatives(near)
+        one.note_relatives(sources.near(one))
     tables = {"metrics": comparer.metrics(), "comparison": comparer.comparison()}
     tables["notes"] = comparer.notes()
     fractional = any(is_fractional(one.examples["test"].truth[:, 0]) for one in predictors if one.examples)
     metric = headline(about.level, about.target, fractional and about.target["kind"] == "binary")
     proteins = sources.proteins()
-    abroad = pd.concat([proteins.drop(columns="identity", errors="ignore"), near[["identity"]]], axis=1)
-    tables["breakdown"] = breakdown(comparer, lambda one: abroad if one.is_transfer else proteins, metric)
+    others = proteins.drop(columns="identity", errors="ignore")
+
+    def known(one: Predictor) -> pd.DataFrame:
+        return pd.concat([others, sources.near(one)[["identity"]]], axis=1) if one.is_transfer else proteins
+
+    tables["breakdown"] = breakdown(comparer, known, metric)
     tables["thresholds"] = pd.DataFrame(
         [(one.name, *row) for one in predictors for row in one.thresholds], columns=THRESHOLDS
     )
