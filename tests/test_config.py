@@ -50,9 +50,10 @@ def test_every_key_has_a_sentence(root):
 
 def abroad(**external):
     """A configuration with a labelled table on which heads are tried."""
-    table = {"table": "trial.csv", "kind": "value"}
-    experiments = {"c": {"task": "contact"}, "t": {"task": "trial"}}
-    return {**INPUT, "labels": {"trial": table}, "experiments": experiments, "evaluate": {"external": external}}
+    table = {"table": "trial.csv", "kind": "value", "unit": "celsius"}
+    experiments = {"c": {"task": "contact"}, "t": {"task": "trial"}, "k": {"task": "affinity"}}
+    tables = {"trial": table, "affinity": {**table, "unit": "nM"}}
+    return {**INPUT, "labels": tables, "experiments": experiments, "evaluate": {"external": external}}
 
 
 @pytest.mark.parametrize(
@@ -67,11 +68,13 @@ def abroad(**external):
         ),
         ({**INPUT, "experiments": {"baseline_x": {"task": "contact"}}}, ["baseline_"]),
         ({**INPUT, "experiments": {"transfer_x": {"task": "contact"}}}, ["transfer_"]),
-        (abroad(trail=["c"]), ["evaluate.external.trail: there is no such labelled table; take trial"]),
+        (abroad(trail=["c"]), ["evaluate.external.trail: there is no such labelled table; take trial, affinity"]),
         (abroad(trial=[]), ["evaluate.external.trial: name each experiment"]),
-        (abroad(trial=["d"]), ["evaluate.external.trial: 'd' is none of c, t"]),
+        (abroad(trial=["d"]), ["evaluate.external.trial: 'd' is none of c, t, k"]),
         (abroad(trial=["t"]), ["evaluate.external.trial: t learns from this table"]),
         (abroad(trial=["c"]), ["evaluate.external.trial: c predicts no value of each protein"]),
+        (abroad(trial=["k"]), ["evaluate.external.trial: k learnt other classes, or a value in another unit"]),
+        ({**INPUT, "labels": {"nearest": {"table": "t.csv"}}}, ["the name nearest is taken"]),
         ({**INPUT, "experiments": {"trunk": {"task": "contact"}}}, ["experiments", "the name trunk is taken"]),
         ({**INPUT, "experiments": {"s": {"task": "solubility"}}}, ["experiments.s", "solubility"]),
         ({**INPUT, "experiments": {"c": {"task": "contact", "features": ["coevolution"]}}}, ["coevolution"]),

@@ -9,6 +9,7 @@ from importlib.resources import files
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -128,7 +129,8 @@ def scan(
     print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     frozen = open_trunk(trunk)
     if structure and output_structure:  # before the scan, which takes minutes
-        paint(structure, output_structure, protein.sequence, np.zeros(len(protein.sequence)))
+        with TemporaryDirectory() as folder:
+            paint(structure, Path(folder) / output_structure.name, protein.sequence, np.zeros(len(protein.sequence)))
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
     found = scan_variants(protein, variants, trained, frozen)
     contacts = frozen.contacts(protein.sequence) if frozen.network.contact_head is not None else None

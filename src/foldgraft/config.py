@@ -44,6 +44,8 @@ TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 TAKEN = (
     "solubility", "contact", "distogram", "orientations", "ss3", "torsions",  # tasks
     "structures", "files", "rcsb", "alphafold", "query",  # sets and sources of proteins
+    "id", "length", "rank", "nearest", "identity", "coverage", "warning", "reason", "description",  # columns of
+    "position", "residue",  # predictions
 )  # fmt: skip
 
 
@@ -51,6 +53,12 @@ def _free(name: str) -> str:
     if name in TAKEN:
         raise ValueError(f"the name {name} is taken; choose another than {', '.join(TAKEN)}")
     return name
+
+
+def _alike(one: Task, other: Task) -> bool:
+    """Whether two tasks have the same classes and unit, as far as both are known before the tables are read."""
+    classes = not (one.names and other.names) or set(one.names) == set(other.names)
+    return classes and (not (one.unit and other.unit) or one.unit == other.unit)
 
 
 class Config(Settings):
@@ -189,6 +197,9 @@ class Config(Settings):
                     raise ValueError(f"{where}: {name} learns from this table; name experiments of others")
                 if not any((task.level, task.kind) == (known[table].level, known[table].kind) for task in tasks):
                     raise ValueError(f"{where}: {name} predicts no {known[table].kind} of each {known[table].level}")
+                same = [task for task in tasks if (task.level, task.kind) == (known[table].level, known[table].kind)]
+                if not any(_alike(task, known[table]) for task in same):
+                    raise ValueError(f"{where}: {name} learnt other classes, or a value in another unit")
                 if self.experiments[name].covariates:
                     raise ValueError(f"{where}: {name} reads covariates, which another table does not have")
 

@@ -12,6 +12,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.tokens import tokens
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.predict.command import app
+from foldgraft.predict.nearest import learnt_from
 from foldgraft.predict.tables import PAIRS
 from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents, Embeddings
@@ -22,11 +23,13 @@ from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import read_rows, write_frame
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.tasks.sequences import collate
-from foldgraft.tasks.trained import Seen, load_head
+from foldgraft.tasks.task import Task
+from foldgraft.tasks.trained import Seen, Trained, load_head
 from label_tables import write_labels
 
 SEQUENCES = {"a": "MKTAYIAKQRQISFVKSHFSRQ", "b": "GSHMLEDPVDAFWWKRTCYN", "c": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPIL"}
 SMALL = {"hidden": 8}
+FLEXIBILITY = Task(name="flexibility", level="protein", kind="binary")
 TAIL = ["rank", "warning", "reason", "description"]
 
 
@@ -126,12 +129,39 @@ def test_the_nearest_protein_that_the_head_learnt_from(folder):
     places = proteins[["id", "sequence_sha256", "fold"]].assign(set="solubility", cluster=[0, 1], split="train")
     write_frame(folder.path / "split.parquet", places, SPLIT)
     head = folder.head("solubility", {"name": "mlp", **SMALL})
-    text = f">same\n{one}\n>changed\n{''.join(changed)}\n>tested\n{tested}\n>other\n{other}\n>none\nM1\n"
+    records = {
+        "same": one,
+        "changed": "".join(changed),
+        "tested": tested,
+        "other": other,
+        "none": "M1",
+        "short": one[:12],
+    }
+    text = "".join(f">{name}\n{sequence}\n" for name, sequence in records.items())
     known = {"labels": folder.path / "solubility-00000.parquet", "split": folder.path / "split.parquet"}
     found = table(folder, [head], text, **known).set_index("id").fillna("")
-    assert found["nearest"].to_dict() == {"same": "'=one", "changed": "'=one", "tested": "", "other": "", "none": ""}
+    assert found["nearest"].to_dict() == {name: "'=one" if name in ("same", "changed") else "" for name in records}
     assert found.loc["same", "identity"] == 1 and found.loc["changed", "identity"] == pytest.approx(55 / 60, abs=1e-3)
-    assert list(found.columns[-5:]) == ["nearest", "identity", *TAIL[1:]]
+    assert found.loc["changed", "coverage"] > 0.9
+    assert list(found.columns[-6:]) == ["nearest", "identity", "coverage", *TAIL[1:]]
+    assert "fewer than 14 residues" in found.loc["short", "warning"] and "fewer" not in found.loc["same", "warning"]
+
+
+def test_proteins_of_one_id_in_two_tables_are_both_found(folder):
+    rng = np.random.default_rng(5)
+    texts = ["".join(rng.choice(list(AMINO_ACIDS), 60)) for _ in range(2)]
+    places, known = [], []
+    for name, sequence in zip(("solubility", "flexibility"), texts, strict=True):
+        proteins = pd.DataFrame({"id": ["row1"], "sequence": [sequence], "label": [1.0], "fold": [2]})
+        proteins["sequence_sha256"] = proteins["sequence"].map(sequence_sha256)
+        write_labels(folder.path / f"{name}-00000.parquet", proteins)
+        known.append(folder.path / f"{name}-00000.parquet")
+        places.append(proteins[["id", "sequence_sha256", "fold"]].assign(set=name, cluster=0, split="train"))
+    write_frame(folder.path / "split.parquet", pd.concat(places), SPLIT)
+    one = load_head(folder.head("solubility", {"name": "mlp", **SMALL}))
+    other = Trained(one.info.model_copy(update={"tasks": [FLEXIBILITY]}), one.members)
+    found = learnt_from([one, other], known, folder.path / "split.parquet")
+    assert found == {texts[0]: "solubility:row1", texts[1]: "flexibility:row1"}
 
 
 def test_a_file_with_nothing_to_predict_is_a_table_of_reasons(folder):

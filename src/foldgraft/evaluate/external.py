@@ -16,7 +16,7 @@ from foldgraft.records.labels import read_description
 from foldgraft.records.metrics import TRANSFER
 from foldgraft.records.predictions import About, read_about, schema_of
 from foldgraft.records.tables import read_frame
-from foldgraft.tasks.labelled import labelled_proteins
+from foldgraft.tasks.labelled import labelled_proteins, readable
 from foldgraft.tasks.predicted import Writers
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
@@ -81,7 +81,8 @@ def _which(trained: Trained, task: Task) -> tuple[int, list[int]]:
     """Number of the head's task that predicts what the table's labels are, and its outputs in the table's order."""
     info = trained.info
     for number, own in enumerate(info.tasks):
-        if (own.level, own.kind) == (task.level, task.kind) and set(own.names) == set(task.names):
+        alike = (own.level, own.kind, set(own.names)) == (task.level, task.kind, set(task.names))
+        if alike and (own.unit == task.unit or not (own.unit and task.unit)):
             return number, [own.names.index(name) for name in task.names] or [0]
     known = ", ".join(f"{one.name} ({_in_words(one)})" for one in info.tasks)
     raise FoldgraftError(
@@ -91,7 +92,8 @@ def _which(trained: Trained, task: Task) -> tuple[int, list[int]]:
 
 
 def _in_words(task: Task) -> str:
-    return f"{task.kind} of each {task.level}" + (f": {', '.join(task.names)}" if task.names else "")
+    details = ", ".join(task.names) or task.unit
+    return f"{task.kind} of each {task.level}" + (f": {details}" if details else "")
 
 
 def _examples(name: str, trained: Trained, task: Task, external: External) -> SequenceExamples:
@@ -99,6 +101,10 @@ def _examples(name: str, trained: Trained, task: Task, external: External) -> Se
     info = trained.info
     read = "trunk" if info.unfreeze != 0 else reads(info.level, info.head)
     table, truth = labelled_proteins(name, task, external.labels, external.split)
+    if read == "trunk":
+        kept = readable(name, table, external.trunk)
+        truth = [[values[row] for row in np.flatnonzero(kept)] for values in truth]
+        table = table[kept].reset_index(drop=True)
     vectors = None
     if read in ("pooled", "residues"):
         embeddings = Embeddings(external.embeddings)

@@ -18,14 +18,25 @@ SENSITIVITY, EVALUE = 5.7, 1e-3
 
 
 class Nearest(NamedTuple):
-    """A training protein, and the fraction of identical residues in its best alignment with a new sequence."""
+    """A training protein and its best alignment with a new sequence.
+
+    Attributes
+    ----------
+    id
+        with the table before it, and a colon, where the heads are of several.
+    identity
+        fraction of identical residues, of those aligned.
+    coverage
+        fraction of the new sequence from the first to the last residue aligned.
+    """
 
     id: str
     identity: float
+    coverage: float
 
 
 def learnt_from(heads: Sequence[Trained], shards: Sequence[Path], split: Path) -> dict[str, str]:
-    """Sequences by id of the labelled proteins that any member of the heads learnt from or chose its epoch by.
+    """Labelled proteins that any member of the heads learnt from or chose its epoch by: their names by sequence.
 
     Parameters
     ----------
@@ -36,17 +47,19 @@ def learnt_from(heads: Sequence[Trained], shards: Sequence[Path], split: Path) -
         cluster/split.parquet.
     """
     folds = read_frame(split, SPLIT, ["id", "set", "fold"])
+    several = len({table_of(path) for path in shards}) > 1
     found: dict[str, str] = {}
     for head in heads:
         own = [path for path in shards if table_of(path) in {task.name for task in head.info.tasks}]
         table = read_frames(own, labels.SCHEMA, ["id", "sequence"]).drop_duplicates("id") if own else None
         if table is None:
             continue
+        name = table_of(own[0])
         tested = {member.test_fold for member in head.info.members}
-        placed = table.merge(folds[folds["set"] == table_of(own[0])], on="id")
+        placed = table.merge(folds[folds["set"] == name], on="id").sort_values("id", ascending=False)
         unseen = tested if len(tested) == 1 else set()  # of several each is learnt from by the others' members
         placed = placed[~placed["fold"].isin(unseen)]
-        found |= dict(zip(placed["id"], placed["sequence"], strict=True))
+        found |= {row.sequence: f"{name}:{row.id}" if several else row.id for row in placed.itertuples()}
     return found
 
 
@@ -60,16 +73,17 @@ def nearest(
     records : iterable of Candidate
         rejected ones are passed over.
     proteins : mapping of str to str
-        training sequences by id.
+        training proteins, as `learnt_from` gives them.
     folder : Path
         scratch folder.
     threads : int
     """
     queries = {sequence_sha256(record.sequence): record.sequence for record in records if not record.reason}
-    same = {sequence: name for name, sequence in sorted(proteins.items(), reverse=True)}
-    numbers = {str(number): name for number, name in enumerate(sorted(proteins))}  # ids of users may hold anything
-    targets = {number: proteins[name] for number, name in numbers.items()}
+    targets = {str(number): sequence for number, sequence in enumerate(sorted(proteins))}  # ids may hold anything
     hits = mmseqs.search(queries, targets, folder, sensitivity=SENSITIVITY, evalue=EVALUE, threads=threads)
     best = hits.drop_duplicates("query")
-    found = {queries[row.query]: Nearest(numbers[row.target], row.identity) for row in best.itertuples(index=False)}
-    return found | {sequence: Nearest(same[sequence], 1.0) for sequence in queries.values() if sequence in same}
+    found = {
+        queries[row.query]: Nearest(proteins[targets[row.target]], row.identity, row.coverage_query)
+        for row in best.itertuples(index=False)
+    }
+    return found | {one: Nearest(proteins[one], 1.0, 1.0) for one in queries.values() if one in proteins}

@@ -58,6 +58,10 @@ def paint(structure: Path, output: Path, sequence: str, values: np.ndarray) -> l
             f"{structure}: no chain of it is the protein of {len(sequence)} residues, to {LEAST_IDENTITY:.0%} of those "
             "resolved; give its own structure"
         )
+    if output.suffix.lower() == ".pdb" and not -100 < SCALE * np.nanmin(values) <= SCALE * np.nanmax(values) < 1000:
+        raise FoldgraftError(
+            f"{output}: values times {SCALE:g} do not fit into a PDB file; name a file that ends in .cif"
+        )
     with atomic(output) as temporary:
         if output.suffix.lower() == ".pdb":
             read.write_pdb(str(temporary))

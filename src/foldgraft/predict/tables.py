@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.mmseqs import SHORTEST
 from foldgraft.predict.nearest import Nearest
 from foldgraft.predict.new import Prediction
 from foldgraft.predict.sequences import Candidate
@@ -42,6 +43,9 @@ PAIRS = pa.schema(
         "distance": "(L * (L - 1) / 2,) expected distance, angstrom, of a distogram; NaN for those pairs",
     },
 )
+
+LIKE = ["nearest", "identity", "coverage"]
+"""Columns of the nearest training protein."""
 
 Predictions = Iterable[tuple[Candidate, list[Prediction]]]
 
@@ -152,13 +156,16 @@ def _proteins(
                     cells += [f"{float(bound):.6g}" for bound in (values.min(), values.max())]
                     score = float(task.target.mean(values)[0]) if np.isnan(score) else score
             scores.append(score)
-            warning = "; ".join(dict.fromkeys(word for one in predictions for word in one.warnings))
+            words = [word for one in predictions for word in one.warnings]
+            if near is not None and predictions and len(record.sequence) < SHORTEST:
+                words.append(f"fewer than {SHORTEST} residues: the search for the nearest training protein finds none")
+            warning = "; ".join(dict.fromkeys(words))
             first = [record.id, len(record.sequence), *(cells or [""] * len(columns))]
             like = () if near is None else _like(near.get(record.sequence))
             waiting.write(json.dumps([first, [*like, warning, record.reason, record.description]]) + "\n")
         waiting.seek(0)
         rank = ["rank"] if any(task.kind in ("binary", "value") for _, task in named) else []
-        like = [] if near is None else ["nearest", "identity"]
+        like = [] if near is None else LIKE
         with _csv(path, ["id", "length", *columns, *rank, *like, "warning", "reason", "description"]) as write:
             for line, place in zip(waiting, _ranks(scores), strict=True):
                 first, last = json.loads(line)
@@ -166,7 +173,7 @@ def _proteins(
 
 
 def _like(found: Nearest | None) -> list[str]:
-    return ["", ""] if found is None else [found.id, f"{found.identity:.3f}"]
+    return [""] * len(LIKE) if found is None else [found.id, f"{found.identity:.3f}", f"{found.coverage:.3f}"]
 
 
 def _ranks(scores: Sequence[float]) -> Iterator[str]:

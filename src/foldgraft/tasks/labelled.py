@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.records import labels as label_records
 from foldgraft.records.split import SPLIT
 from foldgraft.records.tables import read_frame, read_frames
@@ -80,3 +81,13 @@ def placed(name: str, table: pd.DataFrame, split: Path, which: str) -> pd.DataFr
     if len(found) < len(table):
         print(f"{name}: {len(table) - len(found)} of {len(table)} proteins left out, not in the split", file=sys.stderr)
     return found
+
+
+def readable(name: str, table: pd.DataFrame, trunk: Trunk) -> np.ndarray:
+    """Which proteins the trunk reads at once, as training needs it."""
+    most = trunk.network.architecture.max_tokens
+    lengths, legal = table["sequence"].str.len(), ~table["sequence"].map(alphabet.illegal).astype(bool)
+    kept = legal & (lengths <= (most - 2 if most else lengths.max()))
+    if not kept.all():
+        print(f"{name}: {int((~kept).sum())} proteins left out, too long or illegible for the trunk", file=sys.stderr)
+    return kept.to_numpy(dtype=bool)

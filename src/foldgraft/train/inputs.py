@@ -10,7 +10,7 @@ import pandas as pd
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import reads
-from foldgraft.models.trunk import Trunk, alphabet
+from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
@@ -20,7 +20,7 @@ from foldgraft.records.tables import read_arrays, read_frames
 from foldgraft.records.targets import SCHEMA as TARGETS
 from foldgraft.records.targets import read_targets
 from foldgraft.tasks.covariates import Covariates, encode
-from foldgraft.tasks.labelled import labelled_proteins, placed
+from foldgraft.tasks.labelled import labelled_proteins, placed, readable
 from foldgraft.tasks.pair_features import Coevolution
 from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples
 from foldgraft.tasks.sequences import SequenceExamples
@@ -59,7 +59,7 @@ def sequence_examples(name: str, experiment: Experiment, tasks: Sequence[Task], 
         table, truth = labelled_proteins(name, tasks[0], inputs.labels, inputs.split)
     else:
         table, truth = _from_targets(name, tasks, inputs)
-    kept = _readable(name, table, inputs.trunk) if read == "trunk" else np.ones(len(table), dtype=bool)
+    kept = readable(name, table, inputs.trunk) if read == "trunk" else np.ones(len(table), dtype=bool)
     if embeddings is not None:
         kept = table["sequence_sha256"].map(embeddings.__contains__).to_numpy(dtype=bool)
         if not kept.all():
@@ -77,16 +77,6 @@ def sequence_examples(name: str, experiment: Experiment, tasks: Sequence[Task], 
     return SequenceExamples(
         tasks, table, [[values[row] for row in rows] for values in truth], read, vectors, covariates
     )
-
-
-def _readable(name: str, table: pd.DataFrame, trunk: Trunk) -> np.ndarray:
-    """Which proteins the trunk reads at once, as training needs it."""
-    most = trunk.network.architecture.max_tokens
-    lengths, legal = table["sequence"].str.len(), ~table["sequence"].map(alphabet.illegal).astype(bool)
-    kept = legal & (lengths <= (most - 2 if most else lengths.max()))
-    if not kept.all():
-        print(f"{name}: {int((~kept).sum())} proteins left out, too long or illegible for the trunk", file=sys.stderr)
-    return kept.to_numpy(dtype=bool)
 
 
 def _covariates(experiment: Experiment, table: pd.DataFrame, inputs: Inputs) -> Covariates:
