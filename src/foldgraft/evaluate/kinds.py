@@ -84,7 +84,7 @@ def classes(one: Examples, names: Sequence[str]) -> Summary:
 
     def finish(sums: Array) -> Metrics:
         found = agreement(sums[:, :-2])
-        q3 = {"Q3": found["accuracy"]} if tuple(names) == THREE_STATES else {}
+        q3 = {"Q3": found["accuracy"]} if set(names) == set(THREE_STATES) else {}
         return q3 | found | {"cross_entropy": means(sums[:, -2:])[:, 0]}
 
     return Summary(one.ids, np.concatenate([confusion, entropy], axis=1), finish)

@@ -87,5 +87,5 @@ def headline(level: str, target: Mapping[str, Any], fractional: bool = False) ->
     if kind == "binary":
         return "r2" if fractional else "roc_auc"
     if kind == "classes":
-        return "Q3" if tuple(target["names"]) == THREE_STATES else "accuracy"
+        return "Q3" if set(target["names"]) == set(THREE_STATES) else "accuracy"
     return "r2" if kind == "value" else f"mae {target['names'][-1]}"
