@@ -29,6 +29,7 @@ docs: .venv/developer.stamp
 	@mkdir -p resources
 	$(BIN)/snakemake --rulegraph dot --configfile config/demo.yaml | $(BIN)/python docs/draw_dag.py > resources/dag.dot
 	dot -Tsvg resources/dag.dot -o docs/dag.svg
+	$(BIN)/python docs/draw_structure.py | tred | dot -Tsvg -o docs/structure.svg
 
 HEADS := solubility solubility_fraction secondary_structure contacts
 

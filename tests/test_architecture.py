@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -48,6 +49,28 @@ def test_the_ground_floor_knows_no_stage(root, module):
     base = root / "src/foldgraft" / module
     for path in [base.with_suffix(".py")] if base.with_suffix(".py").exists() else base.rglob("*.py"):
         assert not imports(path) & {*STAGES, "config", "plan", "beforehand", "cli", "manual", "launch", "alone"}, path
+
+
+def test_the_picture_of_the_structure_is_in_step(root):
+    """If this fails: make docs."""
+    names = runpy.run_path(str(root / "docs/draw_structure.py"))
+    arrows = names["arrows"]()
+    drawn = re.findall(r"<title>(\w+)(?:&#45;&gt;(\w+))?</title>", (root / "docs/structure.svg").read_text())
+    assert {one for one, other in drawn if not other} - {"structure"} == set(arrows)
+    edges = {(one, other) for one, other in drawn if other}
+    assert edges and all(other in arrows[one] for one, other in edges)
+    reached = {one: set(TopologicalSorter(below(edges, one)).static_order()) - {one} for one in arrows}
+    assert all(uses <= reached[one] for one, uses in arrows.items())
+
+
+def below(edges: set[tuple[str, str]], start: str) -> dict[str, set[str]]:
+    """The arrows that are reached from a part."""
+    found, queue = {}, [start]
+    while queue:
+        one = queue.pop()
+        found[one] = {other for first, other in edges if first == one}
+        queue += found[one] - set(found)
+    return found
 
 
 @pytest.mark.parametrize("stage", STAGES)
