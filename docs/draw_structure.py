@@ -2,8 +2,8 @@
 
 Usage: python docs/draw_structure.py | tred | dot -Tsvg -o docs/structure.svg
 
-A part is a package or module right below `src/foldgraft`; those that everything uses (`EVERYWHERE`) are left out with their
-arrows. `tred` leaves out arrows that follow from others.
+A part is a package or module right below `src/foldgraft`; those that everything uses (`EVERYWHERE`) are left out with
+their arrows. `tred` leaves out arrows that follow from others.
 """
 
 import ast

@@ -140,7 +140,7 @@ def _fix_threads(words: list[str]) -> None:
     such a library is loaded, which is when it looks.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins slows what shares its core several times
-    told = words[1] if words[:1] == ["--made-from"] and len(words) > 1 else ""
-    if threads := origin.threads(told):
+    made_from = words[1] if words[:1] == ["--made-from"] and len(words) > 1 else ""
+    if threads := origin.threads(made_from):
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[name] = threads

@@ -58,14 +58,14 @@ class Lineage:
                 _literal(rule)
                 # One that reads `input` is for the command alone; Snakemake remembers the other.
                 rule.set_params(
-                    made_from=lambda wildcards, input, rule=rule: self.told(rule, wildcards),
+                    made_from=lambda wildcards, input, rule=rule: self.made_from(rule, wildcards),
                     **{PARAMETER: lambda wildcards, rule=rule: self._of(rule, wildcards)[0]},
                 )
             else:
                 asked = list(rule.input)
                 rule.set_input(lambda wildcards, rule=rule, asked=asked: self.files(rule, asked))
 
-    def told(self, rule: Rule, wildcards: Wildcards) -> str:
+    def made_from(self, rule: Rule, wildcards: Wildcards) -> str:
         """The lineage of a job, its threads and the short lineages of what it reads, as `origin.begin` takes them."""
         own, read = self._of(rule, wildcards)
         return f"{own}@{_threads(rule)}:{read}"

@@ -29,10 +29,10 @@ def scores(codes: np.ndarray, weights: np.ndarray, method: Method, device: torch
     """
     length = codes.shape[1]
     result = np.zeros((length, length))
-    told = np.flatnonzero((codes[1:] != GAP).any(axis=0))
-    if len(told) > 1:
-        codes = codes[:, told]
-        result[np.ix_(told, told)] = corrected(_strengths(codes, weights, method, device)) * shared(codes, weights)
+    varied = np.flatnonzero((codes[1:] != GAP).any(axis=0))
+    if len(varied) > 1:
+        codes = codes[:, varied]
+        result[np.ix_(varied, varied)] = corrected(_strengths(codes, weights, method, device)) * shared(codes, weights)
     return result
 
 

@@ -50,8 +50,8 @@ def fetch_sifts(
         return
     kept, local = Store(store), sifts_path(sifts, data)
     row = file_row(local, data, kept) if local else _downloaded(kept, fetch)
-    told = write_segments(store_path(store, row["sha256"]), table, fetch.max_decompressed_mb * 10**6)
-    write_piece(lock, SHARD, [{**row, "reason": "; ".join(filter(None, [row["reason"], told])) or None}])
+    note = write_segments(store_path(store, row["sha256"]), table, fetch.max_decompressed_mb * 10**6)
+    write_piece(lock, SHARD, [{**row, "reason": "; ".join(filter(None, [row["reason"], note])) or None}])
 
 
 def _replay(replay: Replay, table: Path, lock: Path, fetch: FetchSettings) -> None:
@@ -105,15 +105,15 @@ def write_segments(path: Path, table: Path, bound: int) -> str | None:
     except ValueError as error:
         raise FoldgraftError(f"SIFTS: {path}: {error}") from None
     segments = pa.Table.from_batches(batches, SCHEMA)
-    told = f"{len(bad)} rows left out; {bad[0]}" if bad else None
+    note = f"{len(bad)} rows left out; {bad[0]}" if bad else None
     if segments.num_rows < 9 * len(bad) or not segments.num_rows:
-        raise FoldgraftError(f"SIFTS: {path}: of {segments.num_rows + len(bad)} rows, {told or 'none is there'}")
+        raise FoldgraftError(f"SIFTS: {path}: of {segments.num_rows + len(bad)} rows, {note or 'none is there'}")
     for line in bad[:SHOWN]:
         print(f"SIFTS: {line}", file=sys.stderr)
     print(f"SIFTS: {segments.num_rows} segments, {len(bad)} rows left out", file=sys.stderr)
     order = [(name, "ascending") for name in ("entry", "auth_asym_id", "label_start")]
     write_table(table, segments.sort_by(order), ROW_GROUP)
-    return told
+    return note
 
 
 def _rows(path: Path, bound: int, bad: list[str]) -> Iterator[tuple]:
