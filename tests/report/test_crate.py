@@ -122,6 +122,27 @@ def test_what_an_earlier_configuration_left_behind_is_not_listed(results):
     assert by_id["#evaluate-metrics-jobs"]["value"] == 1 and "#evaluate-baselines" not in by_id
 
 
+def test_what_was_tried_on_other_tables_is_listed(results):
+    config = {"run": "mine", "experiments": {"a": {"task": ["ss3"]}}, "evaluate": {"external": {"trial": ["a"]}}}
+    about = json.loads((results / "provenance.json").read_text()) | {"config": config}
+    (results / "provenance.json").write_text(json.dumps(about))
+    now = {f"{stage}/external/trial/a.parquet" for stage in ("evaluate", "cluster")}
+    now |= {"evaluate/tasks/trial/metrics.csv"}
+    left = {name.replace("trial/", "removed/") for name in now}
+    left |= {f"{stage}/external/trial/removed.parquet" for stage in ("evaluate", "cluster")}
+    took = HEAD + "0.5\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
+    jobs = {f"{job}/{table}/a" for job in ("evaluate/external", "cluster/external_audit") for table in ("trial", "tm")}
+    jobs |= {"evaluate/metrics/trial", "evaluate/external/trial/removed"}
+    for name, text in dict.fromkeys(now | left, "x").items() | {(f"benchmarks/{job}.tsv", took) for job in jobs}:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(text)
+    by_id = {one["@id"]: one for one in crate(results)["@graph"]}
+    files = {name for name, one in by_id.items() if one["@type"] == "File"}
+    assert files >= now and not files & left
+    for job in ("evaluate-external", "cluster-external_audit", "evaluate-metrics"):
+        assert by_id[f"#{job}-jobs"]["value"] == 1
+
+
 def test_an_empty_benchmark_is_passed_over(results):
     (results / "benchmarks/curate/shard/files-00002.tsv").touch()
     assert use(results / "benchmarks", {})["curate shard"].jobs == 2

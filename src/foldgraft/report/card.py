@@ -22,6 +22,8 @@ from foldgraft.report.verdicts import plain
 from foldgraft.tasks.trained import HeadInfo, load_head
 
 STRUCTURES = "structures"
+SHARDS = ("files-", "rcsb-", "alphafold-", "query-")
+"""Begin the names of shards of structures in the lock, a synthetic proteome's being `files-` too."""
 
 SHOWN = (
     "P@L long", "P@L/5 long", "P@L all", "mae phi", "mae psi", "roc_auc", "mcc", "r2", "spearman", "rmse", "Q3",
@@ -50,7 +52,7 @@ def card(run: Run, name: str, about: CardSettings) -> str:
         f"## Data\n\n{about.data}\n\n" + _list(_data(run, task)),
         "## Split\n\n" + _split(run, task),
         "## Figures\n\n" + _figures(task, experiment),
-        *([_folds(run, task, name)] if experiment.cross_validated and task.about.target["kind"] == "binary" else []),
+        *_folds(run, task, experiment),
         *_elsewhere(run, name),
         *([f"Other tools:\n\n{_tools(about)}"] if about.tools else []),
         "By what sets the proteins apart:\n\n" + _breakdown(task, name),
@@ -91,7 +93,8 @@ def _data(run: Run, task: Task) -> Iterator[str]:
         chains = run.index[run.index["id"].isin(run.split.loc[run.split["set"] == STRUCTURES, "id"])]
         lengths = chains["sequence"].str.len()
         yield f"{count(len(chains))} chains of {lengths.min()} to {lengths.max()} residues"
-        yield f"{count(run.lock.loc[run.lock['shard'].str.startswith('files-'), 'sha256'].nunique())} structure files"
+        stored = run.lock["shard"].str.startswith(SHARDS) & (run.lock["status"] == "stored")
+        yield f"{count(stored.sum())} structure files"
         return
     table = next(one for one in run.labelled if one.about.task == task.name)
     rows = table.rows
@@ -132,8 +135,11 @@ def _figures(task: Task, experiment: Experiment) -> str:
     return f"{n} proteins, {tested}; 95 % intervals by resampling clusters.\n\n{_table(heads, rows)}"
 
 
-def _folds(run: Run, task: Task, name: str) -> str:
-    path = run.folder / "train" / name / f"predictions/{task.name}.parquet"
+def _folds(run: Run, task: Task, experiment: Experiment) -> Iterator[str]:
+    """The ROC-AUC of each fold of yes-or-no labels of proteins, if each protein was a test protein once."""
+    if not experiment.cross_validated or (task.about.level, task.about.target["kind"]) != ("protein", "binary"):
+        return
+    path = run.folder / "train" / experiment.name / f"predictions/{task.name}.parquet"
     rows = read_frame(path, schema_of(task.about))
     rows = rows[rows["split"] == "test"]
     areas = [
@@ -141,7 +147,7 @@ def _folds(run: Run, task: Task, name: str) -> str:
         for _, part in rows.groupby("fold")
     ]
     each = ", ".join(number(area) for area in areas)
-    return f"ROC-AUC of the folds: {each}; mean **{np.mean(areas):.4f}**, standard deviation {np.std(areas):.3f}."
+    yield f"ROC-AUC of the folds: {each}; mean **{np.mean(areas):.4f}**, standard deviation {np.std(areas):.3f}."
 
 
 def _elsewhere(run: Run, name: str) -> Iterator[str]:

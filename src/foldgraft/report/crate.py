@@ -26,6 +26,7 @@ KEPT = (
     "curate/index.parquet",
     "cluster/*.parquet",
     "cluster/*.json",
+    "cluster/external/*/*.parquet",
     "msa/given.csv",
     "trunk/model.safetensors",
     "trunk/trunk.json",
@@ -33,6 +34,7 @@ KEPT = (
     "train/*/*.*",
     "evaluate/*.csv",
     "evaluate/tasks/*/*.csv",
+    "evaluate/external/*/*.parquet",
     "report/index.html",
     "report/*.md",
     "predict/*.*",
@@ -107,8 +109,13 @@ def _current(path: Path, config: Mapping[str, Any]) -> bool:
     An earlier configuration may have left others in the folder. A configuration without such a section tells nothing.
     """
     name = path.parts[1].partition(".")[0] if len(path.parts) > 1 else ""
-    if path.parts[0] == "evaluate" and len(path.parts) > 2 and "experiments" in config:
-        return path.parts[2].partition(".")[0] in _tasks(config)
+    if len(path.parts) > 2 and "experiments" in config:
+        of, who = path.parts[2].partition(".")[0], path.parts[3].partition(".")[0] if len(path.parts) > 3 else ""
+        tried = config.get("evaluate", {}).get("external", {})
+        if name in ("external", "external_audit"):
+            return of in tried and (not who or who in tried[of])
+        if path.parts[0] == "evaluate":
+            return of in _tasks(config) or of in tried
     predict = config.get("predict", {})
     known = {
         "train": config.get("experiments", {name}),
