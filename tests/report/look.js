@@ -53,6 +53,16 @@ window.addEventListener("load", () => setTimeout(async () => {
   const content = (ending) => texts[Number(names.find(([name]) => name.endsWith(ending))[1].slice(5))];
   seen.csv = await content("summary-table-1.csv");
   seen.svg = await content(".svg");
+  seen.pairs = await content("-pairs.csv");
+  seen.ends = ["coevolution", "distance"].flatMap((key) => {
+    const at = state.protein.maps[key].indexOf(254);
+    if (at < 0) return [];
+    const second = (i) => at - (i * (2 * seen.sequence.length - i - 1)) / 2 + i + 1;
+    const first = [...seen.sequence].findLastIndex((_, i) => second(i) > i);
+    root.views.point([first, second(first)]);
+    return [told().said];
+  });
+  root.views.point(null);
 
   const choice = root.querySelector("select");
   choice.value = "1";

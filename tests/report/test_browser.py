@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 
 from foldgraft.report.settings import ReportSettings
@@ -123,6 +124,22 @@ def test_every_table_map_and_figure_can_be_saved(seen):
     assert {row[0] for row in rows[1:]} == {"solubility", "ss3", "torsions", "contact"}
     assert not any(re.match(r"[=+@-]", cell) for row in rows for cell in row)
     assert "var(" not in seen["svg"] and "#1c2530" in seen["svg"]
+
+
+def test_numbers_beyond_a_scale_are_said_and_saved_as_its_end(seen, run_folder):
+    """The scores of the protein's pairs, against those of the file that the run has of them."""
+    rows = pd.read_csv(io.StringIO(seen["pairs"]), dtype=str)
+    scores = pd.concat(map(pd.read_parquet, (run_folder / "msa/coevolution").glob("*.parquet"))).set_index("id")
+    true = scores.loc[seen["about"].partition(":")[0], "scores"]
+    top = np.nanpercentile(true, 99.7)
+    high, low = rows["coevolution"].str.startswith("≥ "), rows["coevolution"].str.startswith("≤ ")
+    assert np.array_equal(high, true >= top) and np.array_equal(low, true <= 0) and high.sum() > 3
+    assert set(rows.loc[high, "coevolution"]) == {f"≥ {top:.3f}"} and set(rows.loc[low, "coevolution"]) == {"≤ 0.000"}
+    exact = ~high & ~low
+    assert np.abs(rows.loc[exact, "coevolution"].astype(float) - true[exact]).max() < top / 254 + 1e-3
+    assert f"coevolution ≥ {top:.2f}" in seen["ends"][0]
+    assert all("distance ≥ 50.8 Å" in said for said in seen["ends"][1:])
+    assert rows["distance"].str.startswith("≥ 50.8").any() == (len(seen["ends"]) == 2)
 
 
 def test_colours_follow_the_system_until_they_are_chosen_and_are_remembered(seen):

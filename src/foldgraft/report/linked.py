@@ -17,7 +17,7 @@ from foldgraft.records.chains import Chain
 from foldgraft.records.pairs import pack
 from foldgraft.records.targets import Targets
 from foldgraft.report.drawing import count, number
-from foldgraft.report.molecule import pdb_text
+from foldgraft.report.molecule import likeliest, pdb_text
 from foldgraft.report.page import Linked
 from foldgraft.report.pairs import ALL, precisions
 from foldgraft.report.run import Run
@@ -58,12 +58,25 @@ def record(run: Run, chain: Chain, one: Targets, predicted: np.ndarray | None) -
         "sequence": one.sequence,
         "ss3": one.ss3,
         "distance": encoded(pack(distances(beta(chain))) / STEP, np.floor),
-        "coevolution": None if coupling is None else encoded(np.clip(coupling / top, 0, None) * LARGEST),
+        "coevolution": None if coupling is None else encoded(coupling / top * LARGEST, inside),
         "top": round(top, 4),
         "prediction": None if predicted is None else encoded(predicted * LARGEST),
+        "rods": [] if predicted is None else _rods(predicted, one),
         "depth": None if deep is None else deep.round().astype(int).tolist(),
         "pdb": pdb_text(chain, one.ss3),
     }
+
+
+def _rods(predicted: np.ndarray, one: Targets) -> list[list[int]]:
+    """The pairs drawn on the structure: residue numbers from 0, and whether they touch."""
+    best = likeliest(predicted, one)
+    return [[int(i), int(j), int(true)] for (i, j), true in zip(best.pairs, best.true, strict=True)]
+
+
+def inside(values: np.ndarray) -> np.ndarray:
+    """Rounded so that only values at the ends of the scale, or beyond, are those ends: these say at most, at least."""
+    ends = (values <= 0) | (values >= LARGEST)
+    return np.where(ends, values, np.clip(np.rint(values), 1, LARGEST - 1))
 
 
 def encoded(values: np.ndarray, rounded: Any = np.rint) -> str:

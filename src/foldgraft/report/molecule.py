@@ -7,6 +7,7 @@ import numpy as np
 from foldgraft.metrics.contacts import top_pairs
 from foldgraft.records.chains import Chain
 from foldgraft.records.pairs import triangle
+from foldgraft.records.targets import Targets
 from foldgraft.residues import ATOM_INDEX, ONE_TO_THREE
 
 BACKBONE = ("N", "CA", "C", "O")
@@ -25,6 +26,12 @@ def top_contacts(scores: np.ndarray, contacts: np.ndarray, mask: np.ndarray, len
     i, j = triangle(length)
     best = top_pairs(scores, mask, length, count)
     return Contacts(np.stack([i[best], j[best]], axis=1), contacts[best])
+
+
+def likeliest(scores: np.ndarray, one: Targets) -> Contacts:
+    """The L / 2 pairs that are drawn on a structure."""
+    length = len(one.sequence)
+    return top_contacts(scores, one.contacts, one.pair_mask, length, max(1, length // 2))
 
 
 def pdb_text(chain: Chain, ss3: str) -> str:

@@ -14,7 +14,7 @@ from foldgraft.records.pairs import unpack
 from foldgraft.records.targets import MASKED, TORSIONS, Targets
 from foldgraft.report import linked
 from foldgraft.report.drawing import BLUE, GREEN, GREY, ORANGE, RED, canvas, count, panels, png, share, svg
-from foldgraft.report.molecule import Contacts, top_contacts
+from foldgraft.report.molecule import Contacts, likeliest, top_contacts
 from foldgraft.report.page import Block, Figure, Heading, Section, Text
 from foldgraft.report.run import Run
 from foldgraft.residues import ATOM_INDEX
@@ -186,10 +186,9 @@ def _stills(run: Run, shown: Sequence[Targets]) -> dict[str, str]:
     scores = run.pair_scores(task, task.best, [one.id for one in shown]) if task and task.best else {}
     found = {}
     for one in shown:
-        length = len(one.sequence)
         best = Contacts(np.empty((0, 2), dtype=int), np.empty(0, dtype=bool))
         if one.id in scores:
-            best = top_contacts(scores[one.id], one.contacts, one.pair_mask, length, max(1, length // 2))
+            best = likeliest(scores[one.id], one)
         found[one.id] = png(_still(run.chain(one.id), best))
     return found
 

@@ -6,7 +6,7 @@
   const { save, saveText, button } = window.foldgraft;
   const root = document.getElementById("linked");
   const proteins = JSON.parse(source.textContent);
-  const UNKNOWN = 255, LARGEST = 254, STEP = 0.2, CUTOFF = 8, FARTHEST = 40, APART = 6;
+  const UNKNOWN = 255, LARGEST = 254, STEP = 0.2, CUTOFF = 8, FARTHEST = 40;
   const GREEN = "#009E73", ORANGE = "#D55E00", FIRST = "#d6006c", SECOND = "#7a3cff";
   const state = { protein: null, pair: null, held: false, range: null };
 
@@ -21,16 +21,18 @@
   const place = (i, j, length) => (i * (2 * length - i - 1)) / 2 + j - i - 1;
   const mix = (part, to) => to.map((value) => Math.round(255 + (value - 255) * part));
   const distance = (value) => value * STEP;
+  // At the ends of a scale stand values beyond it as well: of distances at the upper one only.
+  const bound = (value, lower) => (value === LARGEST ? "≥ " : lower && value === 0 ? "≤ " : "");
   const residue = (at) => `${state.protein.sequence[at]}${at + 1}`;
 
   // Each map: how a byte is coloured (two scales above and below the diagonal where they differ) and said.
   const MAPS = [
-    { key: "coevolution", title: "Coevolution", low: "0", high: (one) => one.top.toFixed(2),
+    { key: "coevolution", title: "Coevolution", low: "0 and less", high: (one) => `${one.top.toFixed(2)} and more`,
       bar: ["#fff", "#1c2530"], colour: (value) => mix(value / LARGEST, [28, 37, 48]),
-      say: (value, one) => `coevolution ${((value / LARGEST) * one.top).toFixed(2)}` },
+      say: (value, one) => `coevolution ${bound(value, true)}${((value / LARGEST) * one.top).toFixed(2)}` },
     { key: "distance", title: "Distance", low: "0 Å", high: () => `${FARTHEST} Å and more`,
       bar: ["#0b4f7d", "#fff"], colour: (value) => mix(1 - Math.min(1, distance(value) / FARTHEST), [11, 79, 125]),
-      say: (value) => `distance ${distance(value).toFixed(1)} Å${distance(value) < CUTOFF ? ", a contact" : ""}` },
+      say: (value) => `distance ${bound(value)}${distance(value).toFixed(1)} Å${distance(value) < CUTOFF ? ", a contact" : ""}` },
     { key: "prediction", title: "Predicted contact", low: "0", high: () => "1",
       bar: ["#fff", "#548ccc"], colour: (value) => mix(value / LARGEST, [84, 140, 204]),
       below: (one) => ({ map: one.maps.distance, colour: (value) => (distance(value) < CUTOFF ? [28, 37, 48] : [255, 255, 255]) }),
@@ -204,19 +206,6 @@
     });
   }
 
-  // The pairs that a head finds likeliest, as the metrics rank them: resolved, six or more residues apart.
-  function likeliest(protein) {
-    const { distance: apart, prediction } = protein.maps, length = protein.sequence.length, found = [];
-    if (!prediction) return found;
-    for (let i = 0; i < length; i += 1) {
-      for (let j = i + APART; j < length; j += 1) {
-        const at = place(i, j, length);
-        if (apart[at] !== UNKNOWN) found.push([prediction[at], i, j, distance(apart[at]) < CUTOFF]);
-      }
-    }
-    return found.sort((one, other) => other[0] - one[0]).slice(0, Math.max(1, Math.floor(length / 2)));
-  }
-
   function molecular() {
     if (!window.$3Dmol) return null;
     const viewer = $3Dmol.createViewer(box, { backgroundColor: "white" });
@@ -267,7 +256,7 @@
         viewer.addModel(protein.pdb, "pdb");
         atoms = new Map(viewer.selectedAtoms({ atom: "CA" }).map((atom) => [atom.resi, { x: atom.x, y: atom.y, z: atom.z }]));
         viewer.setStyle({}, cartoon);
-        likeliest(protein).forEach(([, i, j, right]) => rod(i, j, right ? GREEN : ORANGE, 0.12));
+        protein.rods.forEach(([i, j, right]) => rod(i, j, right ? GREEN : ORANGE, 0.12));
         whole();
       },
       mark() {
@@ -302,10 +291,14 @@
   controls.append(button("Let go", "Let go of the pair and the selection", release));
   controls.append(button("CSV", "Save all pairs of this protein as CSV", () => {
     const one = state.protein, length = one.sequence.length, lines = ["first,second,distance,coevolution,prediction"];
-    const cell = (key, scale, at) => (!one.maps[key] || one.maps[key][at] === UNKNOWN ? "" : (one.maps[key][at] * scale).toFixed(3));
+    const cell = (key, scale, at, end = () => "") => {
+      const value = one.maps[key]?.[at] ?? UNKNOWN;
+      return value === UNKNOWN ? "" : `${end(value)}${(value * scale).toFixed(3)}`;
+    };
+    const both = (value) => bound(value, true);
     for (let i = 0, at = 0; i < length; i += 1) {
       for (let j = i + 1; j < length; j += 1, at += 1) {
-        const cells = [cell("distance", STEP, at), cell("coevolution", one.top / LARGEST, at), cell("prediction", 1 / LARGEST, at)];
+        const cells = [cell("distance", STEP, at, bound), cell("coevolution", one.top / LARGEST, at, both), cell("prediction", 1 / LARGEST, at)];
         lines.push([i + 1, j + 1, ...cells].join(","));
       }
     }
