@@ -22,10 +22,19 @@ from foldgraft.records.files import read_json, sealed, write_json
 from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import write_frame
 from foldgraft.records.targets import read_targets
+from foldgraft.report.curves import calibration_error
+from foldgraft.report.drawing import styled
+from foldgraft.report.exploration import blocks as explored
+from foldgraft.report.linked import encoded, inside
+from foldgraft.report.methods import methods
+from foldgraft.report.page import Bullets, Table, Tiles
+from foldgraft.report.results import Task
 from foldgraft.report.run import Run
 from foldgraft.report.settings import ReportSettings
+from foldgraft.report.summary import opening
 from foldgraft.report.tables import headline_table
-from foldgraft.report.verdicts import answer
+from foldgraft.report.task import section
+from foldgraft.report.verdicts import answer, relatives, trust
 from foldgraft.report.whole import page
 
 VOID = {"meta", "link", "img", "br", "image", "path", "use", "rect"}
@@ -74,6 +83,57 @@ def test_a_head_that_was_tried_on_another_table_is_said_to_be_one(run_folder):
     names = [row[0] for row in both.rows]
     assert names.index("linear") < names.index("head of other") < names.index("composition")
     assert dict(zip(names, (row[1] for row in both.rows), strict=True))["head of other"] == "learnt from another table"
+
+
+@pytest.fixture
+def abroad(run_folder) -> Run:
+    """A run that trained no head for its labelled table, on which it tried that of another."""
+    run = Run(run_folder)
+    (task,) = (one for one in run.tasks if one.name == "solubility")
+    rows = task.tables["metrics"]
+    own = rows[rows["experiment"] == "linear"].assign(experiment="transfer_other", split="test")
+    tables = task.tables | {"metrics": own.drop_duplicates("metric"), "notes": noted(task, 3)}
+    run.tasks = [replace(task, tables=tables, experiments=())]
+    return run
+
+
+def noted(task: Task, near: int) -> pd.DataFrame:
+    """What the evaluate stage notes of a head of another table."""
+    notes = [f"test: {near} of 400 proteins have a relative that this head learnt from", "valid: no proteins"]
+    return pd.DataFrame({"task": task.name, "experiment": "transfer_other", "note": notes})
+
+
+def test_a_split_that_nothing_learnt_from_is_not_what_a_tried_head_is_trusted_by(abroad):
+    said = list(trust(abroad))
+    assert not any("split of solubility" in text for _, text in said)
+    assert any("split of structures" in text for _, text in said)
+    text = (
+        "The head of other, tried on solubility: 3 of 400 proteins have a relative that it learnt from, so that its "
+        "metrics there are too good."
+    )
+    assert ("bad", text) in said
+    with styled():
+        blocks = section(abroad, "protein", ()).blocks
+    bullets = [item for block in blocks if isinstance(block, Bullets) for item in block.items]
+    assert ("bad", text) in bullets and ("note", "head of other: valid: no proteins.") in bullets
+    assert sum("relative" in item for _, item in bullets) == 1 and not any("clean" in item for _, item in bullets)
+    (task,) = abroad.tasks
+    clean = replace(task, tables=task.tables | {"notes": noted(task, 0)})
+    near = "The head of other, tried on solubility: 0 of 400 proteins have a relative that it learnt from."
+    assert list(relatives(clean)) == [("good", near)]
+    unknown = replace(task, tables=task.tables | {"notes": pd.DataFrame()})
+    assert [tone for tone, _ in relatives(unknown)] == ["note"]
+
+
+def test_of_a_table_on_which_heads_are_tried_all_proteins_are_to_be_tested(abroad):
+    (table,) = (b for b in methods(abroad).blocks if isinstance(b, Table) and "to be tested" in b.head)
+    assert [row[:3] for row in table.rows] == [("solubility", "400", "400 (all, as no head learnt from them)")]
+    assert table.rows[0][5] == "400"
+    page = opening(abroad)
+    asked = page.blocks[0].text
+    assert "that learnt from other tables predict solubility?" in asked and "have no relative" not in asked
+    (tiles,) = (block for block in page.blocks if isinstance(block, Tiles))
+    assert ("400", "test sequences of solubility in 200 clusters") in tiles.items
 
 
 def test_the_page_is_whole_and_has_every_chapter(still):
@@ -373,6 +433,34 @@ def test_what_labels_look_like_before_learning_is_told(still, run_folder):
     assert f"net charge per residue goes with the label most ({rho:.2f})" in still
 
 
+def test_labels_of_one_class_are_told_by_nothing(run_folder):
+    """Fractions all above the middle are many values, yet of one class."""
+    run = Run(run_folder)
+    (table,) = run.labelled
+    assert any("shortcut" in block.head for block in explored(run, table) if isinstance(block, Table))
+    above = table.rows.assign(label=np.linspace(0.6, 1, len(table.rows)))
+    found = explored(run, replace(table, rows=above))
+    assert not any("shortcut" in block.head for block in found if isinstance(block, Table))
+    assert not any("None of these" in getattr(block, "text", "") for block in found)
+
+
+def test_what_calibration_did_is_told_by_figures_of_the_same_bins(run_folder):
+    (task,) = (one for one in Run(run_folder).tasks if one.name == "solubility")
+    row = {"task": "solubility", "n": 9, "ece_before": 0.081, "ece_after": 0.024}
+    noted = [replace(one, checks=one.checks | {"calibration": [row]}) for one in task.experiments]
+    value = task.values(metric="ece").loc[task.best, "value"]
+    said = calibration_error(replace(task, experiments=tuple(noted)))
+    assert f" is {value:.3f}, from " in said
+    assert said.endswith(" (by the bins of the training 0.081 before calibration and 0.024 after it).")
+    assert "before" not in calibration_error(task)
+
+
+def test_ids_of_nearest_proteins_are_no_numbers(tmp_path):
+    (tmp_path / "predict").mkdir()
+    (tmp_path / "predict/new.csv").write_text("id,score,nearest,identity\n7,0.5,0012,0.9\nb,0.5,1e3,0.8\n")
+    assert list(Run(tmp_path).predicted("new")["nearest"]) == ["0012", "1e3"]
+
+
 def test_groups_origins_and_missing_labels_are_looked_at(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False)
     path = run / "fetch/labels/solubility-00000.parquet"
@@ -426,7 +514,21 @@ def test_linked_views_hold_the_maps_of_the_targets_and_predictions(still, run_fo
         assert np.array_equal(distance == 255, ~true.pair_mask)
         assert np.array_equal((distance * 0.2 < 8.0) & true.pair_mask, true.contacts)
         assert np.abs(score / 254 - predicted.loc[(one["id"], "test"), "score"]).max() < 0.002
+        score = predicted.loc[(one["id"], "test"), "score"]
+        i, j = np.triu_indices(len(true.sequence), 1)
+        usable = np.flatnonzero(true.pair_mask & (j - i >= 6))
+        best = usable[np.argsort(-score[usable], kind="stable")][: len(true.sequence) // 2]
+        rods = {(i[at], j[at], int(true.contacts[at])) for at in best}
+        assert {tuple(rod) for rod in one["rods"]} == rods and len(one["rods"]) == len(rods)
         assert one["sequence"] == true.sequence and len(one["depth"]) == len(one["sequence"])
+
+
+def test_only_the_ends_of_a_scale_are_said_to_be_at_most_or_at_least():
+    values = np.array([-3.0, 0.0, 0.2, 127.4, 253.9, 254.0, 400.0, np.nan])
+    read = np.frombuffer(base64.b64decode(encoded(values, inside)), np.uint8)
+    assert read.tolist() == [0, 0, 1, 127, 253, 254, 254, 255]
+    apart = np.frombuffer(base64.b64decode(encoded(np.array([50.79, 50.81, 90.0]) / 0.2, np.floor)), np.uint8)
+    assert apart.tolist() == [253, 254, 254]
 
 
 def test_a_script_that_would_end_its_element_is_defused(run_folder, tmp_path):

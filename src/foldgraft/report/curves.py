@@ -68,10 +68,16 @@ def calibration_error(task: Task) -> str:
 
 
 def _uncalibrated(task: Task) -> str:
-    """What the error would be without the calibration on validation proteins, if the training noted it."""
+    """What the calibration on validation proteins does to the error, if the training noted it.
+
+    The training bins by itself, so that only its own two figures can be compared.
+    """
     noted = [row for one in task.experiments if one.name == task.best for row in one.checks.get("calibration", [])]
     gains = [row for row in noted if row["task"] == task.name and "ece_before" in row]
-    return f" (before calibration {number(gains[0]['ece_before'])})" if gains else ""
+    if not gains:
+        return ""
+    before, after = (number(gains[0][f"ece_{name}"]) for name in ("before", "after"))
+    return f" (by the bins of the training {before} before calibration and {after} after it)"
 
 
 def _ranking(task: Task) -> list[Block]:

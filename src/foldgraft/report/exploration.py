@@ -121,14 +121,16 @@ def _correlations(one: Labelled, rows: pd.DataFrame) -> Figure:
 
 
 def _shortcuts(run: Run, one: Labelled, rows: pd.DataFrame) -> list[Block]:
-    """How well each simple property tells the label alone."""
+    """How well each simple property tells the label alone; nothing where all labels are of one class."""
     binary = one.about.kind == "binary"
+    truth = rows["label"].to_numpy(dtype=float)
+    truth = (truth >= MIDDLE).astype(float) if binary else truth
+    if len(np.unique(truth)) < 2:
+        return []
     guesses = {text: rows[name].to_numpy(dtype=float) for name, text in PROPERTIES.items()}
     for column, text in (("group", "group alone"), ("origin", "letters that the id begins with")):
         if rows[column].nunique() > 1:
             guesses[text] = _known_elsewhere(rows, column)
-    truth = rows["label"].to_numpy(dtype=float)
-    truth = (truth >= MIDDLE).astype(float) if binary else truth
     measure, nothing, metric = (roc_auc, 0.5, "ROC-AUC") if binary else (spearman, 0.0, "rank correlation")
     weights = _weights(_clusters(run, one), np.random.default_rng(0))
     body, telling = [], []

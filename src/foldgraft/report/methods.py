@@ -91,7 +91,9 @@ def _counts(run: Run) -> list[Block]:
     for task in run.tasks:
         part = run.split[run.split["set"] == task.set]
         crossed = any(one.cross_validated for one in task.experiments)
-        test = part if crossed else part[part["split"] == "test"]
+        whole = " (all, by cross-validation)" if crossed else ""
+        whole = whole if task.experiments else " (all, as no head learnt from them)"
+        test = part if whole else part[part["split"] == "test"]
         lost = run.unread[run.unread["id"].isin(test["id"])]
         values = task.values()
         tested = int(values["n"].max()) if len(values) else 0
@@ -100,7 +102,7 @@ def _counts(run: Run) -> list[Block]:
             (
                 task.name,
                 count(len(part)),
-                f"{count(len(test))}{' (all, by cross-validation)' if crossed else ''}",
+                f"{count(len(test))}{whole}",
                 count(different),
                 count(lost["id"].nunique()),
                 count(tested),

@@ -32,7 +32,7 @@ HYDROPATHY = {
 
 LEVELS = ("protein", "residue", "pair")
 
-TEXTS = dict.fromkeys(("experiment", "baseline", "id", "task", "part", "member", "reason", "warning"), str)
+TEXTS = dict.fromkeys(("experiment", "baseline", "id", "task", "part", "member", "reason", "warning", "nearest"), str)
 """Columns that are names: one like `NA` or `true` is no missing or logical value."""
 
 

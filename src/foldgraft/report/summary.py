@@ -6,7 +6,7 @@ from foldgraft.report import curves, parts, trunk
 from foldgraft.report.drawing import count, plural
 from foldgraft.report.page import Block, Bullets, Heading, Section, Table, Text, Tiles
 from foldgraft.report.run import Run
-from foldgraft.report.verdicts import answer, trust
+from foldgraft.report.verdicts import answer, only_tried, trust
 
 SYNTHETIC = (
     "The proteins of this run are synthetic, made to exercise the workflow; its figures say nothing about nature."
@@ -38,6 +38,7 @@ def _answers(run: Run) -> Table:
         "baseline without a language model; in brackets 95 % intervals by resampling clusters of similar proteins. "
         "Better means that the interval of the difference leaves out zero and that p is at most 0.05."
     )
+    caption += " Tried: heads that learnt from other tables only." if only_tried(run) else ""
     caption += " ↓: less is better." if any("↓" in one.value for one in found) else ""
     crossed = [task.name for task in run.tasks if any(one.cross_validated for one in task.experiments)]
     caption += f" Cross-validated, so that each protein is tested once: {', '.join(crossed)}." if crossed else ""
@@ -57,20 +58,32 @@ def _question(run: Run) -> str:
     if not run.tasks:
         return "This run trained no head; the page shows the data that it prepared."
     name = run.trunk.get("name", "the trunk")
-    tasks = [task.name for task in run.tasks]
-    listed = f"{', '.join(tasks[:-1])} and {tasks[-1]}" if len(tasks) > 1 else tasks[0]
-    return (
-        f"Can heads on a protein language model ({name}) predict {listed} for proteins that have no relative among "
-        "those they learnt from? Each head is measured on test proteins that it never saw, beside baselines that use "
-        "no language model."
-    )
+    said = []
+    if learnt := [task.name for task in run.tasks if task.experiments]:
+        said.append(
+            f"Can heads on a protein language model ({name}) predict {_listed(learnt)} for proteins that have no "
+            "relative among those they learnt from? Each head is measured on test proteins that it never saw, beside "
+            "baselines that use no language model."
+        )
+    if tried := [task.name for task in run.tasks if not task.experiments]:
+        said.append(
+            f"How well do heads on a protein language model ({name}) that learnt from other tables predict "
+            f"{_listed(tried)}? Each is measured on all proteins, whether or not they have a relative among those it "
+            "learnt from."
+        )
+    return " ".join(said)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _numbers(run: Run) -> list[tuple[str, str]]:
     chains, labels, trained = len(run.index), sum(len(one.rows) for one in run.labelled), len(run.experiments)
     items = [(count(chains), plural(chains, "protein chain")), (count(labels), plural(labels, "labelled sequence"))]
+    tried = only_tried(run)
     for name, part in run.split.groupby("set"):
-        rows = part[part["split"] == "test"]
+        rows = part if name in tried else part[part["split"] == "test"]
         what = "test chain" if name == "structures" else "test sequence"
         clusters = rows["cluster"].nunique()
         said = f"{plural(len(rows), what)} of {name} in {count(clusters)} {plural(clusters, 'cluster')}"

@@ -1,5 +1,7 @@
 """Tables that all tasks share."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,7 @@ from foldgraft.records.metrics import BASELINE
 from foldgraft.report.drawing import count, number, plural, signed, span
 from foldgraft.report.page import Bullets, Table
 from foldgraft.report.results import Task
-from foldgraft.report.verdicts import chance, plain
+from foldgraft.report.verdicts import RELATIVES, chance, plain
 
 TONES = {"better": "good", "worse": "note"}
 
@@ -108,8 +110,8 @@ def comparison_table(task: Task) -> Table:
 
 
 def notes_list(task: Task) -> list[Bullets]:
-    """Why numbers of a task are missing or other than expected; nothing where there is nothing to say."""
-    rows = task.tables["notes"]
-    return (
-        [Bullets([("note", f"{plain(row.experiment)}: {row.note}.") for row in rows.itertuples()])] if len(rows) else []
-    )
+    """Why numbers of a task are missing or other than expected, but for what `relatives` tells; nothing where there is
+    nothing to say."""
+    rows = task.tables["notes"].itertuples()
+    said = [("note", f"{plain(row.experiment)}: {row.note}.") for row in rows if not re.fullmatch(RELATIVES, row.note)]
+    return [Bullets(said)] if said else []

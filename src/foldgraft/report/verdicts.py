@@ -1,5 +1,6 @@
 """What is said of a task in words: who does best, beside which baseline, and whether the split can be trusted."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from foldgraft.report.run import Run
 
 KNOWING = {"baseline_state": " (knows the true states)"}
 """What a baseline is told that a head is not."""
+RELATIVES = r"test: (\d+) of (\d+) proteins have a relative that this head learnt from"
+"""What the evaluate stage notes of a head of another table."""
 
 
 def plain(name: str) -> str:
@@ -88,13 +91,40 @@ def answer(task: Task) -> Answer:
 
 
 def trust(run: Run) -> Iterator[tuple[str, str]]:
-    """Whether test proteins have relatives in training, for each set of proteins, as (tone, sentence)."""
+    """Whether test proteins have relatives in training, for each set of proteins, as (tone, sentence).
+
+    Nothing learnt from the split of a table on which heads are only tried: what these learnt from counts there.
+    """
+    tried = only_tried(run)
     for name, found in run.verdict.items():
-        yield of_set(run, name, found)
+        if name not in tried:
+            yield of_set(run, name, found)
+    for task in run.tasks:
+        yield from relatives(task)
     if run.structural:
         yield "note", run.structural["text"]
     if not run.verdict:
         yield "note", "The split was not searched for leaks."
+
+
+def only_tried(run: Run) -> set[str]:
+    """The sets of proteins that no head learnt from, on which heads of other tables are tried."""
+    return {task.set for task in run.tasks if not task.experiments}
+
+
+def relatives(task: Task) -> Iterator[tuple[str, str]]:
+    """Of each head of another table, how many proteins of this one have a relative that it learnt from."""
+    notes = task.tables["notes"]
+    for name in task.tried:
+        said = notes.loc[notes["experiment"] == name, "note"] if len(notes) else ()
+        found = next(filter(None, (re.fullmatch(RELATIVES, note) for note in said)), None)
+        who = f"The {plain(name)}, tried on {task.name}"
+        if found is None:
+            yield "note", f"{who}: it is not known how many of the proteins have a relative that it learnt from."
+            continue
+        near, total = map(int, found.groups())
+        told = f"{who}: {count(near)} of {count(total)} proteins have a relative that it learnt from"
+        yield ("bad", f"{told}, so that its metrics there are too good.") if near else ("good", f"{told}.")
 
 
 def of_set(run: Run, name: str, found: dict[str, Any]) -> tuple[str, str]:
