@@ -133,7 +133,7 @@ def scan(
             paint(structure, Path(folder) / output_structure.name, protein.sequence, np.zeros(len(protein.sequence)))
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
     found = scan_variants(protein, variants, trained, frozen)
-    contacts = frozen.contacts(protein.sequence) if frozen.network.contact_head is not None else None
+    contacts = contact_scores(protein, frozen)
     about = f"the head {trained.info.name} on the trunk {frozen.name}"
     if structure and output_structure:
         chains = paint(structure, output_structure, protein.sequence, found.contribution)
@@ -186,10 +186,23 @@ def one(fasta: Path) -> Candidate:
     return records[0]
 
 
+def of_this_trunk(name: str, trunk: Trunk) -> Trained | None:
+    """The head of this name that ships, if the trunk computes nearly what the head's own did."""
+    head = load_head(shipped()[name], trunk)
+    return head if head.info.trunk.apart(trunk) <= NEAR else None
+
+
+def contact_scores(protein: Candidate, trunk: Trunk) -> np.ndarray | None:
+    """Packed probabilities of contacts by the head that ships; on another trunk by its own regression, if it has one."""
+    if head := of_this_trunk(CONTACT_HEAD, trunk):
+        return pair_scores(head, protein.sequence, None, trunk)[CONTACT_HEAD]
+    return trunk.contacts(protein.sequence) if trunk.network.contact_head is not None else None
+
+
 def secondary_structure(protein: Candidate, trunk: Trunk) -> np.ndarray | None:
     """Probabilities of helix, strand and other by the head that ships, shape (L, 3); None on another trunk."""
-    head = load_head(shipped()["secondary_structure"])
-    if head.info.trunk.apart(trunk) > NEAR:
+    head = of_this_trunk("secondary_structure", trunk)
+    if head is None:
         return None
     ((_, (said,)),) = predict([protein], [head], trunk)
     task = head.info.tasks[0]
