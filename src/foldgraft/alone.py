@@ -193,7 +193,7 @@ def of_this_trunk(name: str, trunk: Trunk) -> Trained | None:
 
 
 def contact_scores(protein: Candidate, trunk: Trunk) -> np.ndarray | None:
-    """Packed probabilities of contacts by the head that ships; on another trunk by its own regression, if it has one."""
+    """Packed probabilities of contacts by the head that ships; on another trunk by its own regression, if any."""
     if head := of_this_trunk(CONTACT_HEAD, trunk):
         return pair_scores(head, protein.sequence, None, trunk)[CONTACT_HEAD]
     return trunk.contacts(protein.sequence) if trunk.network.contact_head is not None else None
