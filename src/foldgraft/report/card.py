@@ -117,8 +117,14 @@ def _split(run: Run, task: Task) -> str:
     return found + _table(["identity", "test proteins"], rows)
 
 
+def _shown(task: Task, name: str) -> list[str]:
+    """Metrics of the table that a predictor has; Q3 is the accuracy of three states, which is not shown twice."""
+    found = [metric for metric in SHOWN if name in task.values(metric=metric).index]
+    return [metric for metric in found if metric != "accuracy" or "Q3" not in found]
+
+
 def _figures(task: Task, experiment: Experiment) -> str:
-    metrics = [metric for metric in SHOWN if experiment.name in task.values(metric=metric).index]
+    metrics = _shown(task, experiment.name)
     others = [one.name for one in task.experiments if one.name != experiment.name]
     names = [experiment.name, *others, *sorted(n for n in task.values().index if n.startswith(BASELINE))]
     rows = []
@@ -156,7 +162,7 @@ def _elsewhere(run: Run, name: str) -> Iterator[str]:
         values = task.values()
         if (transferred := f"{TRANSFER}{name}") not in values.index:
             continue
-        metrics = [metric for metric in SHOWN if transferred in task.values(metric=metric).index]
+        metrics = _shown(task, transferred)
         rows = []
         for metric in metrics:
             row = task.values(metric=metric).loc[transferred]
