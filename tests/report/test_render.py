@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.evaluate.predictor import Predictor
 from foldgraft.records import lock
 from foldgraft.records.files import read_json, sealed, write_json
 from foldgraft.records.rejects import write_rejects
@@ -97,10 +98,13 @@ def abroad(run_folder) -> Run:
     return run
 
 
-def noted(task: Task, near: int) -> pd.DataFrame:
-    """What the evaluate stage notes of a head of another table."""
-    notes = [f"test: {near} of 400 proteins have a relative that this head learnt from", "valid: no proteins"]
-    return pd.DataFrame({"task": task.name, "experiment": "transfer_other", "note": notes})
+def noted(task: Task, near: int, blind: int = 0) -> pd.DataFrame:
+    """What the evaluate stage notes of a head of another table that was tried on 400 proteins."""
+    ids = [f"lab{n:04d}" for n in range(400)]
+    one = Predictor("transfer_other", {"test": pd.DataFrame({"id": ids})}, notes=["valid: no proteins"])
+    method = np.where(np.arange(400) >= 400 - blind, "none", "search")
+    one.note_relatives(pd.DataFrame({"leak": np.arange(400) < near, "method": method}, index=ids))
+    return pd.DataFrame({"task": task.name, "experiment": one.name, "note": one.notes})
 
 
 def test_a_split_that_nothing_learnt_from_is_not_what_a_tried_head_is_trusted_by(abroad):
@@ -121,6 +125,8 @@ def test_a_split_that_nothing_learnt_from_is_not_what_a_tried_head_is_trusted_by
     clean = replace(task, tables=task.tables | {"notes": noted(task, 0)})
     near = "The head of other, tried on solubility: 0 of 400 proteins have a relative that it learnt from."
     assert list(relatives(clean)) == [("good", near)]
+    blind = replace(task, tables=task.tables | {"notes": noted(task, 0, 5)})
+    assert list(relatives(blind)) == [("note", f"{near} Of 5 it could not be found out.")]
     unknown = replace(task, tables=task.tables | {"notes": pd.DataFrame()})
     assert [tone for tone, _ in relatives(unknown)] == ["note"]
 

@@ -15,7 +15,10 @@ from foldgraft.report.run import Run
 
 KNOWING = {"baseline_state": " (knows the true states)"}
 """What a baseline is told that a head is not."""
-RELATIVES = r"test: (\d+) of (\d+) proteins have a relative that this head learnt from"
+RELATIVES = (
+    r"test: (\d+) of (\d+) proteins have a relative that this head learnt from"
+    r"(?:; of (\d+) it could not be found out)?"
+)
 """What the evaluate stage notes of a head of another table."""
 
 
@@ -122,9 +125,11 @@ def relatives(task: Task) -> Iterator[tuple[str, str]]:
         if found is None:
             yield "note", f"{who}: it is not known how many of the proteins have a relative that it learnt from."
             continue
-        near, total = map(int, found.groups())
+        near, total, blind = map(int, found.groups("0"))
         told = f"{who}: {count(near)} of {count(total)} proteins have a relative that it learnt from"
-        yield ("bad", f"{told}, so that its metrics there are too good.") if near else ("good", f"{told}.")
+        told += ", so that its metrics there are too good." if near else "."
+        told += f" Of {count(blind)} it could not be found out." if blind else ""
+        yield "bad" if near else "note" if blind else "good", told
 
 
 def of_set(run: Run, name: str, found: dict[str, Any]) -> tuple[str, str]:
