@@ -3,7 +3,9 @@
 import fcntl
 import gzip
 import json
+import tarfile
 import threading
+import tracemalloc
 
 import pandas as pd
 import pytest
@@ -187,6 +189,33 @@ def test_a_result_that_grows_without_end_is_refused(tmp_path):
     path.write_bytes(archive({"uniref.a3m": b"A" * 10**6}))
     with pytest.raises(PassingError, match="more than 100000 bytes"):
         read_result(path, ONE, 100_000)
+
+
+@pytest.mark.parametrize("paxed", [False, True])
+def test_a_sparse_member_is_not_filled_with_what_it_says_it_holds(tmp_path, paxed):
+    """300 MB without a byte behind them, as GNU tar writes them of old, and in a pax header."""
+    claimed = 300 * 10**6
+    member = tarfile.TarInfo("uniref.a3m")
+    if paxed:
+        member.pax_headers = {"GNU.sparse.size": str(claimed), "GNU.sparse.map": f"{claimed},0"}
+        header = member.tobuf(tarfile.PAX_FORMAT)
+    else:
+        member.type = tarfile.GNUTYPE_SPARSE
+        block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+        block[386:410] = b"%011o\0%011o\0" % (claimed, 0)
+        block[483:495] = b"%011o\0" % claimed
+        block[148:156] = b"%06o\0 " % (256 + sum(block[:148]) + sum(block[156:]))
+        header = bytes(block)
+    (tmp_path / "r.tar.gz").write_bytes(gzip.compress(header + bytes(1024)))
+    with tarfile.open(tmp_path / "r.tar.gz") as tar:
+        assert [(one.isfile(), one.issparse(), one.size) for one in tar] == [(True, True, claimed)]
+    tracemalloc.start()
+    try:
+        with pytest.raises(PassingError, match=r"has no uniref\.a3m"):
+            read_result(tmp_path / "r.tar.gz", ONE, 10**9)
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
 
 
 def test_nothing_of_a_result_reaches_the_disk(tmp_path):

@@ -289,3 +289,38 @@ def test_shards_carry_what_the_labels_mean(tmp_path):
 def test_real_tables(real_data, name, settings, proteins, rejected):
     found = read_files(name, LabelsSettings.model_validate(settings), real_data)
     assert (len(found.proteins), len(found.rejects)) == (proteins, rejected)
+
+
+JOIN = {"join": {"other": "o.csv"}, "columns": {"sequence": "other.sequence"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "words"),
+    [
+        (
+            "id,label\na,1\n",
+            "id,sequence\na,MKV\nb,MKL\na,MKI\n",
+            r"labels\.mine\.join: .*o\.csv, row 4: the id 'a' has",
+        ),
+        (
+            "id,label\na,1\n",
+            "id,sequence,sequence\na,MKV,MKL\n",
+            r"columns\.sequence: .* two columns named 'other\.seq",
+        ),
+        ("id,label\na,1\n", "id,id,sequence\na,b,MKV\n", r"labels\.mine\.join: .*o\.csv has two columns named 'id'"),
+        ("id,label,label\na,1,0\n", "id,sequence\na,MKV\n", r"columns\.label: .*t\.csv has two columns named 'label'"),
+    ],
+)
+def test_what_is_there_twice_is_refused(tmp_path, text, other, words):
+    with pytest.raises(FoldgraftError, match=words):
+        read(tmp_path, {"t.csv": text, "o.csv": other}, **JOIN)
+
+
+def test_columns_that_nobody_reads_may_share_a_name(tmp_path):
+    rows, _ = read(tmp_path, "id,sequence,label,note,note,,\na,MKV,1,x,y,,\n")
+    assert [row["label"] for row in rows] == [1]
+
+
+def test_digits_parted_by_underscores_are_no_number(tmp_path):
+    with pytest.raises(FoldgraftError, match="the label '1_0' is no number"):
+        read(tmp_path, "id,sequence,label\na,MKV,1_0\n", kind="value")

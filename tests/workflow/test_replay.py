@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from pytest_httpserver import HTTPServer
@@ -114,6 +115,21 @@ def test_a_replay_that_does_not_fit_stops_before_any_job(fetched, change, words)
     done = run(folder, values | {"run": "wrong"} | change, "--dry-run")
     assert done.returncode != 0
     assert words in done.stdout + done.stderr
+
+
+def test_alignments_are_replayed_anew_from_another_lock(fetched):
+    folder, values = fetched
+    asked = "rules.fetch_alignments.rule.params.digest(types.SimpleNamespace(shard='files-00000'))"
+    (folder / "told.smk").write_text(f"import types\ninclude: {str(ROOT / 'Snakefile')!r}\nprint('told', {asked})\n")
+    lock = pq.read_table(folder / "results/first/fetch/lock.parquet")
+    values = values | {"run": "other", "msa": {"database": "colabfold"}, "replay": "other.parquet"}
+    (folder / "other.yaml").write_text(yaml.safe_dump(values))
+    told = []
+    for table in (lock, lock.set_column(lock.column_names.index("release"), "release", [["2026_01"] * len(lock)])):
+        pq.write_table(table, folder / "other.parquet")
+        done = snakemake(folder, "fetch", "--dry-run", "--configfile", "other.yaml", snakefile="told.smk")
+        told += re.findall(r"^told (.+)$", done.stdout + done.stderr, re.M)
+    assert len(set(told)) == 2, done.stderr
 
 
 def test_a_later_day_of_refreshing_reruns_what_is_downloaded(fetched):

@@ -43,6 +43,11 @@ def searched(wildcards):
     return ["<results>/fetch/search.txt"] if wildcards.shard.startswith("query-") else []
 
 
+def answers_digest(wildcards):
+    """The digest of a shard's queries, and in a replay of the lock that answers them."""
+    return queries_digest(wildcards) + (DIGESTS[wildcards.shard] if REPLAY else "")
+
+
 rule fetch_search:
     input:
         synth=synth_inputs("structures"),
@@ -233,7 +238,7 @@ rule fetch_alignments:
         bounds=settings("fetch", include=BOUNDS | REMOTE),
         store=STORE,
         replay=flags("--replay", REPLAY),
-        digest=lambda wildcards: queries_digest(wildcards),
+        digest=answers_digest,
         settings=fetch_settings,
     shell:
         """

@@ -16,6 +16,7 @@ from foldgraft.records.files import checked_id
 
 SHOWN = 5  # wrong rows told one by one; the others are counted
 MOST_CLASSES = 1000
+TWICE = "has two columns named {!r}; rename one"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class TableReader:
 
     def _read(self, path: Path, role: str | None, found: Labelled) -> None:
         joins = {name: self._joined(file) for name, file in self.settings.join.items()}
-        self._check_columns(path, joins)
+        self._check_columns(path)
         for number, row in enumerate(read_rows(path), start=1):
             try:
                 self._take(row, number, role, joins, found)
@@ -93,21 +94,31 @@ class TableReader:
         column = column if column in names else "id"
         if column not in names:
             raise FoldgraftError(f"{self.key}.join: {path} has no column {self.settings.columns.id!r} to join by")
+        if names.count(column) > 1:
+            raise FoldgraftError(f"{self.key}.join: {path} {TWICE.format(column)}")
         rows = list(read_rows(path))
         if short := [row for row in rows if row.problem]:
             raise FoldgraftError(f"{self.key}.join: {short[0].where}: {short[0].problem} ({len(short)} such rows)")
-        return {row.cells[column].strip(): row.cells for row in rows}
+        found: dict[str, dict[str, str]] = {}
+        for row in rows:
+            name = row.cells[column].strip()
+            if found.setdefault(name, row.cells) is not row.cells:
+                raise FoldgraftError(
+                    f"{self.key}.join: {row.where}: the id {name!r} has come before; keep one row of it"
+                )
+        return found
 
-    def _check_columns(self, path: Path, joins: dict[str, dict[str, dict[str, str]]]) -> None:
-        have = header(path) + [
-            f"{name}.{column}" for name, rows in joins.items() for column in next(iter(rows.values()), {})
-        ]
+    def _check_columns(self, path: Path) -> None:
+        joined = {name: header(self._path(file)) for name, file in self.settings.join.items()}
+        have = header(path) + [f"{name}.{column}" for name, columns in joined.items() for column in columns]
         wanted = self.settings.columns.model_dump(exclude={"covariates"})
         wanted |= {f"covariates.{k}": name for k, name in enumerate(self.settings.columns.covariates)}
         for role, column in wanted.items():
             if column is not None and column not in have:
                 instead = _instead(role, column, have)
                 raise FoldgraftError(f"{self.key}.columns.{role}: {path.absolute()} has no column {column!r}{instead}")
+            if have.count(column) > 1:
+                raise FoldgraftError(f"{self.key}.columns.{role}: {path.absolute()} {TWICE.format(column)}")
 
     def _take(self, row: Row, number: int, role: str | None, joins: dict, found: Labelled) -> None:
         if row.problem:

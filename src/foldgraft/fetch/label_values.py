@@ -139,7 +139,7 @@ def _hint(text: str, number: float | None) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        return None if "_" in text else float(text)  # Python's own way of grouping digits
     except ValueError:
         return None
 
