@@ -194,6 +194,16 @@ def test_what_is_wrong_is_told_with_a_cure(inputs, kind):
     assert all(word in str(raised.value) for word in words), str(raised.value)
 
 
+def test_a_record_of_dna_or_a_peptide_of_its_letters_stops_nothing(inputs):
+    folder, config = inputs
+    wrong = letters(1, **DNA), "GATCNGATNC", "ALAALAALAALA"
+    (folder / "labels.csv").write_text(table() + "".join(f"x{k},{text},1\n" for k, text in enumerate(wrong)))
+    (folder / "s.fasta").write_text(
+        "".join(f">x{k}\n{text}\n" for k, text in enumerate([*wrong, *map(letters, range(3))]))
+    )
+    check_inputs(plan.load(config))
+
+
 def test_semicolons_and_decimal_commas_are_read(inputs):
     folder, config = inputs
     (folder / "labels.csv").write_text(table(label=lambda k: ("0,5", "1")[k % 2], separator=";"))

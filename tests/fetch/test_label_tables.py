@@ -324,3 +324,9 @@ def test_columns_that_nobody_reads_may_share_a_name(tmp_path):
 def test_digits_parted_by_underscores_are_no_number(tmp_path):
     with pytest.raises(FoldgraftError, match="the label '1_0' is no number"):
         read(tmp_path, "id,sequence,label\na,MKV,1_0\n", kind="value")
+
+
+def test_a_row_of_dna_among_proteins_is_a_reject_and_a_peptide_is_none(tmp_path):
+    rows, rejects = read(tmp_path, f"id,sequence,label\na,MKV,1\nb,{'GATC' * 16},1\nc,GACT,0\nd,MKL,0\n")
+    assert [row["sequence"] for row in rows] == ["MKV", "GACT", "MKL"]
+    assert rejects == [("b", "sequence", "GATC" * 15, "letters of DNA or RNA alone; translate it first")]

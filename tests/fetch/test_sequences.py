@@ -50,6 +50,24 @@ def test_files_are_merged_under_bare_ids(tmp_path, store, run):
     assert all(store.holds(row["sha256"]) for row in rows)
 
 
+def test_a_record_of_dna_among_proteins_is_a_rejected_row(tmp_path, run, capsys):
+    (tmp_path / "a.fasta").write_text(f">p\nMKV\n>gene\n{'GATC' * 10}\n>peptide\nGATCNGATNC\n>q\nMKL\n")
+    found, rows = run(files=["*.fasta"])
+    assert found == {"p": "MKV", "peptide": "GATCNGATNC", "q": "MKL"}
+    reason = "letters of DNA or RNA alone; translate it first"
+    assert told(rows) == [("a.fasta", "stored", None), ("gene", "rejected", reason)]
+    assert f"a.fasta (gene): {reason}" in capsys.readouterr().err
+    (tmp_path / "out.parquet").rename(tmp_path / "lock.parquet")
+    (tmp_path / "a.fasta").unlink()
+    assert run(files=["*.fasta"], replay=tmp_path / "lock.parquet") == (found, rows)
+
+
+def test_a_file_of_dna_is_refused(tmp_path, run):
+    (tmp_path / "a.fasta").write_text(f">p\nMKV\n>g\n{'GATC' * 10}\n>h\n{'GATC' * 11}\n")
+    with pytest.raises(FoldgraftError, match=r"a\.fasta \(g\): letters of DNA"):
+        run(files=["*.fasta"])
+
+
 def test_a_limit_takes_some(tmp_path, run):
     (tmp_path / "a.fasta").write_text("".join(f">p{k}\nMKV\n" for k in range(20)))
     found, _ = run(files=["*.fasta"], limit=5)

@@ -5,11 +5,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch.tables import letters, merged, subsample
+from foldgraft.fetch.tables import TELLING, Unlike, letters, merged, subsample
 
 
 def test_rare_letters_stay_and_j_becomes_x():
     assert letters("mkUZBOXj*", "here") == "MKUZBOXX"
+
+
+PEPTIDES = ("GATCNGATNC", "GACT", "GCNTA", "ALAALAALAALA")
+
+
+@pytest.mark.parametrize("peptide", PEPTIDES)
+def test_a_peptide_whose_letters_are_also_bases_or_codes_passes(peptide):
+    unlike = Unlike()
+    assert letters(peptide, "here") == peptide and unlike.reason(peptide, "here") == ""
+    unlike.check("records")
+
+
+@pytest.mark.parametrize(("text", "word"), [("GATC" * 9, "DNA"), ("MetLysValAla" * 3, "three-letter codes")])
+def test_one_long_sequence_of_bases_or_codes_is_turned_away_and_many_are_refused(text, word):
+    unlike, wrong = Unlike(), letters(text, "here")
+    assert len(wrong) >= TELLING and word in unlike.reason(wrong, "one")
+    assert unlike.reason("MKTAYIAKQRQISFVKSHFSRQ", "two") == ""
+    unlike.check("records")
+    unlike.reason(wrong, "three")
+    with pytest.raises(FoldgraftError, match=rf"^one: .*{word}.*\nthree: .*{word}"):
+        unlike.check("records")
+
+
+def test_many_short_pieces_of_dna_are_refused_together():
+    unlike = Unlike()
+    assert not any(unlike.reason("GATTACAGATTACAGATTAC", f"row {number}") for number in range(9))
+    with pytest.raises(FoldgraftError, match=r"row 0: .*DNA(.*\n){5}\.\.\. and 4 more rows"):
+        unlike.check("rows")
 
 
 def test_records_are_merged_by_id():

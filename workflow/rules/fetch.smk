@@ -14,7 +14,7 @@ out  fetch/structures/<shard>.parquet     what became of each structure of the s
      fetch/alignments/<shard>.parquet     with msa.database: colabfold, what its server answered for the chains of the shard
                                           (schema: foldgraft.records.lock); reads msa/queries.parquet
      fetch/labels/<shard>.parquet         labelled sequences of a table (schema: foldgraft.records.labels)
-     fetch/labels/rejects/<shard>.csv     rows of the table without a usable label: id, rule, value, reason
+     fetch/labels/rejects/<shard>.csv     rows of the table without a usable label or sequence: id, rule, value, reason
      fetch/lock.parquet                   all pieces of the lock, and the labelled table
      the store                            the files themselves, each under the sha256 of its bytes
 

@@ -16,9 +16,9 @@ from foldgraft.fetch.inputs import (
     sifts_path,
 )
 from foldgraft.fetch.label_settings import LabelsSettings
-from foldgraft.fetch.label_table import SHOWN, Labelled, read_classes, read_files
+from foldgraft.fetch.label_table import Labelled, read_classes, read_files
 from foldgraft.fetch.settings import SequencesSettings, StructuresSettings
-from foldgraft.fetch.tables import Sequence, letters, merged
+from foldgraft.fetch.tables import SHOWN, Sequence, Unlike, letters, merged
 from foldgraft.records.fasta import checked_record, raw_records
 from foldgraft.records.files import checked_id
 
@@ -84,12 +84,21 @@ def check_sequences(sequences: SequencesSettings, data: Path) -> None:
     def records() -> Iterator[Sequence]:
         nonlocal reading
         for reading in sequence_paths(sequences, data):
+            unlike = Unlike()
             for raw in raw_records(reading):
                 try:
                     record = checked_record(reading, *raw)
-                    yield record.id, letters(record.sequence, f"{reading} ({record.id})")
+                    where = f"{reading} ({record.id})"
+                    sequence = letters(record.sequence, where)
                 except FoldgraftError as error:
                     problems.append(str(error))
+                    continue
+                if not unlike.reason(sequence, where):
+                    yield record.id, sequence
+            try:
+                unlike.check("records")
+            except FoldgraftError as error:
+                problems.append(str(error))
 
     for _ in merged(records(), lambda: reading):
         pass

@@ -11,10 +11,9 @@ from foldgraft.fetch.inputs import table_files
 from foldgraft.fetch.label_files import Row, header, read_rows
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_values import Label, LabelReader, Missing
-from foldgraft.fetch.tables import LETTERS, letters
+from foldgraft.fetch.tables import LETTERS, SHOWN, Unlike, letters
 from foldgraft.records.files import checked_id
 
-SHOWN = 5  # wrong rows told one by one; the others are counted
 MOST_CLASSES = 1000
 TWICE = "has two columns named {!r}; rename one"
 
@@ -39,6 +38,7 @@ class Labelled:
     proteins: dict[str, Protein] = field(default_factory=dict)
     rejects: list[tuple[str, str, str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unlike: Unlike = field(default_factory=Unlike)
 
 
 class TableReader:
@@ -70,11 +70,16 @@ class TableReader:
         for path, role in ((self.settings.test_table, "test"), (self.settings.table, None)):
             if path is not None:
                 self._read(self._path(path), role, found)
+        found.unlike.check("rows")
         if found.problems:
             more = f"\n... and {len(found.problems) - SHOWN} more rows" if len(found.problems) > SHOWN else ""
             raise FoldgraftError("\n".join(found.problems[:SHOWN]) + more)
         if not found.proteins:
-            said = f"all {len(found.rejects)} rows are without a label" if found.rejects else "the table has no rows"
+            said = (
+                f"all {len(found.rejects)} rows are without a label or sequence of use"
+                if found.rejects
+                else "the table has no rows"
+            )
             raise FoldgraftError(f"{self.key}.table: {self._path(self.settings.table)}: {said}")
         return found
 
@@ -133,6 +138,9 @@ class TableReader:
                 return
             row.cells.update({f"{join}.{column}": value for column, value in rows[name].items()})
         sequence = letters(_cell(row, columns.sequence), row.where)
+        if reason := found.unlike.reason(sequence, row.where):
+            found.rejects.append((name, "sequence", sequence[:60], reason))
+            return
         label = self._reader.label(row, len(sequence))
         if isinstance(label, Missing):
             found.rejects.append((name, *label))

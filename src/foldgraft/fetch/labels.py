@@ -106,4 +106,7 @@ def fetch_labels(shard: str, table: Table, out: Path, rejects: Path, fetch: Fetc
             writer.write(row)
     write_rejects(rejects, found.rejects if number == 0 else [])
     if found.rejects:
-        print(f"{table.name}: {len(found.rejects)} rows without a usable label; see {rejects}", file=sys.stderr)
+        print(
+            f"{table.name}: {len(found.rejects)} rows without a usable label or sequence; see {rejects}",
+            file=sys.stderr,
+        )

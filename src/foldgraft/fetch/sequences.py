@@ -10,7 +10,7 @@ from pathlib import Path
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, PassingError, check_services
 from foldgraft.fetch.downloads import Row, lock_row
-from foldgraft.fetch.inputs import Item, accessions, sequence_paths
+from foldgraft.fetch.inputs import Item, accessions, sequence_paths, shown_path
 from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings
 from foldgraft.fetch.store import Store
@@ -50,7 +50,8 @@ def fetch_sequences(
     with Client(fetch) as client:
         found = _all(sequences, data, Store(store), client, fetch, rows)
         write_merged(found, sequences.limit, fasta)
-        client.check_answered(row["reason"] for row in rows if row["status"] == "rejected")
+        refused = (row for row in rows if row["status"] == "rejected" and row["source"] == "uniprot")
+        client.check_answered(row["reason"] for row in refused)
     write_piece(lock, SHARD, rows)
     print(", ".join(f"{n} {status}" for status, n in Counter(r["status"] for r in rows).items()), file=sys.stderr)
 
@@ -62,10 +63,15 @@ def _replay(replay: Replay, limit: int | None, fasta: Path, lock: Path) -> None:
         for row in rows:
             if row["status"] == "stored":
                 path = replay.path(row)
-                yield from stored(row, path) if row["source"] == "uniprot" else read_sequences([path])
+                known = stored(row, path) if row["source"] == "uniprot" else read_sequences([path], _in_the_lock)
+                yield from known
 
     write_merged(found(), limit, fasta)
     write_piece(lock, SHARD, rows)
+
+
+def _in_the_lock(path: Path, name: str, reason: str) -> None:
+    """A record that is turned away in a replay was so before, and has its row."""
 
 
 def write_merged(found: Iterator[Sequence], limit: int | None, fasta: Path) -> None:
@@ -116,7 +122,12 @@ def _all(
 ) -> Iterator[Sequence]:
     paths = sequence_paths(sequences, data)
     rows += [file_row(path, data, store) for path in paths]
-    yield from read_sequences(paths)
+
+    def reject(path: Path, name: str, reason: str) -> None:
+        rows.append(lock_row(Item("files", name, ""), shown_path(path, data), "rejected", reason=reason))
+        print(f"{path} ({name}): {reason}", file=sys.stderr)
+
+    yield from read_sequences(paths, reject)
     service = Uniprot(fetch.services.uniprot, client, store)
     names = accessions(sequences.uniprot.accessions, "sequences.uniprot.accessions")
     yield from Accessions(names, service, store, fetch.refreshed_after, rows).sequences()
