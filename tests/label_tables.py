@@ -13,5 +13,8 @@ PLAIN = {"residues": None, "split": None, "group": None, "replicates": 1, "sprea
 def write_labels(path: Path, frame: pd.DataFrame, kind: str = "binary", covariates: list | None = None) -> None:
     """Write a shard of one label per protein; `frame` has id, sequence, sequence_sha256, label and fold."""
     table = path.stem.rpartition("-")[0] or "solubility"
-    plain = frame.assign(**PLAIN, covariates=covariates or [[] for _ in range(len(frame))]).astype({"fold": "Int64"})
+    plain = frame.assign(
+        **{name: value for name, value in PLAIN.items() if name not in frame},
+        covariates=covariates or [[] for _ in range(len(frame))],
+    ).astype({"fold": "Int64"})
     write_frame(path, plain, described(Description(task=table, level="protein", kind=kind)))

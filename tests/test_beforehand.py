@@ -204,6 +204,24 @@ def test_a_record_of_dna_or_a_peptide_of_its_letters_stops_nothing(inputs):
     check_inputs(plan.load(config))
 
 
+TRIED = {
+    "one class": table(label=lambda k: 1),
+    "fewer sequences than folds": "id,sequence,label,role\na,MKV,1,test\nb,MKL,0,test\n",
+    "all for test": "\n".join(f"{line},{'test' if k else 'role'}" for k, line in enumerate(table().splitlines())),
+}
+
+
+@pytest.mark.parametrize("kind", TRIED)
+def test_a_table_from_which_no_head_learns_may_be_of_any_kind(inputs, kind):
+    folder, config = inputs
+    (folder / "trial.csv").write_text(TRIED[kind])
+    columns = {"columns": {"split": "role"}} if "role" in TRIED[kind] else {}
+    config |= {"labels": {"trial": {"table": "trial.csv", **columns}}}
+    with pytest.raises(FoldgraftError, match=r"labels\.trial"):
+        check_inputs(plan.load(config))
+    check_inputs(plan.load(config | {"evaluate": {"external": {"trial": ["solubility"]}}}))
+
+
 def test_semicolons_and_decimal_commas_are_read(inputs):
     folder, config = inputs
     (folder / "labels.csv").write_text(table(label=lambda k: ("0,5", "1")[k % 2], separator=";"))

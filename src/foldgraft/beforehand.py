@@ -40,8 +40,7 @@ def check_inputs(config: Config) -> None:
     if not (config.replay or data.is_dir()):
         raise FoldgraftError(f"data: {str(data.absolute())!r} is not a folder")
     if not (config.synth or config.replay):
-        split, trained = config.cluster, bool(config.experiments)  # without, it does not matter how few there are
-        dealt = checks.Dealt(split.folds if trained else 0, split.use_published_folds and trained)
+        dealt = {name: _dealt(config, name) for name in config.tables}
         checks.check(config.structures, config.sequences, config.tables, data, dealt)
         _check_structures(config, data)
     for name, fasta in config.predict.sequences.items():
@@ -51,6 +50,13 @@ def check_inputs(config: Config) -> None:
     check_supplied(config.curate.sequences, data)
     msa_inputs.check(config.msa, data)
     _check_trunk(config.trunk, data)
+
+
+def _dealt(config: Config, table: str) -> checks.Dealt:
+    """How a table will be split; where no head learns from it, it does not matter how few there are."""
+    split, learnt = config.cluster, bool(config.of_task(table)) or table not in config.evaluate.external
+    trained = learnt and bool(config.experiments)
+    return checks.Dealt(split.folds if trained else 0, split.use_published_folds and trained, learnt)
 
 
 def _check_structures(config: Config, data: Path) -> None:

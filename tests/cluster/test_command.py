@@ -16,14 +16,14 @@ def call(*arguments):
     CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
 
 
-def run(folder, index, labels, settings):
+def run(folder, index, labels, settings, *tried):
     given = ("--index", index, "--labels", labels, "--settings", settings.model_dump_json())
     call("group", *given, "--clusters", folder / "clusters.parquet")
     clusters, rest = (
         folder / "clusters.parquet",
         ("--rejects", folder / "rejects.csv", "--summary", folder / "split.json"),
     )
-    call("split", *given, "--clusters", clusters, "--split", folder / "split.parquet", *rest)
+    call("split", *given, *tried, "--clusters", clusters, "--split", folder / "split.parquet", *rest)
     tables = ("--leakage", folder / "leakage.parquet", "--verdict", folder / "verdict.json")
     call("audit", *given, "--split", folder / "split.parquet", *tables)
 
@@ -48,6 +48,24 @@ def test_a_leaking_published_split_fails_after_its_tables_are_written(families, 
     leakage = read_frame(tmp_path / "leakage.parquet", LEAKAGE)
     assert leakage[leakage["set"] == "labels"].leak.all()
     assert read_json(tmp_path / "verdict.json")["labels"]["verdict"] == "leaks"
+
+
+@pytest.mark.parametrize(
+    ("together", "columns"),
+    [(True, {"split": "test"}), (True, {}), (False, {})],
+    ids=["all for test", "three rows", "three rows alone"],
+)
+def test_a_table_from_which_no_head_learns_may_be_of_any_roles(
+    families, labelled, write_inputs, tmp_path, together, columns
+):
+    few = labelled if "split" in columns else labelled.iloc[:3]  # three of one family
+    inputs = write_inputs(families, few.assign(**columns))
+    settings = ClusterSettings(together=together)
+    run(tmp_path, *inputs, settings, "--tried", "labels")
+    found = read_frame(tmp_path / "split.parquet", SPLIT)
+    assert set(found.id[found["set"] == "labels"]) == set(few.id)
+    assert set(found.split[found["set"] == "structures"]) == {"train", "valid", "test"}
+    assert {entry["verdict"] for entry in read_json(tmp_path / "verdict.json").values()} == {"clean"}
 
 
 def test_an_id_given_twice_is_named(families, labelled, write_inputs, tmp_path):

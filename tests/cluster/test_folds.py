@@ -175,3 +175,25 @@ def test_the_summary_says_what_a_split_is_made_of():
     assert sum(fold["proteins"] for fold in summary["folds"]) == 8
     (sentence,) = sentences(found.summary)
     assert "8 proteins" in sentence and "4 units, the largest of 4" in sentence
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        proteins([3], "trial"),
+        proteins([1, 1, 2], "trial", published_role="test"),
+        proteins([1, 1, 2], "trial", folds=7),
+        proteins([1, 1, 2], "trial", folds=[1, 1, 2, 2]),
+    ],
+    ids=["one family", "all for test", "one fold", "two folds"],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_a_set_from_which_no_head_learns_may_lack_roles(trial, together):
+    tables, settings = both(proteins([1] * 30, prefix="x"), trial), ClusterSettings(together=together)
+    with pytest.raises(FoldgraftError, match=r"^trial: "):
+        split(*tables, settings)
+    found = split(*tables, settings, tried=["trial"]).rows
+    assert found.groupby("set").size().to_dict() == {"labels": 30, "trial": len(trial[0])}
+    assert set(found.split[found["set"] == "labels"]) == {"train", "valid", "test"}
+    with pytest.raises(FoldgraftError, match=r"^labels: "):  # others still may not
+        split(*both(proteins([2], prefix="x"), trial), settings, tried=["trial"])

@@ -52,7 +52,7 @@ def test_a_file_that_is_missing_or_damaged_is_named(locked):
 def test_a_lock_that_cannot_be_read_is_an_error(tmp_path, store, content):
     if content is not None:
         (tmp_path / "lock.parquet").write_bytes(content)
-    with pytest.raises(FoldgraftError, match="cannot be read as a lock"):
+    with pytest.raises(FoldgraftError, match="is no lock, or is damaged"):
         Replay(tmp_path / "lock.parquet", store.root).rows("files-00000")
 
 

@@ -17,6 +17,8 @@ out  cluster/clusters.parquet         the group of related sequences that each s
 
 # The sets of proteins in which each fold is once the test set.
 CROSS_VALIDATED = sorted({CONFIG.source(name) for name in EXPERIMENTS if CONFIG.experiments[name].cross_validate})
+# Tables on which heads of others are tried, and from which none learns.
+TRIED = [table for table in CONFIG.evaluate.external if not CONFIG.of_task(table)]
 GROUP_KEYS = {"min_identity", "coverage", "link", "sensitivity", "evalue"}
 PARTIES = {"use_published_folds", "together"}
 SPLIT_KEYS = {"split_by", "released", "related_groups", "folds", "seed", *PARTIES}
@@ -80,11 +82,13 @@ rule cluster_split:
         settings=settings("cluster", include=SPLIT_KEYS),
         index=lambda wildcards, input: flags("--index", input.index),
         labels=lambda wildcards, input: flags("--labels", input.labels),
+        tried=flags("--tried", TRIED),
     shell:
         """
         python -m foldgraft --made-from {params.made_from} cluster split \
             {params.index:q} \
             {params.labels:q} \
+            {params.tried:q} \
             --clusters {input.clusters:q} \
             --split {output.split:q} \
             --rejects {output.rejects:q} \

@@ -55,11 +55,12 @@ def split(
     summary: Annotated[Path, typer.Option(help="JSON to write: of each set, how it was split and what that cost.")],
     index: Index = None,
     labels: Labels = None,
+    tried: Annotated[list[str] | None, typer.Option(help="A set from which no head learns; may be repeated.")] = None,
     settings: Given = ClusterSettings(),
 ) -> None:
     """Split the proteins by whole components, groups, or the day of release."""
     proteins = read_proteins(index, labels or [])
-    found = folds.split(proteins, read_frame(clusters, CLUSTERS), settings)
+    found = folds.split(proteins, read_frame(clusters, CLUSTERS), settings, tried or [])
     write_frame(split, found.rows, SPLIT)
     write_rejects(rejects, found.rejects)
     write_json(summary, found.summary)

@@ -1,6 +1,6 @@
 """The split: whole units of proteins dealt to folds, within each party of sets that are split together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,9 @@ def parties(proteins: pd.DataFrame, settings: ClusterSettings) -> list[list[str]
     return [party for party in [*made, *([name] for name in alone)] if party]
 
 
-def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSettings) -> Split:
+def split(
+    proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSettings, tried: Collection[str] = ()
+) -> Split:
     """Give every protein a fold and a role.
 
     Parameters
@@ -63,11 +65,13 @@ def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSetti
     clusters : frame
         the component of each sequence, columns `group.CLUSTERS`.
     settings : ClusterSettings
+    tried : collection of str
+        sets from which no head learns, so that roles of theirs may be empty.
 
     Raises
     ------
     FoldgraftError
-        if a set has fewer than three unrelated units, or its published folds leave nothing to train on.
+        if another set has fewer than three unrelated units, or its published folds leave nothing to train on.
     """
     proteins = proteins.merge(clusters, on="sequence_sha256", how="left", validate="many_to_one")
     if proteins.cluster.isna().any():
@@ -80,7 +84,7 @@ def split(proteins: pd.DataFrame, clusters: pd.DataFrame, settings: ClusterSetti
         rows = proteins[proteins["set"].isin(party)]
         late = _late(rows, settings)
         rejects += [(row.id, "released", row.released, _LATE) for row in rows[late].itertuples()]
-        rows = _split_party(rows[~late], settings, party[0] in alone)
+        rows = _split_party(rows[~late], settings, party[0] in alone, tried)
         parts.append(rows)
         for name in party:
             summary[name] = _summary(rows[rows["set"] == name], name, party, int(late.sum()), settings)
@@ -110,9 +114,11 @@ def _old(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
     return (rows["set"] == STRUCTURES) & ~_new(rows, settings)
 
 
-def _split_party(rows: pd.DataFrame, settings: ClusterSettings, keep_published: bool) -> pd.DataFrame:
+def _split_party(
+    rows: pd.DataFrame, settings: ClusterSettings, keep_published: bool, tried: Collection[str]
+) -> pd.DataFrame:
     rows = rows.assign(unit=_units(rows, settings))
-    given, folds = _published(rows, settings) if keep_published else (pd.Series(pd.NA, rows.index, dtype="Int64"), 0)
+    given, folds = _published(rows, tried) if keep_published else (pd.Series(pd.NA, rows.index, dtype="Int64"), 0)
     folds = folds or settings.folds
     groups = rows.assign(name=_name(rows, settings)).groupby("unit", sort=True)
     names = groups.name.min()
@@ -126,7 +132,7 @@ def _split_party(rows: pd.DataFrame, settings: ClusterSettings, keep_published: 
     assigned = balance.assign(names.tolist(), counts, allowed, fixed, settings.seed)
     fold = given.fillna(pd.Series(assigned[unit], rows.index)).astype("int64")
     rows = rows.assign(fold=fold, split=fold.map(ROLES).fillna("train"))
-    _check(rows)
+    _check(rows[~rows["set"].isin(tried)])
     return rows
 
 
@@ -151,17 +157,19 @@ def _name(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
     return rows.sequence_sha256
 
 
-def _published(rows: pd.DataFrame, settings: ClusterSettings) -> tuple[pd.Series, int]:
+def _published(rows: pd.DataFrame, tried: Collection[str]) -> tuple[pd.Series, int]:
     """The published fold of each protein, numbered from 0, and how many there are (0: as the settings say)."""
     name = rows["set"].iloc[0]
     if rows.published_fold.notna().any():
         values = sorted(rows.published_fold.dropna().unique())
-        if len(values) < 3:
+        if len(values) < 3 and name not in tried:
             raise FoldgraftError(
                 f"{name}: the published folds are {len(values)} only, but testing, validating and training take 3; "
                 "set cluster.use_published_folds to false"
             )
-        return rows.published_fold.map({value: rank for rank, value in enumerate(values)}).astype("Int64"), len(values)
+        return rows.published_fold.map({value: rank for rank, value in enumerate(values)}).astype("Int64"), max(
+            3, len(values)
+        )
     role = rows.published_role
     fold = role.map(PUBLISHED_ROLES).astype("Int64")
     if (role == "valid").any():

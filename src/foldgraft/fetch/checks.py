@@ -24,10 +24,14 @@ from foldgraft.records.files import checked_id
 
 
 class Dealt(NamedTuple):
-    """How a labelled table will be split: to how many folds, or to those that it brings along where `published`."""
+    """How a labelled table will be split: to how many folds, or to those that it brings along where `published`.
+
+    No head learns from one that is not `learnt`, so that it may be of one class.
+    """
 
     folds: int = 0
     published: bool = True
+    learnt: bool = True
 
 
 def check(
@@ -35,9 +39,9 @@ def check(
     sequences: SequencesSettings | None,
     labels: Mapping[str, LabelsSettings],
     data: Path,
-    dealt: Dealt = Dealt(),
+    dealt: Mapping[str, Dealt] | None = None,
 ) -> None:
-    """Read the local inputs through and check the names of the others.
+    """Read the local inputs through and check the names of the others; `dealt` says how each table will be split.
 
     Raises
     ------
@@ -50,7 +54,9 @@ def check(
         parts.append(lambda: check_structures(structures, data))
     if sequences is not None:
         parts.append(lambda: check_sequences(sequences, data))
-    parts += [partial(check_labels, name, table, data, dealt) for name, table in labels.items()]
+    parts += [
+        partial(check_labels, name, table, data, (dealt or {}).get(name, Dealt())) for name, table in labels.items()
+    ]
     for part in parts:
         try:
             part()
@@ -108,7 +114,7 @@ def check_sequences(sequences: SequencesSettings, data: Path) -> None:
 
 
 def check_labels(name: str, table: LabelsSettings, data: Path, dealt: Dealt = Dealt()) -> None:
-    """The table has its columns, each row an id, a sequence and a label, and all of them are enough to learn from."""
+    """The table has its columns, each row an id, a sequence and a label, and all are enough for what it is for."""
     found = read_files(name, table, data)
     key = name if name == "solubility" else f"labels.{name}"
     _check_enough(key, found, dealt)
@@ -118,7 +124,7 @@ def check_labels(name: str, table: LabelsSettings, data: Path, dealt: Dealt = De
         raise FoldgraftError(f"{key}: {error}") from None
     labels = [label for protein in found.proteins.values() for label in protein.labels]
     values = {one for label in labels for one in (label if isinstance(label, list) else [label]) if one == one}
-    if len(values - {None}) == 1:
+    if dealt.learnt and len(values - {None}) == 1:
         values.discard(None)
         raise FoldgraftError(
             f"{key}.table: every label of {(data / table.table).absolute()} is {_shown(values.pop())}, so there is "
