@@ -131,6 +131,19 @@ def test_a_split_that_nothing_learnt_from_is_not_what_a_tried_head_is_trusted_by
     assert [tone for tone, _ in relatives(unknown)] == ["note"]
 
 
+def test_rows_of_a_labelled_table_count_by_name_though_they_share_a_sequence(run_folder):
+    run = Run(run_folder)
+    run.tasks = [one for one in run.tasks if one.name == "solubility"]
+    alike = (run.split["set"] == "solubility") & (run.split["cluster"] < 1025)
+    run.split.loc[alike, "sequence_sha256"] = "0" * 64
+    (table,) = (b for b in methods(run).blocks if isinstance(b, Table) and "to be tested" in b.head)
+    assert table.rows == [("solubility", "400", "400 (all, by cross-validation)", "351", "0", "400", "none")]
+    metrics = run.tasks[0].tables["metrics"]
+    run.tasks = [replace(run.tasks[0], tables=run.tasks[0].tables | {"metrics": metrics.assign(n=395)})]
+    (table,) = (b for b in methods(run).blocks if isinstance(b, Table) and "to be tested" in b.head)
+    assert table.rows[0][5:] == ("395", "5 without a label or target that the task can use")
+
+
 def test_of_a_table_on_which_heads_are_tried_all_proteins_are_to_be_tested(abroad):
     (table,) = (b for b in methods(abroad).blocks if isinstance(b, Table) and "to be tested" in b.head)
     assert [row[:3] for row in table.rows] == [("solubility", "400", "400 (all, as no head learnt from them)")]

@@ -98,6 +98,7 @@ def _counts(run: Run) -> list[Block]:
         values = task.values()
         tested = int(values["n"].max()) if len(values) else 0
         different = test["sequence_sha256"].nunique()
+        examples = different if task.set == "structures" else test["id"].nunique()
         rows.append(
             (
                 task.name,
@@ -106,18 +107,21 @@ def _counts(run: Run) -> list[Block]:
                 count(different),
                 count(lost["id"].nunique()),
                 count(tested),
-                _why(different, tested, lost["id"].nunique()),
+                _why(examples, tested, lost["id"].nunique()),
             )
         )
     if not rows:
         return []
     head = ("task", "proteins", "to be tested", "different sequences", "not embedded", "tested", "the rest")
-    caption = "How the counts add up: proteins of one sequence are one example, whatever their names."
+    caption = (
+        "How the counts add up: chains of one sequence are one example, whatever their names; of a labelled table each "
+        "name is one."
+    )
     return [Heading("How the counts add up", "counts"), Table(head, rows, caption)]
 
 
-def _why(different: int, tested: int, lost: int) -> str:
-    rest = different - lost - tested
+def _why(examples: int, tested: int, lost: int) -> str:
+    rest = examples - lost - tested
     return f"{count(rest)} without a label or target that the task can use" if rest > 0 else "none"
 
 
