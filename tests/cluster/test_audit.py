@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldgraft import mmseqs
 from foldgraft.cluster.audit import audit, audit_external
 from foldgraft.cluster.proteins import COLUMNS
+from foldgraft.cluster.search import Searches
 from foldgraft.cluster.settings import ClusterSettings
 from foldgraft.cluster.verdict import enforce, verdict
 from foldgraft.errors import FoldgraftError
@@ -199,3 +201,15 @@ def test_a_table_is_audited_against_what_heads_of_others_learnt_from(tmp_path):
     assert found.leak.to_dict() == {"copy": True, "fragment": True, "stranger": False, "copy-of-its-own": False}
     assert found.nearest.dropna().to_dict() == {"copy": "whole", "fragment": "chain"}
     assert found.nearest_set.dropna().to_dict() == {"copy": "labels", "fragment": "structures"}
+
+
+@pytest.mark.parametrize(("table", "source"), [("a", "z"), ("z", "a")])
+def test_a_relative_that_is_in_the_table_too_is_found_where_lists_are_full(tmp_path, monkeypatch, table, source):
+    """As in a family of more near copies than a list of hits holds: what counts is the search among the others."""
+    rows = proteins([(table, "fragment", C[20:120], "test"), (table, "own", C, "test"), (source, "learnt", C, "train")])
+    queries = sorted(rows.sequence_sha256.unique())
+    monkeypatch.setattr(Searches, "among_all", lambda self, names: mmseqs.no_hits())
+    monkeypatch.setattr(mmseqs, "crowded", lambda hits: queries)
+    found = audit_external(rows, table, ClusterSettings(), tmp_path).set_index("id")
+    assert found.leak.to_dict() == {"fragment": True, "own": True}
+    assert found.nearest.to_dict() == {"fragment": "learnt", "own": "learnt"}

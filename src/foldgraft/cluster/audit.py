@@ -67,9 +67,10 @@ def audit_external(
     settings, folder, threads
         as for `audit`.
     """
-    tested = proteins["set"] == table
-    rows = proteins.assign(fold=np.where(tested, 0, 1))
-    return _nearest(rows, tested, Searches(unique_sequences(rows), settings, folder, threads))
+    rows = proteins.assign(fold=np.where(proteins["set"] == table, 0, 1))
+    # A sequence of both counts as one learnt from: as a query it finds itself, and as a target it must not be missed.
+    rows = rows.sort_values("fold", ascending=False, kind="stable", ignore_index=True)
+    return _nearest(rows, rows["fold"] == 0, Searches(unique_sequences(rows), settings, folder, threads))
 
 
 def _nearest(rows: pd.DataFrame, tested: pd.Series, searches: Searches) -> pd.DataFrame:
