@@ -63,7 +63,7 @@ def test_a_ledger_that_is_broken_or_may_not_be_written_costs_time_alone(large, t
 def test_structures_that_are_touched_or_copied_keep_their_digest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in range(3):
-        (tmp_path / f"e{number}.cif").write_text(f"data_{number}\n")
+        (tmp_path / f"e{number}.cif").write_text(f"data_{number}\n_entity_poly_seq.mon_id ALA\n")
     config = plan.configure({"run": "r", "structures": {"files": ["*.cif"]}, "fetch": {"shard_size": 2}}, check=True)
 
     def planned():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.manual import check
@@ -28,7 +29,7 @@ def resources(tmp_path, monkeypatch) -> Path:
 def hugging_face(folder: Path, config=ESM) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "model.safetensors").write_bytes(b"")
+    save_file({}, folder / "model.safetensors")
     return folder
 
 
