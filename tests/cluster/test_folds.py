@@ -111,6 +111,14 @@ def grouped(**settings):
     return run((table, clusters), split_by="group", folds=3, **settings)
 
 
+def test_of_one_family_with_a_published_test_set_single_sequences_validate():
+    """As of a mutational scan: the test set is kept, and replicates of one sequence are not parted."""
+    found = run(proteins([60], published_role=["train"] * 40 + ["test"] * 20))
+    assert found.split[found.published_role == "test"].eq("test").all()
+    rest = found.split[found.published_role == "train"].value_counts()
+    assert set(rest.index) == {"train", "valid"} and 4 <= rest["valid"] <= 16
+
+
 def test_related_groups_are_joined():
     found = grouped()
     assert (found.groupby("group").fold.nunique() == 1).all() and (found.groupby("cluster").fold.nunique() == 1).all()

@@ -108,7 +108,8 @@ def test_one_hot_windows_predict_angles_on_the_circle(tmp_path):
     assert np.nanmean(errors) < 15
 
 
-def test_labels_of_residues_come_from_a_table_too(tmp_path):
+@pytest.mark.parametrize("kind", ["binary", "value"])
+def test_labels_of_residues_come_from_a_table_too(tmp_path, kind):
     chains = [chain(number) for number in range(CHAINS)]
     truth = [np.where(np.array(list(one.sequence)) == "A", 1.0, 0.0)[:, None] for one in chains]
     truth[0][:5] = np.nan
@@ -120,12 +121,12 @@ def test_labels_of_residues_come_from_a_table_too(tmp_path):
         }
         for one, values in zip(chains, truth, strict=True)
     ]  # fmt: skip
-    described = labels.described(labels.Description(task="made_up", level="residue", kind="binary"))
+    described = labels.described(labels.Description(task="made_up", level="residue", kind=kind))
     with row_writer(tmp_path / "made_up-00000.parquet", described) as writer:
         for row in rows:
             writer.write(row)
     split = split_frame([one.id for one in chains], "made_up")
-    head = about("head", "residue", {"kind": "binary"})
+    head = about("head", "residue", {"kind": kind})
     guess = [np.zeros((LENGTH, 1))] * CHAINS
     files = [write_residues(tmp_path / "head.parquet", head, split, truth, guess)]
     output, shards = tmp_path / "out.parquet", [tmp_path / "made_up-00000.parquet"]

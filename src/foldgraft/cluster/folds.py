@@ -120,6 +120,7 @@ def _split_party(
     rows = rows.assign(unit=_units(rows, settings))
     given, folds = _published(rows, tried) if keep_published else (pd.Series(pd.NA, rows.index, dtype="Int64"), 0)
     folds = folds or settings.folds
+    rows = rows.assign(unit=_free_units(rows, given)) if keep_published else rows
     groups = rows.assign(name=_name(rows, settings)).groupby("unit", sort=True)
     names = groups.name.min()
     allowed = _allowed(rows, given, folds, settings)
@@ -148,6 +149,15 @@ def _units(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:
     tied = group.notna()
     joined = dict(zip(names, components(names, zip(cluster[tied], group[tied], strict=True)), strict=True))
     return cluster.map(joined).astype(str)
+
+
+def _free_units(rows: pd.DataFrame, given: pd.Series) -> pd.Series:
+    """The units, but each sequence by itself where all that is to validate and to train is of one: as of a mutational
+    scan, whose published test set has relatives in training in any case."""
+    free = given.isna() & (rows.published_role == "train")
+    if not free.any() or rows.unit[free].nunique() > 1:
+        return rows.unit
+    return rows.unit.where(~free, "sequence " + rows.sequence_sha256)
 
 
 def _name(rows: pd.DataFrame, settings: ClusterSettings) -> pd.Series:

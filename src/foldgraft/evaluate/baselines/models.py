@@ -43,7 +43,7 @@ def linear(kind: str, outputs: int, inputs: Any, truth: Array, strength: float, 
     scaler = StandardScaler(with_mean=not sparse.issparse(inputs))
     if kind in ("value", "angles"):
         ridge = make_pipeline(scaler, Ridge(alpha=1 / strength)).fit(inputs, truth)
-        return lambda x: on_circle(ridge.predict(x)) if kind == "angles" else ridge.predict(x).reshape(len(x), -1)
+        return lambda x: on_circle(ridge.predict(x)) if kind == "angles" else ridge.predict(x).reshape(x.shape[0], -1)
     regression = LogisticRegression(C=strength, max_iter=500, random_state=seed)
     return _classifier(kind, outputs, regression, scaler, inputs, truth)
 
