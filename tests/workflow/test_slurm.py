@@ -44,12 +44,12 @@ rule never:
 rule cancelled:
     output: "cancelled.txt"
     log: "cancelled.log"
-    resources: mem_mb=300, tries=lambda wildcards, attempt: attempt
+    resources: mem_mb=600, tries=lambda wildcards, attempt: attempt
     shell: "[ {resources.tries} -gt 1 ] || {{ scancel $SLURM_JOB_ID; sleep 60; }}; echo {resources.tries} >{output}"
 
 rule small:
     output: "small/{n}.txt"
-    resources: mem_mb=300
+    resources: mem_mb=600
     shell: "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID >{output}"
 """
 POLLING = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
