@@ -196,6 +196,12 @@ def test_beside_experiments_of_the_table_it_covers_what_they_predicted(tried):
     assert set(said["split"]) == {"test", "valid"}
 
 
+def test_a_table_of_which_nothing_was_embedded_is_named(tried, toy):
+    toy.sequences = [f"{sequence}W" for sequence in toy.sequences]
+    with pytest.raises(FoldgraftError, match=r"evaluate.external.other: x can read no protein of the table"):
+        tried[1]()
+
+
 @pytest.mark.parametrize(
     "other", [{"kind": "binary"}, {"classes": ("membrane", "cytosol")}], ids=["another kind", "other classes"]
 )

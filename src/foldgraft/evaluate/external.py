@@ -101,12 +101,10 @@ def _examples(name: str, trained: Trained, task: Task, external: External) -> Se
     info = trained.info
     read = "trunk" if info.unfreeze != 0 else reads(info.level, info.head)
     table, truth = labelled_proteins(name, task, external.labels, external.split)
+    kept, vectors = np.ones(len(table), dtype=bool), None
     if read == "trunk":
         kept = readable(name, table, external.trunk)
-        truth = [[values[row] for row in np.flatnonzero(kept)] for values in truth]
-        table = table[kept].reset_index(drop=True)
-    vectors = None
-    if read in ("pooled", "residues"):
+    elif read != "tokens":
         embeddings = Embeddings(external.embeddings)
         require_trunk(embeddings, external.trunk)
         vectors = StoredVectors(embeddings, info.layers)
@@ -115,8 +113,10 @@ def _examples(name: str, trained: Trained, task: Task, external: External) -> Se
         kept = table["sequence_sha256"].map(embeddings.__contains__).to_numpy(dtype=bool)
         if not kept.all():
             print(f"{name}: {int((~kept).sum())} of {len(table)} proteins left out, without embedding", file=sys.stderr)
-        truth = [[values[row] for row in np.flatnonzero(kept)] for values in truth]
-        table = table[kept].reset_index(drop=True)
+    if not kept.any():
+        raise FoldgraftError(f"evaluate.external.{task.name}: {name} can read no protein of the table")
+    truth = [[values[row] for row in np.flatnonzero(kept)] for values in truth]
+    table = table[kept].reset_index(drop=True)
     return SequenceExamples([task], table, truth, read, vectors)
 
 
