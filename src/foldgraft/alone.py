@@ -16,6 +16,7 @@ import numpy as np
 import typer
 from typer.core import TyperGroup
 
+from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.fingerprint import TOLERANCE
@@ -29,7 +30,8 @@ from foldgraft.predict.scan import scan as scan_variants
 from foldgraft.predict.scan import write_scan
 from foldgraft.predict.sequences import Candidate, candidates
 from foldgraft.predict.settings import PredictSettings
-from foldgraft.predict.tables import write_table
+from foldgraft.predict.tables import predicted_table
+from foldgraft.predict.training import training_proteins
 from foldgraft.predict.variants import read_tags, substitutions, tagged, truncations
 from foldgraft.records.files import STANDARD, text_output
 from foldgraft.tasks.trained import Trained, load_head
@@ -86,13 +88,22 @@ def fasta(
         list[str], typer.Option(help="A head that ships with the package, or the file of one; may be repeated.")
     ] = [DEFAULT_HEAD],  # noqa: B006 (typer copies it)
     trunk: Trunk8M = None,
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            help="The labelled proteins that the head learnt from, CSV or FASTA, or the folder of its run: adds the "
+            "nearest of them to each row."
+        ),
+    ] = None,
 ) -> None:
     """Predict for the sequences of a FASTA file, at once: no run, no training."""
     paths, given = [head_file(name) for name in head], records_of(fasta)
+    if training:
+        mmseqs.version()  # before the trunk is opened, or fetched
     frozen = open_trunk(trunk)
     heads = heads_on(frozen, paths)
-    records = predict(given, heads, frozen)
-    tally = write_table(output, heads[0].info.level, heads, records)
+    learnt = training_proteins(training, heads) if training else None
+    tally = predicted_table(output, given, heads, frozen, learnt)
     print(f"{tally}{f', {output}' if output not in (None, STANDARD) else ''}", file=sys.stderr)
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch.label_files import count_rows
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_table import read_files
 from foldgraft.fetch.labels import Table, fetch_labels, rows_of
 from foldgraft.fetch.settings import FetchSettings
 from foldgraft.records import labels as label_records
+from foldgraft.records.label_files import count_rows
 from foldgraft.records.rejects import read_rejects
 from foldgraft.records.tables import read_rows
 

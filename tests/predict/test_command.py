@@ -12,8 +12,8 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.tokens import tokens
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.predict.command import app
-from foldgraft.predict.nearest import learnt_from
 from foldgraft.predict.tables import PAIRS
+from foldgraft.predict.training import learnt_from
 from foldgraft.records.embedding_shards import write_embeddings
 from foldgraft.records.embeddings import Contents, Embeddings
 from foldgraft.records.files import file_sha256, read_json, sequence_sha256, write_json

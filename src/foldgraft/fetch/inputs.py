@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.identifiers import accession, alphafold_entry, file_entry, pdb_id
-from foldgraft.fetch.label_files import count_rows
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.settings import FetchSettings, SequencesSettings, StructuresSettings
 from foldgraft.records.files import matches
+from foldgraft.records.label_files import count_rows
 
 
 class Item(NamedTuple):

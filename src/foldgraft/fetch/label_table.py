@@ -8,11 +8,11 @@ from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.inputs import table_files
-from foldgraft.fetch.label_files import Row, header, read_rows
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_values import Label, LabelReader, Missing
 from foldgraft.fetch.tables import LETTERS, SHOWN, Unlike, letters
 from foldgraft.records.files import checked_id
+from foldgraft.records.label_files import Row, header, read_rows
 
 MOST_CLASSES = 1000
 TWICE = "has two columns named {!r}; rename one"

@@ -5,8 +5,8 @@ import re
 from typing import NamedTuple
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch.label_files import Row
 from foldgraft.fetch.label_settings import LabelsSettings
+from foldgraft.records.label_files import Row
 
 SEPARATED = re.compile(r"[\s,;]+")
 MASKED = re.compile(r"[.?*-]")

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.lone import couple_file
 from foldgraft.evolution.settings import AlignmentSettings
@@ -15,11 +14,10 @@ from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.contacts import Outputs, maps_of, tell, write_maps
 from foldgraft.predict.heads import load_heads
-from foldgraft.predict.nearest import learnt_from, nearest
-from foldgraft.predict.new import predict as predicted
 from foldgraft.predict.sequences import candidates
 from foldgraft.predict.settings import RESERVED, PredictSettings
-from foldgraft.predict.tables import write_table
+from foldgraft.predict.tables import predicted_table
+from foldgraft.predict.training import learnt_from
 from foldgraft.records.fasta import read_fasta
 from foldgraft.records.rejects import write_rejects
 from foldgraft.settings import option
@@ -57,12 +55,8 @@ def predict_sequences(
     """Predict what trained heads say of new sequences, whatever their tasks."""
     frozen = Trunk.load(trunk, description, precision=getattr(torch, precision))
     heads = load_heads(head, frozen)
-    near = None
-    if labels and split:
-        with mmseqs.scratch(output_predictions) as folder:
-            near = nearest(candidates(fasta, settings), learnt_from(heads, labels, split), folder, threads)
-    records = predicted(candidates(fasta, settings), heads, frozen)
-    tally = write_table(output_predictions, heads[0].info.level, heads, records, near)
+    learnt = learnt_from(heads, labels, split) if labels and split else None
+    tally = predicted_table(output_predictions, candidates(fasta, settings), heads, frozen, learnt, threads)
     write_rejects(output_rejects, tally.rejected)
     print(f"predict: {fasta}: {tally}", file=sys.stderr)
 

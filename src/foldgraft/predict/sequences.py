@@ -50,12 +50,17 @@ def candidates(fasta: Path, settings: PredictSettings, stream: BufferedReader | 
         for a file that is not FASTA.
     """
     for number, header, text in raw_records(fasta, stream):
-        name, description = (*_printable(header).split(maxsplit=1), "", "")[:2]
-        sequence = "".join(text.split()).translate(CAPITALS).removesuffix("*").replace("J", "X")
+        name, description = (*printable(header).split(maxsplit=1), "", "")[:2]
+        sequence = letters(text)
         yield Candidate(name or f"record:{number}", sequence, why_not(sequence, settings), description)
 
 
-def _printable(header: str) -> str:
+def letters(text: str) -> str:
+    """A sequence in capitals, without blanks and the stop at its end; J is written X."""
+    return "".join(text.split()).translate(CAPITALS).removesuffix("*").replace("J", "X")
+
+
+def printable(header: str) -> str:
     """A header that cannot steer a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in header)
 

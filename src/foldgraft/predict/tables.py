@@ -5,17 +5,19 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import repeat, tee
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.mmseqs import SHORTEST
-from foldgraft.predict.nearest import Nearest
-from foldgraft.predict.new import Prediction
+from foldgraft.models.trunk import Trunk
+from foldgraft.predict.nearest import Nearest, nearest
+from foldgraft.predict.new import Prediction, predict
 from foldgraft.predict.sequences import Candidate
 from foldgraft.progress import progress
 from foldgraft.records.files import STANDARD, sequence_sha256, text_output
@@ -62,12 +64,33 @@ class Tally(NamedTuple):
         return f"{said}; why {len(self.rejected)} were not is in the column reason" if self.rejected else said
 
 
+def predicted_table(
+    path: Path | None,
+    records: Iterable[Candidate],
+    heads: Sequence[Trained],
+    trunk: Trunk,
+    learnt: Mapping[str, str] | None = None,
+    threads: int = 1,
+) -> Tally:
+    """Predict for records and write their table; beside `learnt`, names of training proteins by sequence, with the
+    nearest of them. Otherwise see `write_table`.
+    """
+    level = heads[0].info.level
+    if learnt is None:
+        return write_table(path, level, heads, predict(records, heads, trunk))
+    to_standard = path is None or path == STANDARD
+    with TemporaryDirectory() if to_standard else mmseqs.scratch(path) as folder:
+        scored, searched = tee(records)
+        near = nearest(searched, learnt, Path(folder), threads)
+        return write_table(path, level, heads, predict(scored, heads, trunk), near)
+
+
 def write_table(
     path: Path | None,
     level: str,
     heads: Sequence[Trained],
     records: Predictions,
-    near: Mapping[str, Nearest] | None = None,
+    near: Iterable[Nearest | None] | None = None,
 ) -> Tally:
     """Write the predictions of all records at a level, to standard output without a path or with `-`.
 
@@ -77,8 +100,8 @@ def write_table(
     level : str
     heads : sequence of Trained
     records : iterable of a candidate and what each head says of it
-    near : mapping of str to Nearest, optional
-        by sequence, for a column of the nearest training protein; only in a table of proteins.
+    near : iterable of Nearest or None, optional
+        of each record, for columns of the nearest training protein; only in a table of proteins.
 
     Raises
     ------
@@ -133,7 +156,7 @@ def _cells(task: Task, mean: np.ndarray) -> list[str]:
 
 
 def _proteins(
-    path: Path | None, heads: Sequence[Trained], records: Predictions, near: Mapping[str, Nearest] | None
+    path: Path | None, heads: Sequence[Trained], records: Predictions, near: Iterable[Nearest | None] | None
 ) -> None:
     """id, length, of each task the ensemble's mean and (binary, value) its extremes, the rank in the file by the first
     such task, the nearest training protein and the identity to it where they were looked for, in what the sequence is
@@ -147,7 +170,7 @@ def _proteins(
         columns += _columns(name, task) + ([f"{name}_low", f"{name}_high"] if task.kind in ("binary", "value") else [])
     scores = array("d")
     with TemporaryFile("w+", encoding="utf-8") as waiting:
-        for record, predictions in records:
+        for (record, predictions), closest in zip(records, repeat(None) if near is None else near, strict=False):
             cells: list[str] = []
             score = np.nan
             for task, values in _each(predictions):
@@ -157,11 +180,13 @@ def _proteins(
                     score = float(task.target.mean(values)[0]) if np.isnan(score) else score
             scores.append(score)
             words = [word for one in predictions for word in one.warnings]
-            if near is not None and predictions and len(record.sequence) < SHORTEST:
-                words.append(f"fewer than {SHORTEST} residues: the search for the nearest training protein finds none")
+            if near is not None and predictions and len(record.sequence) < mmseqs.SHORTEST:
+                words.append(
+                    f"fewer than {mmseqs.SHORTEST} residues: the search for the nearest training protein finds none"
+                )
             warning = "; ".join(dict.fromkeys(words))
             first = [record.id, len(record.sequence), *(cells or [""] * len(columns))]
-            like = () if near is None else _like(near.get(record.sequence))
+            like = () if near is None else _like(closest)
             waiting.write(json.dumps([first, [*like, warning, record.reason, record.description]]) + "\n")
         waiting.seek(0)
         rank = ["rank"] if any(task.kind in ("binary", "value") for _, task in named) else []
