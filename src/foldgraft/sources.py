@@ -10,9 +10,10 @@ PRESENTATION = {"errors.py", "progress.py"}
 """Modules that change what a person sees but no result; an edit of them reruns nothing."""
 
 ONLY = {
-    "protein": {"evaluate/baselines/protein.py", "evaluate/baselines/untrained.py"},
+    "protein": {"evaluate/baselines/protein.py"},
     "residue": {"evaluate/baselines/residue.py", "metrics/angles.py"},
     "pair": {
+        "evaluate/baselines/attention.py",
         "evaluate/baselines/pair.py",
         "evaluate/pairs.py",
         "metrics/contacts.py",

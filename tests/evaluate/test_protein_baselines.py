@@ -206,7 +206,7 @@ def test_an_untrained_trunk_of_the_same_shape(tmp_path, within_its_code):
     _, _, tokens = network.alphabet.get_batch_converter()([("", world.labels["sequence"][0])])
     with torch.no_grad():
         by_fair_esm = network.eval()(tokens, repr_layers=[2])["representations"][2][0, 1:-1].mean(0)
-    assert pooled(tmp_path / "trunk.json", [world.labels["sequence"][0]], 0)[0] == pytest.approx(
+    assert pooled(random_trunk(tmp_path / "trunk.json", 0), [world.labels["sequence"][0]])[0] == pytest.approx(
         by_fair_esm.numpy(), abs=1e-4
     )
     assert score(world.run("untrained", description=tmp_path / "trunk.json")).tolist() == score(found).tolist()
@@ -231,5 +231,5 @@ def test_an_untrained_trunk_leaves_out_what_the_embed_stage_rejects(tmp_path, ca
     assert [tested.loc[name, "score"][0] for name in ("p004", "p008")] == pytest.approx([mean, mean])
     assert (np.abs(said - mean) > 1e-5).sum() >= len(tested) - 4
     short = world.labels["sequence"][0]
-    whole = pooled(tmp_path / "trunk.json", [short, "MJ", short + "AA"], 0, longest=60)
+    whole = pooled(random_trunk(tmp_path / "trunk.json", 0), [short, "MJ", short + "AA"], longest=60)
     assert np.isfinite(whole[0]).all() and np.isnan(whole[1:]).all()

@@ -66,7 +66,7 @@ def baselines_of(task):
         return []  # of heads that are tried on another table only
     table = CONFIG.tables.get(task)
     extra = ["covariates"] if table and table.columns.covariates else []
-    extra += ["untrained"] if CONFIG.evaluate.untrained and TASKS[task].level == "protein" else []
+    extra += ["untrained"] if CONFIG.evaluate.untrained else []
     return [name for name in TASKS[task].baselines if name != "coevolution" or CONFIG.aligned] + extra
 
 
@@ -99,8 +99,8 @@ rule evaluate_baseline:
         "../../envs/foldgraft.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards, attempt: (8000 if wildcards.baseline == "untrained" else 4000) * attempt,
+        runtime=lambda wildcards, attempt: (240 if wildcards.baseline == "untrained" else 60) * attempt,
     params:
         settings=settings("evaluate", include={"seed"}),
         set=set_of,
@@ -112,7 +112,12 @@ rule evaluate_baseline:
         coevolution=lambda wildcards, input: flags("--coevolution", input.coevolution),
         description=lambda wildcards, input: flags("--description", [input.description] if input.description else []),
         max_length=lambda wildcards: flags(
-            "--max-length", [CONFIG.embed.max_length] if wildcards.baseline == "untrained" else []
+            "--max-length",
+            (
+                [CONFIG.embed.max_length]
+                if wildcards.baseline == "untrained" and task_of(wildcards).level != "pair"
+                else []
+            ),
         ),
     shell:
         """

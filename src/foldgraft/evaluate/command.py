@@ -52,7 +52,7 @@ def baseline(
     ] = None,
     description: Annotated[Path | None, typer.Option(help="trunk/trunk.json, for `untrained`")] = None,
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="longest sequence that `untrained` embeds, residues; any by default")
+        int | None, typer.Option(min=1, help="longest sequence that `untrained` embeds, residues; any if not given")
     ] = None,
     settings: Chosen = EvaluateSettings(),
     threads: Annotated[int, typer.Option(min=1)] = 1,

@@ -15,8 +15,9 @@ class EvaluateSettings(Settings):
     bins: int = Field(default=10, ge=2, le=50)
     """Number of bins of the reliability curve and of the expected calibration error, each with as many proteins."""
     untrained: bool = False
-    """Whether protein-level tasks have one more baseline: a regression on embeddings by a trunk of the same shape with
-    random weights. It costs as much as embedding their sequences, on a CPU."""
+    """Whether tasks have one more baseline: a regression on what a trunk of the same shape with random weights says, on
+    embeddings of proteins or residues, or on attention and separation of pairs. Of proteins it costs as much as
+    embedding their sequences, on a CPU; of residues and of pairs about twice that for those that are predicted."""
     external: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Labelled tables on which the heads of other experiments are tried: by table, the experiments. If a table has
     experiments of its own, they are compared with these heads: that is what learning from its labels adds. Of a table

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.evaluate.baselines import pair, protein, residue
+from foldgraft.evaluate.baselines import attention, pair, protein, residue
 from foldgraft.evaluate.baselines.inputs import Inputs, make_inputs
 
 BASELINES: dict[tuple[str, str], Callable[[Inputs], None]] = {
@@ -25,8 +25,10 @@ BASELINES: dict[tuple[str, str], Callable[[Inputs], None]] = {
     ("residue", "constant"): partial(residue.write, model=residue.constant),
     ("residue", "onehot"): partial(residue.write, model=residue.onehot),
     ("residue", "state"): partial(residue.write, model=residue.by_state),
+    ("residue", "untrained"): residue.write_untrained,
     ("pair", "separation"): pair.write_separation,
     ("pair", "coevolution"): pair.write_coevolution,
+    ("pair", "untrained"): attention.write_untrained,
 }
 """By level and name; a new baseline is a line here, and a name among the baselines of its tasks."""
 

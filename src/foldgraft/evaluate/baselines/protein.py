@@ -13,6 +13,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.evaluate.baselines import models
 from foldgraft.evaluate.baselines.inputs import Inputs, Plan, training
 from foldgraft.evaluate.baselines.models import Predict
+from foldgraft.evaluate.baselines.untrained import pooled, trunk_of
 from foldgraft.progress import progress
 from foldgraft.records import labels
 from foldgraft.records.predictions import schema_of
@@ -132,12 +133,8 @@ def _chosen(
 def write_untrained(inputs: Inputs) -> None:
     """Write what logistic or ridge regression says on embeddings by a trunk of the same shape with random weights; of
     proteins that the embed stage rejects, which some experiments can predict, what knowing nothing says."""
-    from foldgraft.evaluate.baselines.untrained import pooled  # it needs torch, which the other baselines do without
-
-    if inputs.description is None:
-        raise FoldgraftError("baseline untrained: give the trunk whose shape it has (--description)")
-    task = Task(inputs)
-    task.inputs = pooled(inputs.description, task.table["sequence"].tolist(), task.seed, inputs.max_length)
+    task, trunk = Task(inputs), trunk_of(inputs)
+    task.inputs = pooled(trunk, task.table["sequence"].tolist(), inputs.max_length)
     if absent := int(np.isnan(task.inputs[:, 0]).sum()):
         print(f"untrained: {absent} of {len(task.table)} proteins have no embedding, as in `embed`", file=sys.stderr)
     _write_model(inputs, task, _where_embedded)

@@ -1,5 +1,7 @@
-"""Baselines of labels of residues: a constant, one-hot windows of the sequence, the secondary structure alone."""
+"""Baselines of labels of residues: a constant, one-hot windows of the sequence, the secondary structure alone, an
+untrained trunk."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -9,6 +11,8 @@ from scipy import sparse
 
 from foldgraft.evaluate.baselines import models
 from foldgraft.evaluate.baselines.inputs import Inputs, training
+from foldgraft.evaluate.baselines.untrained import embedded, readable, trunk_of
+from foldgraft.models.trunk import Trunk
 from foldgraft.progress import progress
 from foldgraft.records import labels
 from foldgraft.records.predictions import schema_of
@@ -26,6 +30,9 @@ WINDOW = 15
 
 MOST = 100_000
 """Residues that a model of windows learns from, drawn by the seed."""
+
+MOST_EMBEDDED = 20_000
+"""Residues of whose embeddings a model may learn, drawn by the seed: all are in memory."""
 
 STRENGTHS = (0.01, 0.1, 1.0)
 STATES = "HEC-"
@@ -142,9 +149,70 @@ def windows(sequence: str) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(length, WINDOW * width))
 
 
+class Embedded:
+    """Residues of a task as an untrained trunk embeds them.
+
+    Attributes
+    ----------
+    examples : list of array, shape (n, D)
+        embeddings of the residues that may be learnt from, by protein; n is 0 of a protein that the trunk does not
+        read.
+    truth : list of array, shape (n, T)
+    """
+
+    def __init__(self, task: Task, trunk: Trunk, longest: int | None):
+        self.task, self.trunk = task, trunk
+        self.readable = [readable(sequence, longest) for sequence in task.table["sequence"]]
+        known = [
+            np.flatnonzero(np.isfinite(truth).all(axis=1) & read)
+            for truth, read in zip(task.truth, self.readable, strict=True)
+        ]
+        share, rng = MOST_EMBEDDED / max(1, sum(map(len, known))), np.random.default_rng(task.seed)
+        drawn = [places[rng.random(len(places)) < share] for places in known]
+        rows = [row for row, places in enumerate(drawn) if len(places)]
+        self.truth = [truth[places].astype(np.float64) for truth, places in zip(task.truth, drawn, strict=True)]
+        self.examples = [np.zeros((0, trunk.width), np.float32)] * len(drawn)
+        found = embedded(trunk, [task.table["sequence"][row] for row in rows])
+        for row, values in zip(rows, found, strict=True):
+            self.examples[row] = values[drawn[row]]
+
+    def model(self, task: Task, train: Array, valid: Array) -> tuple[Say, Say]:
+        """Logistic or ridge regression on the embeddings; of proteins that the trunk does not read, `constant`."""
+
+        def examples(rows: Array) -> tuple[Array, Array]:
+            return np.concatenate([self.examples[r] for r in rows]), np.concatenate([self.truth[r] for r in rows])
+
+        def fitted(rows: Array, strength: float) -> models.Predict:
+            return models.linear(task.kind, task.outputs, *examples(rows), strength, task.seed)
+
+        best = STRENGTHS[0]
+        if sum(len(self.truth[row]) for row in valid):
+            best = models.choose(partial(fitted, train), STRENGTHS, task.kind, *examples(valid))
+        known = fitted(train, best), fitted(np.concatenate([train, valid]), best)
+        return tuple(
+            lambda row, read=read, unread=unread: read(self._embedding(row)) if self.readable[row] else unread(row)
+            for read, unread in zip(known, constant(task, train, valid), strict=True)
+        )
+
+    def _embedding(self, row: int) -> Array:
+        return next(self.trunk.embed([self.task.table["sequence"][row]]))
+
+
+def write_untrained(inputs: Inputs) -> None:
+    """Write what a regression says on residue embeddings by a trunk of the same shape with random weights."""
+    task, trunk = Task(inputs), trunk_of(inputs)
+    found = Embedded(task, trunk, inputs.max_length)
+    if absent := found.readable.count(False):
+        print(f"untrained: {absent} of {len(task.table)} proteins have no embedding, as in `embed`", file=sys.stderr)
+    _write(inputs, task, found.model)
+
+
 def write(inputs: Inputs, model: Model) -> None:
     """Write what a model says of the residues of the wanted proteins."""
-    task = Task(inputs)
+    _write(inputs, Task(inputs), model)
+
+
+def _write(inputs: Inputs, task: Task, model: Model) -> None:
     number = {one: row for row, one in enumerate(task.table["id"])}
     with row_writer(inputs.output, schema_of(inputs.about)) as writer:
         for plan in progress(inputs.plans(), f"folds of {inputs.about.experiment}"):

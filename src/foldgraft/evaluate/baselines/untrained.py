@@ -1,19 +1,31 @@
-"""Embeddings by a trunk of the same shape that has learnt nothing: what the shape alone gives."""
+"""A trunk of the same shape that has learnt nothing: what the shape alone gives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from foldgraft.errors import FoldgraftError
+from foldgraft.evaluate.baselines.inputs import Inputs
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.progress import progress
 from foldgraft.records.files import read_json
 
-TOGETHER = 256
-"""Sequences that are embedded in one call."""
+
+def trunk_of(inputs: Inputs) -> Trunk:
+    """The untrained trunk of a baseline.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is no description of the trunk whose shape it has.
+    """
+    if inputs.description is None:
+        raise FoldgraftError("baseline untrained: give the trunk whose shape it has (--description)")
+    return random_trunk(inputs.description, inputs.settings.seed)
 
 
 def random_trunk(description: Path, seed: int) -> Trunk:
@@ -23,18 +35,20 @@ def random_trunk(description: Path, seed: int) -> Trunk:
     return Trunk(build_network(architecture), "untrained", "")
 
 
-def pooled(description: Path, sequences: Sequence[str], seed: int, longest: int | None = None) -> np.ndarray:
-    """Mean embeddings of the last layer, shape (N, D); NaN of sequences longer than `longest`, if it is given, and of
-    those that are empty or have a letter that the trunk does not read."""
-    trunk = random_trunk(description, seed)
-    found = np.full((len(sequences), trunk.width), np.nan)
-    rows = [number for number, one in enumerate(sequences) if _read(one, longest)]
-    starts = range(0, len(rows), TOGETHER)
-    for start in progress(starts, "sequences through an untrained trunk", len(starts)):
-        some = rows[start : start + TOGETHER]
-        found[some] = [embedded.pooled[-1] for embedded in trunk.embed_layers([sequences[row] for row in some])]
-    return found
-
-
-def _read(sequence: str, longest: int | None) -> bool:
+def readable(sequence: str, longest: int | None = None) -> bool:
+    """Whether the embed stage takes a sequence: not empty, not too long, every letter known."""
     return 0 < len(sequence) <= (longest or len(sequence)) and not alphabet.illegal(sequence)
+
+
+def embedded(trunk: Trunk, sequences: Sequence[str]) -> Iterator[np.ndarray]:
+    """Residue embeddings of the last layer, shape (L, D), of one sequence after the other."""
+    return progress(trunk.embed(sequences), "sequences through an untrained trunk", len(sequences))
+
+
+def pooled(trunk: Trunk, sequences: Sequence[str], longest: int | None = None) -> np.ndarray:
+    """Mean embeddings of the last layer, shape (N, D); NaN of sequences that are not `readable`."""
+    found = np.full((len(sequences), trunk.width), np.nan)
+    rows = [number for number, one in enumerate(sequences) if readable(one, longest)]
+    for row, residues in zip(rows, embedded(trunk, [sequences[row] for row in rows]), strict=True):
+        found[row] = residues.mean(axis=0)
+    return found
