@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CONFIGURATION = """\
@@ -81,6 +83,16 @@ class Slurm:
         """What Slurm knows of all jobs, ended ones too."""
         told = subprocess.run(["scontrol", "-o", "show", "job"], capture_output=True, text=True).stdout
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in told.splitlines()]
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The time in which the controller is stopped; nodes and jobs go on."""
+        pid = int((self.folder / "slurmctld.pid").read_text())
+        os.kill(pid, 15)
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.1)
+        yield
+        subprocess.run(["/usr/sbin/slurmctld"], check=True)
 
     def stop(self) -> None:
         """Stop the daemons that `start` started."""

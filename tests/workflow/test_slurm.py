@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -52,6 +53,19 @@ rule small:
     resources: mem_mb=600
     shell: "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID >{output}"
 """
+HELD = f"""
+include: "{ROOT}/workflow/rules/common.smk"
+
+rule all:
+    input: "held.txt"
+    default_target: True
+
+rule held:
+    output: "held.txt"
+    resources: mem_mb=600
+    shell: "touch begun; sleep 30; echo $SLURM_JOB_ID >{{output}}"
+"""
+"""The rules that all runs begin with, and a job that outlives an absence of the controller."""
 POLLING = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 GPU = {"trunk_pretrain", "embed_shard", "train_experiment", "predict_sequences"}
 
@@ -120,3 +134,28 @@ def test_a_cancelled_job_is_tried_again_and_small_jobs_go_as_an_array(slurm, run
     assert "CANCELLED" in {job["JobState"] for job in slurm.jobs() if "rule_cancelled" in job.get("StdOut", "")}
     told = [(folder / f"small/{n}.txt").read_text().split() for n in range(3)]
     assert len({array for array, _ in told}) == 1 and {task for _, task in told} == {"1", "2", "3"}
+
+
+def test_a_controller_that_goes_away_for_a_while_costs_no_job(slurm, tmp_path):
+    (tmp_path / "Snakefile").write_text(HELD)
+    run = start(tmp_path)
+    try:
+        wait(run, lambda: (tmp_path / "begun").exists())
+        with slurm.away():
+            wait(run, lambda: "Slurm does not answer: 1 jobs" in (tmp_path / "said.txt").read_text())
+            assert not run.poll()
+        assert run.wait(timeout=240) == 0, (tmp_path / "said.txt").read_text()[-3000:]
+    finally:
+        run.terminate()
+    job = (tmp_path / "held.txt").read_text().strip()
+    said = (tmp_path / "said.txt").read_text()
+    assert re.findall(r"submitted with SLURM jobid (\d+)", said) == [job] and "Slurm answers again" in said
+
+
+def wait(run, seen):
+    """Wait until something is seen of a run that has not ended, at most two minutes."""
+    for _ in range(240):
+        if seen() or run.poll() is not None:
+            break
+        time.sleep(0.5)
+    assert seen() and run.poll() is None

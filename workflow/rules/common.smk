@@ -22,10 +22,14 @@ from foldgraft.config_files import read_config_file
 from foldgraft.errors import FoldgraftError
 from foldgraft.folders import check_writable
 from foldgraft.ledger import Ledger
+from foldgraft.slurm import keep_jobs
 from foldgraft.sources import command_sources
 
 PACKAGE = Path(foldgraft.__file__).parent
 STARTED = time.time()
+
+if workflow.is_main_process:
+    keep_jobs()
 
 if not workflow.overwrite_configfiles:
 
