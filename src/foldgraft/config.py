@@ -205,7 +205,8 @@ class Config(Settings):
 
     def _check_card(self, name: str) -> None:
         tasks, resolved = self.tasks(name), self.resolved(name)
-        if len(tasks) > 1 or not (resolved.embeds(tasks[0].level) or resolved.reads("attention")):
+        frozen = resolved.unfreeze == 0 and (resolved.embeds(tasks[0].level) or resolved.reads("attention"))
+        if len(tasks) > 1 or not frozen:
             raise ValueError(
                 f"report.cards.{name}: a card describes a head of one task on a frozen trunk, and this experiment is "
                 "another; remove its card"

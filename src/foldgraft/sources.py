@@ -19,9 +19,12 @@ ONLY = {
         "metrics/contacts.py",
         "models/attention.py",
         "models/heads/pair.py",
+        "models/heads/tuned_pairs.py",
         "records/alignments.py",
+        "tasks/pair_batches.py",
         "tasks/pair_features.py",
         "tasks/pairs.py",
+        "tasks/tuned_pairs.py",
     },
 }
 """Modules that tasks of one level alone run, whatever imports them; tests watch a task of each level."""

@@ -8,17 +8,19 @@ from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.metrics.contacts import LEAST_SEPARATION
-from foldgraft.models.heads.build import build
-from foldgraft.models.heads.settings import LogisticSettings, ResidualSettings
+from foldgraft.models.heads.build import TrunkPart, Widths, build, build_tuned
+from foldgraft.models.heads.settings import Last, LogisticSettings, ResidualSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.tensors import build_network
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.pairs import triangle
+from foldgraft.tasks.examples import Loading
 from foldgraft.tasks.pair_features import BINS, Coevolution, Layout, expand, pair_index
 from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples, distances, sample_pairs
 from foldgraft.tasks.task import BUILT_IN
 from foldgraft.tasks.truth import bin_centres
+from foldgraft.tasks.tuned_pairs import TunedPairExamples
 from foldgraft.tasks.vectors import TrunkVectors
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
@@ -148,6 +150,41 @@ def test_a_logistic_head_scores_what_it_would_learn_from(trunk, coevolution):
     known = ~examples.truth(0)[0][:, 0].isnan()
     assert torch.allclose(scored.outputs[0][0][known], head(batch.inputs)[0], atol=1e-4)
     assert (batch.offset == 0).all()  # all pairs were taken
+
+
+@pytest.mark.parametrize("embedding", [False, True])
+@pytest.mark.parametrize("settings", [LogisticSettings(), ResidualSettings(hidden=4, blocks=2, rank=3, crop=64)])
+def test_before_training_a_trunk_that_is_trained_along_gives_what_the_frozen_one_does(
+    trunk, coevolution, tmp_path, settings, embedding
+):
+    """Batches, normalisation and scores, of one head on stored features and on those that it computes itself."""
+    if settings.name == "logistic" and embedding:
+        pytest.skip("a logistic head reads no embeddings")
+    features, layers = ((*ALL, "embedding"), [1, 2]) if embedding else (ALL, [])
+    chains, vectors = [chain(coevolution)], TrunkVectors(trunk, layers) if embedding else None
+    if vectors:
+        vectors.embed([SEQUENCE], residues=True)
+    task, rows = [BUILT_IN["contact"]], np.array([0])
+    frozen = PairExamples(task, chains, settings, features, trunk, vectors, tmp_path)
+    tuned = TunedPairExamples(task, chains, settings, features, trunk, layers)
+    assert tuned.widths == frozen.widths and tuned.through_trunk(rows) == len(SEQUENCE)
+    one = build("pair", settings, frozen.widths, [1]).eval()
+    part = TrunkPart(trunk.network, layers, Last(last=1), pairs=Widths(*frozen.widths), attention=True)
+    other = build_tuned("pair", settings, part, [1]).eval()
+    frozen.prepare(one, rows, 0)
+    tuned.prepare(other, rows, 0)
+    torch.nn.init.normal_(one.out[0].weight)
+    other.body.body.load_state_dict(one.body.state_dict())
+    other.out.load_state_dict(one.out.state_dict())
+    (scored,), (again,) = frozen.score([one], rows), tuned.score([other, other], rows)
+    assert again.outputs[0].shape == (2, *scored.outputs[0].shape[1:])
+    assert torch.allclose(scored.outputs[0][0], again.outputs[0][1], atol=3e-2)  # features on disk are rounded
+    (batch,) = tuned.batches(rows, Loading(1))
+    stored = frozen.sampled(0) if settings.name == "logistic" else next(iter(frozen.batches(rows, Loading(1))))
+    assert torch.equal(batch.truth[0].nan_to_num(-1), stored.truth[0].nan_to_num(-1))
+    assert torch.allclose(batch.outputs(other)[0], stored.outputs(one)[0], atol=3e-2)
+    waiting = tuned.batches(rows, Loading(1, share=(1, 2)))
+    assert len(waiting) == 1 and list(waiting) == [None]  # another process has the one batch
 
 
 def test_a_sure_distogram_says_its_distance():

@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
+from foldgraft.predict.new import pair_scores
 from foldgraft.records.labels import SCHEMA as LABEL_SCHEMA
 from foldgraft.records.predictions import DISTOGRAM, PAIR, PROTEIN, RESIDUE, read_about
 from foldgraft.records.tables import read_frame, read_rows
@@ -228,6 +229,42 @@ def test_the_trunk_can_be_trained_along(folder, tmp_path, unfreeze, capsys):
 
 
 @pytest.mark.parametrize(
+    ("head", "unfreeze", "features"),
+    [
+        ({"name": "logistic", "pairs_per_chain": 200}, {"last": 1}, ["attention", "separation"]),
+        ({"name": "residual", "hidden": 4, "blocks": 1, "rank": 2}, {"lora": {"rank": 2}}, ["attention", "embedding"]),
+    ],
+)
+def test_the_trunk_can_be_trained_along_with_pair_heads(folder, tmp_path, head, unfreeze, features, capsys):
+    """No embeddings are read; the trunk's own tensors stay, and the head's file with the trunk gives the contacts."""
+    training = {**QUICK, "epochs": 2, "optimizer": {"lr": 0.003}}
+    written = run(folder, tmp_path, ("targets",), "contact", head=head, features=features, unfreeze=unfreeze,
+                  validation="next", pairs={"max_predicted": 3}, training=training)  # fmt: skip
+    assert "goes through the trunk with" in capsys.readouterr().err
+    checks = json.loads(written.checks.read_text())
+    assert checks["trunk"]["frozen"] and all(check["passed"] for check in checks["checks"])
+    trained = {row["name"] for row in checks["parameters"] if row["part"] == "trunk" and row["trainable"]}
+    assert trained == ({"layers.1"} if "last" in unfreeze else {"layers.0", "layers.1"})
+    assert len(list(written.adapters.glob("*/adapter_model.safetensors"))) == ("lora" in unfreeze)
+    again = load_head(written.head, folder.trunk())
+    chains = {row["id"]: row["sequence"] for path in folder.targets for row in read_rows(path, TARGETS)}
+    rows = [row for row in read_rows(written.predictions / "contact.parquet", PAIR) if row["split"] == "test"]
+    assert len(rows) == 3
+    for row in rows:
+        found = pair_scores(again, chains[row["id"]], None, folder.trunk())["x"]
+        assert found == pytest.approx(row["score"], abs=1e-4)
+    moved = [
+        (part.network.get_parameter(name) - folder.trunk().network.get_parameter(name)).abs().max()
+        for part in [again.members[0].body]
+        for name, parameter in part.network.named_parameters()
+        if parameter.requires_grad and "lora" not in name and "original" not in name
+    ]
+    assert "lora" in unfreeze or max(moved) > 1e-3
+    with pytest.raises(FoldgraftError, match="trained a part of its trunk"):
+        load_head(written.head)
+
+
+@pytest.mark.parametrize(
     ("error", "values", "words"),
     [
         (MemoryError(), {"head": "mlp"}, r"lower training\.batch_size \(now 64\)"),
@@ -270,6 +307,7 @@ def test_the_same_seed_gives_the_same_files(folder, tmp_path):
         (CHAINS, "ss3", {"features": ["attention"]}, "features: only pair-level tasks"),
         (("targets",), "contact", {"features": ["coevolution"]}, "coevolution"),
         (("targets",), "contact", {"features": ["attention", "embedding"]}, "needs the head `residual`"),
+        (("targets",), "contact", {"features": ["separation"], "unfreeze": "all"}, "read no trunk; add attention"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line_before_training(folder, tmp_path, kinds, tasks, values, words):

@@ -18,6 +18,7 @@ from foldgraft.tasks.pairs import Chain, PairExamples, distances
 from foldgraft.tasks.seen import distance, warnings
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.trained import Trained
+from foldgraft.tasks.tuned_pairs import TunedPairExamples
 from foldgraft.tasks.vectors import TrunkVectors
 
 CHUNK = 256
@@ -68,7 +69,7 @@ def predict(
 def pair_scores(head: Trained, sequence: str, coevolution: Coevolution | None, trunk: Trunk) -> dict[str, np.ndarray]:
     """What a head of pairs says of one sequence, and of its coevolution if there is any: by experiment and task, the
     packed probabilities of contacts, the mean of the ensemble."""
-    vectors = TrunkVectors(trunk, head.info.layers) if head.info.layers else None
+    vectors = TrunkVectors(trunk, head.info.layers) if head.info.layers and head.info.unfreeze == 0 else None
     if vectors is not None:
         vectors.embed([sequence], residues=True)
     examples = _examples(head, [sequence], trunk, vectors, [coevolution] if coevolution else None)
@@ -121,6 +122,8 @@ def _examples(
         given = coevolution or [None] * len(table)
         rows = zip(table.itertuples(index=False), given, strict=True)
         chains = [Chain(*row, coevolution=evidence) for row, evidence in rows]
+        if info.unfreeze != 0:
+            return TunedPairExamples(info.tasks, chains, info.head, info.features, trunk, info.layers)
         return PairExamples(info.tasks, chains, info.head, info.features, trunk, vectors)
     unknown = [[np.empty((0, 1), dtype=np.float32)] * len(table) for _ in info.tasks]
     return SequenceExamples(info.tasks, table, unknown, _reads(head), vectors)

@@ -17,6 +17,7 @@ from foldgraft.models.heads.settings import LogisticSettings, ResidualSettings
 from foldgraft.models.trunk import Trunk
 from foldgraft.records.pairs import triangle
 from foldgraft.tasks.examples import Batch, Loading, Scored
+from foldgraft.tasks.pair_batches import Rectangles
 from foldgraft.tasks.pair_features import Coevolution, Layout, expand, pair_index
 from foldgraft.tasks.sequences import drawn
 from foldgraft.tasks.task import Task
@@ -101,7 +102,7 @@ class PairExamples:
     def truth(self, row: int) -> list[Tensor]:
         chain = self.chains[row]
         places = pair_index(len(chain.sequence)).places
-        return [_truth(values[places]) for values in chain.truth]
+        return [truth_of(values[places]) for values in chain.truth]
 
     def rates(self, rows: np.ndarray) -> list[Tensor]:
         parts = [self.truth(row) for row in rows]
@@ -121,18 +122,22 @@ class PairExamples:
             return np.zeros((len(chain.sequence), 0), dtype=np.float16)
         return self.vectors.residues(Protein(chain.sequence, chain.sequence_sha256))
 
+    def draw(self, row: int) -> tuple[np.ndarray, float]:
+        """Sampled pairs of a chain, the same each time, and their offset; see `sample_pairs`."""
+        chain = self.chains[row]
+        budget = self.head.pairs_per_chain if isinstance(self.head, LogisticSettings) else 1000
+        rng = np.random.default_rng([self.seed, int(chain.sequence_sha256[:8], 16)])
+        return sample_pairs(chain, budget, rng, even=any(task.kind != "binary" for task in self.tasks))
+
     def sampled(self, row: int) -> Batch:
         """Features of sampled pairs of a chain; kept in memory."""
         if row not in self._sampled:
             chain = self.chains[row]
-            budget = self.head.pairs_per_chain if isinstance(self.head, LogisticSettings) else 1000
-            rng = np.random.default_rng([self.seed, int(chain.sequence_sha256[:8], 16)])
-            even = any(task.kind != "binary" for task in self.tasks)
-            places, offset = sample_pairs(chain, budget, rng, even)
+            places, offset = self.draw(row)
             features = self.layout.gather(self.trunk, chain.sequence, places, chain.coevolution)
             self._sampled[row] = Batch(
                 (torch.from_numpy(features),),
-                tuple(_truth(values[places]) for values in chain.truth),
+                tuple(truth_of(values[places]) for values in chain.truth),
                 offset=torch.full((len(places), 1), offset),
             )
         return self._sampled[row]
@@ -150,29 +155,39 @@ class PairExamples:
     ) -> Iterable[Batch | None]:
         """Rectangles of maps, one a batch, as many of a chain as cover its length once; in random order. Processes take
         turns with them."""
-        return _Rectangles(self, np.asarray(rows), generator, loading.share)
+        return Rectangles(self, np.asarray(rows), generator, loading.share)
 
     def rectangle(self, row: int, top: int, left: int) -> Batch:
         """The pairs of `crop` residues from `top` on with as many from `left` on."""
         chain = self.chains[row]
         length = len(chain.sequence)
-        i = np.arange(top, min(length, top + self.head.crop))[:, None]
-        j = np.arange(left, min(length, left + self.head.crop))[None]
-        low, high = np.minimum(i, j), np.maximum(i, j)
-        places = np.where(i == j, 0, low * length - low * (low + 1) // 2 + high - low - 1)
+        i = np.arange(top, min(length, top + self.head.crop))
+        j = np.arange(left, min(length, left + self.head.crop))
+        places = self.places(row, i, j)
+        near = (np.abs(i[:, None] - j) < LEAST_SEPARATION).ravel()
+        truth = []
+        for values in chain.truth:
+            known = truth_of(values[places.ravel()])
+            known[torch.from_numpy(near)] = torch.nan
+            truth.append(known)
+        return Batch(self.read_rectangle(row, i, j), tuple(truth))
+
+    def places(self, row: int, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Places in the packed order of the pairs of the rows i and columns j of a chain's map, shape (I, J); 0 where i
+        is j."""
+        length = len(self.chains[row].sequence)
+        low, high = np.minimum(i[:, None], j), np.maximum(i[:, None], j)
+        return np.where(low == high, 0, low * length - low * (low + 1) // 2 + high - low - 1)
+
+    def read_rectangle(self, row: int, i: np.ndarray, j: np.ndarray) -> tuple[Tensor, ...]:
+        """What a body reads of the rows i and columns j of a chain's map."""
+        places = self.places(row, i, j)
         features = np.empty((self.layout.width, places.size), dtype=np.float32)
         if self.layout.width:
             features[:] = self._whole(row)[:, places.ravel()]
-            features[:, (i == j).ravel()] = 0.0
+            features[:, (i[:, None] == j).ravel()] = 0.0
         residues = torch.from_numpy(self.residues(row).astype(np.float32))
-        near = (high - low < LEAST_SEPARATION).ravel()
-        truth = []
-        for values in chain.truth:
-            known = _truth(values[places.ravel()])
-            known[torch.from_numpy(near)] = torch.nan
-            truth.append(known)
-        inputs = (torch.from_numpy(features).unflatten(1, places.shape), residues[i[:, 0]], residues[j[0]])
-        return Batch(inputs, tuple(truth))
+        return torch.from_numpy(features).unflatten(1, places.shape), residues[i], residues[j]
 
     def _whole(self, row: int) -> np.ndarray:
         """Features of all pairs of a chain, shape (width, P), float16; written to disk when first asked for."""
@@ -233,31 +248,6 @@ class PairExamples:
         return found
 
 
-class _Rectangles:
-    """The rectangles of one epoch, drawn again each time it is gone through."""
-
-    def __init__(
-        self, examples: PairExamples, rows: np.ndarray, generator: torch.Generator | None, share: tuple[int, int]
-    ):
-        self.examples, self.rows, self.share = examples, rows, share
-        self.generator = generator or torch.Generator().manual_seed(0)
-
-    def __len__(self) -> int:
-        return sum(self._count(row) for row in self.rows)
-
-    def _count(self, row: int) -> int:
-        return -(-len(self.examples.chains[row].sequence) // self.examples.head.crop)
-
-    def __iter__(self) -> Iterator[Batch | None]:
-        wanted = [row for row in self.rows for _ in range(self._count(row))]
-        process, processes = self.share
-        for turn, number in enumerate(torch.randperm(len(wanted), generator=self.generator).tolist()):
-            row = wanted[number]
-            spare = max(0, len(self.examples.chains[row].sequence) - self.examples.head.crop)
-            top, left = torch.randint(spare + 1, (2,), generator=self.generator).tolist()
-            yield self.examples.rectangle(row, top, left) if turn % processes == process else None
-
-
 def sample_pairs(chain: Chain, budget: int, rng: np.random.Generator, even: bool) -> tuple[np.ndarray, float]:
     """Draw pairs of a chain: contacts up to half of the budget, others for the rest; or all evenly.
 
@@ -284,7 +274,7 @@ def sample_pairs(chain: Chain, budget: int, rng: np.random.Generator, even: bool
     return np.sort(np.concatenate([taken, rest])), offset
 
 
-def _truth(values: np.ndarray) -> Tensor:
+def truth_of(values: np.ndarray) -> Tensor:
     """Truth as targets take it: shape (N, 1), NaN where there is none."""
     return torch.from_numpy(np.where(values == UNKNOWN, np.nan, values).astype(np.float32))[:, None]
 

@@ -68,6 +68,10 @@ class SequenceExamples(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.table)
 
+    def through_trunk(self, rows: np.ndarray) -> int:
+        """Residues that an epoch on some proteins sends through a trunk that is trained along."""
+        return int(self.residues[rows].sum())
+
     def item(self, row: int) -> np.ndarray:
         """What a body reads of one protein."""
         protein = self._proteins[row]

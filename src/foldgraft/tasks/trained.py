@@ -229,5 +229,8 @@ def _empty(path: Path, info: HeadInfo, trunk: Trunk | None) -> Head:
         return build(info.level, info.head, info.widths, outputs, len(info.covariates))
     if trunk is None:
         raise FoldgraftError(f"{path}: the experiment {info.name} trained a part of its trunk, which is needed too")
-    part = TrunkPart(trunk.network, info.layers, info.unfreeze, info.widths.mixed > 1)
+    pairs = info.widths if info.level == "pair" else None
+    part = TrunkPart(
+        trunk.network, info.layers, info.unfreeze, info.widths.mixed > 1, pairs, "attention" in info.features
+    )
     return build_tuned(info.level, info.head, part, outputs, len(info.covariates))

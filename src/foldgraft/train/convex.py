@@ -1,6 +1,7 @@
 """Heads with one minimum, linear and logistic: solved to convergence, for penalties from strong to weak."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -127,6 +128,22 @@ class Convex:
             for layer in self.head.out:
                 layer.weight.copy_(basis.weights(next(pieces).reshape(layer.weight.shape)))
                 layer.bias.copy_(next(pieces))
+
+
+@dataclass
+class Solutions:
+    """Solutions of one training set, by penalty, strongest first."""
+
+    head: Head
+    loss: Loss
+    states: dict[float, dict[str, Tensor]] = field(default_factory=dict)
+    losses: dict[float, float] = field(default_factory=dict)
+    training: dict[float, float] = field(default_factory=dict)
+
+    def worse(self) -> int:
+        """How many of the last penalties in a row did worse than the best."""
+        values = list(self.losses.values())
+        return len(values) - 1 - int(np.argmin(values))
 
 
 class Basis:

@@ -18,9 +18,9 @@ from foldgraft.records.split import VALID_FOLD, Roles, roles
 from foldgraft.tasks.examples import Examples, Loading
 from foldgraft.tasks.target import Target
 from foldgraft.tasks.task import Task
-from foldgraft.tasks.vectors import layer_numbers
-from foldgraft.train.convex import PENALTIES, Convex, measured
+from foldgraft.train.convex import PENALTIES, Convex, Solutions, measured
 from foldgraft.train.engine import Engine
+from foldgraft.train.inputs import trunk_layers
 from foldgraft.train.loop import Run, Score, fit, seed_everything
 from foldgraft.train.losses import Loss, build_loss
 from foldgraft.train.measure import headline
@@ -152,9 +152,7 @@ class Trainer:
         covariates = getattr(self.examples, "covariates", None)
         outputs, known = [task.target.outputs for task in tasks], 0 if covariates is None else len(covariates.names)
         if self.experiment.unfreeze != 0:
-            layers = layer_numbers(self.experiment.layers, self.trunk.layers)
-            part = TrunkPart(self.trunk.network, layers, self.experiment.unfreeze, self.widths.mixed > 1)
-            head = build_tuned(self.level, self.experiment.head, part, outputs, known).to(self.device)
+            head = build_tuned(self.level, self.experiment.head, self._trunk_part(), outputs, known).to(self.device)
         else:
             head = build(self.level, self.experiment.head, self.widths, outputs, known)
         self.examples.prepare(head, train, seed)
@@ -164,6 +162,12 @@ class Trainer:
             with torch.no_grad():
                 layer.bias.copy_(target.bias(values))
         return head.to(self.device), loss
+
+    def _trunk_part(self) -> TrunkPart:
+        unfreeze, mixed = self.experiment.unfreeze, self.widths.mixed > 1
+        layers = trunk_layers(self.experiment, self.trunk)
+        pairs = self.widths if self.level == "pair" else None
+        return TrunkPart(self.trunk.network, layers, unfreeze, mixed, pairs, self.experiment.reads("attention"))
 
     def train(self, group: Group) -> Group:
         """Train or solve the heads of a test fold."""
@@ -255,14 +259,14 @@ class Trainer:
         loss = build_loss(self.experiment, self.examples.tasks, self.examples.rates(one.train))
         return self.validate(member.head, one.valid, loss).metric
 
-    def _path(self, one: Roles, most: int, near: dict[float, dict[str, torch.Tensor]]) -> "Path":
+    def _path(self, one: Roles, most: int, near: dict[float, dict[str, torch.Tensor]]) -> Solutions:
         """Solve for penalties from strong to weak; `near` are another training set's solutions, to start from."""
         seed = self.experiment.seed
         head, loss = self.new_head(one.train, seed)
         problem = Convex(head, self.examples.matrix(one.train, most, seed), loss)
         valid = self.examples.matrix(one.valid, most, seed)
         fixed = self.experiment.head.penalty
-        path = Path(head, loss)
+        path = Solutions(head, loss)
         for penalty in (fixed,) if fixed else PENALTIES:
             if penalty in near:
                 head.out.load_state_dict(near[penalty])
@@ -274,7 +278,7 @@ class Trainer:
                 break
         return path
 
-    def _choose(self, paths: Sequence["Path"]) -> float:
+    def _choose(self, paths: Sequence[Solutions]) -> float:
         """The penalty of least mean validation loss among those that every path has."""
         shared = [p for p in paths[0].losses if all(p in path.losses for path in paths)]
         return min(shared, key=lambda p: float(np.mean([path.losses[p] for path in paths])))
@@ -287,19 +291,3 @@ def _mean(loss: Loss, outputs: Sequence[torch.Tensor], truth: Sequence[torch.Ten
         part = slice(start, start + TOGETHER)
         total += float(loss.sum([values[part] for values in outputs], [values[part] for values in truth], counts))
     return total if float(counts[0]) else float("nan")
-
-
-@dataclass
-class Path:
-    """Solutions of one training set, by penalty, strongest first."""
-
-    head: Head
-    loss: Loss
-    states: dict[float, dict[str, torch.Tensor]] = field(default_factory=dict)
-    losses: dict[float, float] = field(default_factory=dict)
-    training: dict[float, float] = field(default_factory=dict)
-
-    def worse(self) -> int:
-        """How many of the last penalties in a row did worse than the best."""
-        values = list(self.losses.values())
-        return len(values) - 1 - int(np.argmin(values))

@@ -26,12 +26,12 @@ from foldgraft.tasks.seen import describe, distance
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.trained import HeadInfo, Seen
-from foldgraft.tasks.vectors import StoredVectors, layer_numbers
+from foldgraft.tasks.vectors import StoredVectors
 from foldgraft.train.calibration import Calibrated, Gain, calibrate
 from foldgraft.train.checks import run_checks, summary
 from foldgraft.train.engine import Engine
 from foldgraft.train.ensemble import Group, Trainer
-from foldgraft.train.inputs import Inputs, pair_examples, sequence_examples
+from foldgraft.train.inputs import Inputs, pair_examples, sequence_examples, trunk_layers
 from foldgraft.train.layers import best_layer, compare_layers, write_layers
 from foldgraft.train.outputs import Outputs, versions, write_adapters, write_last, write_results
 from foldgraft.train.settings import Experiment
@@ -83,7 +83,7 @@ def train(
     with TemporaryDirectory(dir=outputs.folder, prefix=".maps-") as spool:
         if tasks[0].level == "pair":
             examples, learnt = pair_examples(name, experiment, tasks, inputs, Path(spool))
-            widths, compared = examples.widths, []
+            widths, compared = Widths(*examples.widths), []
         else:
             examples = sequence_examples(name, experiment, tasks, inputs)
             compared = []
@@ -171,7 +171,7 @@ class Recipe:
         if self.experiment.unfreeze == 0:
             return
         members = sum(len(group.roles) for group in groups) * self.experiment.ensemble
-        residues = int(self.examples.residues[groups[0].roles[0].train].sum())
+        residues = self.examples.through_trunk(groups[0].roles[0].train)
         parameters = sum(p.numel() for p in self.trunk.network.layers.parameters())
         operations = 6 * parameters * residues  # two for each parameter forward, four backward (Kaplan et al. 2020)
         print(
@@ -196,9 +196,10 @@ class Recipe:
 
     def _largest(self, group: Group) -> None:
         """Take a step on the longest proteins, so that a batch that does not fit in memory stops it before training."""
-        if self.experiment.convex or self.examples.tasks[0].level == "pair":
+        pairs = self.examples.tasks[0].level == "pair"
+        if self.experiment.convex or (pairs and self.experiment.unfreeze == 0):
             return
-        rows, size = group.roles[0].train, self.experiment.training.batch_size
+        rows, size = group.roles[0].train, 1 if pairs else self.experiment.training.batch_size
         longest = rows[np.argsort(self.examples.lengths[rows], kind="stable")[-size:]]
         head, loss = self.trainer.new_head(rows, self.experiment.seed)
         batch = next(iter(self.examples.batches(longest, Loading(size, share=self.engine.share))))
@@ -225,7 +226,7 @@ class Recipe:
 
     def _layers(self) -> list[int]:
         if self.experiment.unfreeze != 0:
-            return layer_numbers(self.experiment.layers, self.trunk.layers)
+            return trunk_layers(self.experiment, self.trunk)
         return self.examples.vectors.layers if self.examples.vectors is not None else []
 
     def _about(self, task: Task) -> About:

@@ -11,6 +11,7 @@ import pandas as pd
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.heads.build import reads
 from foldgraft.models.trunk import Trunk
+from foldgraft.models.trunk.trunk import AROUND
 from foldgraft.progress import progress
 from foldgraft.records import labels as label_records
 from foldgraft.records.alignments import COEVOLUTION
@@ -26,6 +27,7 @@ from foldgraft.tasks.pairs import UNKNOWN, Chain, PairExamples
 from foldgraft.tasks.sequences import SequenceExamples
 from foldgraft.tasks.task import Task
 from foldgraft.tasks.truth import TRUTH
+from foldgraft.tasks.tuned_pairs import TunedPairExamples
 from foldgraft.tasks.vectors import StoredVectors, layer_numbers, require_trunk
 from foldgraft.train.settings import Experiment
 
@@ -115,8 +117,8 @@ def pair_examples(
     """
     if experiment.reads("coevolution") and not inputs.coevolution:
         raise FoldgraftError("features: `coevolution` needs the msa stage's scores (--coevolution), and none are given")
-    vectors = None
-    if experiment.reads("embedding"):
+    vectors, tuned = None, experiment.unfreeze != 0
+    if experiment.reads("embedding") and not tuned:
         embeddings = Embeddings(inputs.embeddings)
         require_trunk(embeddings, inputs.trunk)
         vectors = StoredVectors(embeddings, layer_numbers(experiment.layers, inputs.trunk.layers))
@@ -132,21 +134,31 @@ def pair_examples(
     chains = list(_chains(name, tasks, inputs, chosen["fold"].to_dict(), coevolution))
     chains.sort(key=lambda chain: chain.id)
     learnt = np.array([bool(chosen.at[chain.id, "learnt"]) for chain in chains])
-    examples = PairExamples(
-        tasks, chains, experiment.head, experiment.features, inputs.trunk, vectors, spool, experiment.seed
-    )
-    return examples, learnt
+    what = (tasks, chains, experiment.head, experiment.features, inputs.trunk)
+    if tuned:
+        return TunedPairExamples(*what, trunk_layers(experiment, inputs.trunk), experiment.seed), learnt
+    return PairExamples(*what, vectors, spool, experiment.seed), learnt
+
+
+def trunk_layers(experiment: Experiment, trunk: Trunk) -> list[int]:
+    """Layers of a trunk that is trained along whose embeddings are read; of pairs, none without that feature."""
+    if experiment.features is not None and not experiment.reads("embedding"):
+        return []
+    return layer_numbers(experiment.layers, trunk.layers)
 
 
 def _choose_chains(name: str, experiment: Experiment, inputs: Inputs) -> pd.DataFrame:
     """Columns id, sequence_sha256, fold, learnt; of chains with one sequence one serves."""
-    limits = experiment.pairs
+    limits, places = experiment.pairs, inputs.trunk.network.architecture.max_tokens
+    longest = limits.max_length
+    if experiment.unfreeze != 0 and places:  # a trunk that is trained reads a chain as a whole
+        longest = min(longest, places - AROUND)
     table = read_frames(inputs.targets, TARGETS, ["id", "sequence", "sequence_sha256"])
     table = table.assign(length=table["sequence"].str.len()).drop(columns="sequence")
-    long = int((table["length"] > limits.max_length).sum())
+    long = int((table["length"] > longest).sum())
     if long:
-        print(f"{name}: {long} chains left out, longer than {limits.max_length} residues", file=sys.stderr)
-    table = placed(name, table[table["length"] <= limits.max_length], inputs.split, "structures")
+        print(f"{name}: {long} chains left out, longer than {longest} residues", file=sys.stderr)
+    table = placed(name, table[table["length"] <= longest], inputs.split, "structures")
     rng = np.random.default_rng(experiment.seed)
     table = table.iloc[rng.permutation(len(table))].drop_duplicates("sequence_sha256", ignore_index=True)
     order = table.groupby("fold").cumcount()  # by the draw, within each fold

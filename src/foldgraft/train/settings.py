@@ -52,7 +52,7 @@ class Training(Settings):
     """Epochs without improvement on the validation proteins after which training stops."""
     batch_size: int = Field(64, ge=1)
     """Proteins of a batch, which several devices share out; lower it if a batch does not fit in memory. For pairs a
-    batch is a part of one map."""
+    batch is a part of one map, or with a logistic head the pairs taken of one chain."""
     accumulate: int = Field(1, ge=1)
     """Batches whose gradients make one step; for pairs, at least as many as devices train together."""
     optimizer: Optimizer = Optimizer()
@@ -217,8 +217,8 @@ class Experiment(Settings):
             if training:
                 raise ValueError(f"training.{min(training)}: the trunk is frozen; set unfreeze, or remove it")
             return
-        if level == "pair":
-            raise ValueError("unfreeze: pair-level heads read a frozen trunk; remove it")
+        if level == "pair" and not (self.reads("attention") or self.reads("embedding")):
+            raise ValueError(f"unfreeze: the features {' and '.join(self.features)} read no trunk; add attention")
         if self.head.name in FROM_SCRATCH:
             raise ValueError(f"unfreeze: the head {self.head.name} reads no trunk")
         if self.layers == "best":
@@ -239,7 +239,7 @@ class Experiment(Settings):
     def embeds(self, level: str) -> Literal["", "pooled", "residues"]:
         """Which embeddings a resolved experiment of this level reads, if any."""
         if level == "pair":
-            return "residues" if self.reads("embedding") else ""
+            return "residues" if self.reads("embedding") and self.unfreeze == 0 else ""
         if self.head.name in FROM_SCRATCH or self.unfreeze != 0:
             return ""
         return "pooled" if level == "protein" and self.head.name in ("linear", "mlp") else "residues"

@@ -8,8 +8,16 @@ import torch
 from safetensors.torch import save_file
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.heads.build import TrunkPart, build_tuned
-from foldgraft.models.heads.settings import Last, LinearSettings, Lora, LoraSettings, MLPSettings
+from foldgraft.models.heads.build import TrunkPart, Widths, build_tuned
+from foldgraft.models.heads.settings import (
+    Last,
+    LinearSettings,
+    LogisticSettings,
+    Lora,
+    LoraSettings,
+    MLPSettings,
+    ResidualSettings,
+)
 from foldgraft.models.heads.tuned import adapter_config, depths, load_trained, trained_state
 from foldgraft.models.trunk import Trunk, alphabet
 from foldgraft.models.trunk.architecture import Architecture
@@ -116,6 +124,105 @@ def test_an_adapter_merged_by_the_trunk_stage_computes_what_was_trained(tmp_path
     plain = Trunk(network, "merged", "1" * 64, torch.device("cpu"))
     pooled = np.stack([e.pooled[[0, 2]].ravel() for e in plain.embed_layers(SEQUENCES)])
     assert torch.allclose(tuned.body.embeddings(*inputs()), torch.from_numpy(pooled), atol=1e-4)
+
+
+FIRST, SECOND = np.triu_indices(len(SEQUENCES[0]), 6)
+
+
+def pair_head(trunk, unfreeze, layers=(), settings=LogisticSettings(), attention=True):
+    torch.manual_seed(1)
+    maps = trunk.layers * trunk.heads if attention else 0
+    widths = Widths(maps + 1, len(layers) * trunk.width)
+    return build_tuned(
+        "pair", settings, TrunkPart(trunk.network, layers, unfreeze, pairs=widths, attention=attention), [1]
+    )
+
+
+def of_pairs(tuned, i=FIRST, j=SECOND):
+    tokens = torch.from_numpy(alphabet.batch([alphabet.encode(SEQUENCES[0])]))
+    return tuned.body.from_trunk(tokens, torch.from_numpy(i), torch.from_numpy(j))
+
+
+@pytest.mark.parametrize("unfreeze", [Last(last=1), "all", LORA])
+@pytest.mark.parametrize("family", ["ESM-2", "ESM C"])
+def test_untrained_it_reads_the_attention_and_embeddings_of_the_frozen_trunk(family, unfreeze):
+    shape = Architecture(layers=3, width=24, heads=3, family=family, hidden=40 if family == "ESM C" else None)
+    torch.manual_seed(0)
+    trunk = Trunk(build_network(shape), "small", "0" * 64, torch.device("cpu"))
+    length = len(SEQUENCES[0])
+    places = FIRST * length - FIRST * (FIRST + 1) // 2 + SECOND - FIRST - 1
+    expected = torch.from_numpy(np.concatenate(list(trunk.attention(SEQUENCES[0], places))))
+    (embedded,) = trunk.embed_layers(SEQUENCES[:1], (1, 3))
+    both = pair_head(trunk, unfreeze, (1, 3), ResidualSettings(hidden=4, blocks=1, rank=2))
+    maps, residues = of_pairs(both)
+    assert torch.allclose(maps, expected, atol=1e-5)
+    assert torch.allclose(residues, torch.from_numpy(embedded.residues.reshape(length, -1)), atol=1e-4)
+    alone = pair_head(trunk, unfreeze, (3,), ResidualSettings(hidden=4, blocks=1, rank=2), attention=False)
+    maps, residues = of_pairs(alone)
+    assert maps.shape == (0, len(FIRST)) and torch.allclose(
+        residues, torch.from_numpy(embedded.residues[:, 1]), atol=1e-4
+    )
+    swapped, _ = of_pairs(both, SECOND, FIRST)
+    assert torch.allclose(swapped, expected, atol=1e-5)  # a map is symmetric
+
+
+@pytest.mark.parametrize("unfreeze", [Last(last=1), "all", LORA])
+def test_of_attention_all_that_it_depends_on_is_trained_and_nothing_else(trunk, unfreeze):
+    """By hand: of the last layer the queries, the keys and the norm before them."""
+    tuned = pair_head(trunk, unfreeze)
+    maps, _ = of_pairs(tuned)
+    maps.square().sum().backward()
+    inside = {
+        n.partition(".network.")[2]: p for n, p in tuned.named_parameters() if ".network." in n and p.requires_grad
+    }
+    assert inside and all(p.grad is not None for p in inside.values())
+    last = {".".join(name.split(".")[2:4]) for name in inside if name.startswith("layers.2.")}
+    norm = set() if unfreeze is LORA else {"self_attn_layer_norm.weight", "self_attn_layer_norm.bias"}
+    assert last == {"self_attn.q_proj", "self_attn.k_proj"} | norm
+    assert not any("norm_after" in name for name in inside)
+    with_embeddings = pair_head(trunk, unfreeze, (3,), ResidualSettings(hidden=4, blocks=1, rank=2))
+    names = {n.partition(".network.")[2] for n, p in with_embeddings.named_parameters() if p.requires_grad}
+    assert {"layers.2.fc2"} <= {".".join(name.split(".")[:3]) for name in names}
+
+
+def test_the_slope_of_an_attention_feature_is_that_of_finite_differences(trunk):
+    tuned = pair_head(trunk, Last(last=2))
+    weight = tuned.body.network.layers[1].self_attn.q_proj.weight
+    value = of_pairs(tuned)[0][:, ::5].double().square().sum()
+    value.backward()
+    flat = int(weight.grad.abs().argmax())
+    place, step = np.unravel_index(flat, weight.shape), 1e-2
+
+    def moved(by):
+        with torch.no_grad():
+            weight[place] += by
+            found = float(of_pairs(tuned)[0][:, ::5].double().square().sum())
+            weight[place] -= by
+        return found
+
+    assert (moved(step) - moved(-step)) / (2 * step) == pytest.approx(float(weight.grad[place]), rel=2e-2)
+
+
+def test_an_adapter_of_pairs_merged_by_the_trunk_stage_gives_its_attention(tmp_path, trunk):
+    tuned = pair_head(trunk, LORA)
+    with torch.no_grad():
+        for name, parameter, _ in depths(tuned):
+            if "lora_" in name:
+                parameter += 0.2 * torch.randn_like(parameter)
+    save_file({n: t.contiguous() for n, t in tuned.body.adapter().items()}, tmp_path / "adapter_model.safetensors")
+    files = Located(
+        name="tuned", weights=[tmp_path / "adapter_model.safetensors"],
+        config=adapter_config(LORA, "small", trunk.network), beside=[tmp_path / "adapter_config.json"],
+    )  # fmt: skip
+    merged, _ = merge(trunk.network.state_dict(), trunk.network.architecture, files)
+    network = build_network(trunk.network.architecture)
+    network.load_state_dict(merged, strict=False)
+    plain = Trunk(network, "merged", "1" * 64, torch.device("cpu"))
+    length = len(SEQUENCES[0])
+    places = FIRST * length - FIRST * (FIRST + 1) // 2 + SECOND - FIRST - 1
+    expected = np.concatenate(list(plain.attention(SEQUENCES[0], places)))
+    assert np.abs(of_pairs(tuned)[0].detach().numpy() - expected).max() < 1e-5
+    assert np.abs(of_pairs(pair_head(trunk, LORA))[0].detach().numpy() - expected).max() > 1e-3
 
 
 def test_layers_have_learning_rates_of_their_own(trunk):

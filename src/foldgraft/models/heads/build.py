@@ -7,17 +7,9 @@ from foldgraft.models.heads import pair, sequence
 from foldgraft.models.heads.layers import Body, Head
 from foldgraft.models.heads.mix import Mix
 from foldgraft.models.heads.settings import HeadSettings, Unfreeze
-from foldgraft.models.heads.tuned import Tuned
+from foldgraft.models.heads.tuned import TunedSequence
+from foldgraft.models.heads.tuned_pairs import TunedPairs
 from foldgraft.models.trunk.network import Network
-
-
-class TrunkPart(NamedTuple):
-    """What is trained of a trunk, and what is read of it."""
-
-    network: Network
-    layers: Sequence[int]
-    unfreeze: Unfreeze
-    mixed: bool = False  # whether a learnt mix of the layers is read, rather than the layers side by side
 
 
 class Widths(NamedTuple):
@@ -26,6 +18,17 @@ class Widths(NamedTuple):
     features: int
     embeddings: int = 0  # for pairs, of the residue embeddings beside the features
     mixed: int = 1  # layers among the features, of which a learnt mix is read; 1 where there is no mix
+
+
+class TrunkPart(NamedTuple):
+    """What is trained of a trunk, and what is read of it."""
+
+    network: Network
+    layers: Sequence[int]  # whose states are read
+    unfreeze: Unfreeze
+    mixed: bool = False  # whether a learnt mix of the layers is read, rather than the layers side by side
+    pairs: Widths | None = None  # of what a pair head reads
+    attention: bool = False  # whether a pair head reads it
 
 
 BODIES: dict[tuple[str, str], type[Any]] = {
@@ -54,11 +57,15 @@ def build_tuned(
     level: str, settings: HeadSettings, trunk: TrunkPart, outputs: Sequence[int], covariates: int = 0
 ) -> Head:
     """A new head that trains a part of the trunk; parameters as for `build`."""
-    pooled = BODIES[level, settings.name].reads == "pooled" and level == "protein"
+    kind = BODIES[level, settings.name]
+    if trunk.pairs is not None:
+        body = kind(trunk.pairs.features, trunk.pairs.embeddings, settings)
+        return Head(TunedPairs(body, trunk.network, trunk.layers, trunk.unfreeze, trunk.attention), outputs, covariates)
     layers = len(trunk.layers)
     widths = Widths(layers * trunk.network.architecture.width, mixed=layers if trunk.mixed else 1)
-    body = _body(BODIES[level, settings.name], settings, widths)
-    return Head(Tuned(body, trunk.network, trunk.layers, trunk.unfreeze, pooled), outputs, covariates)
+    pooled = kind.reads == "pooled" and level == "protein"
+    body = _body(kind, settings, widths)
+    return Head(TunedSequence(body, trunk.network, trunk.layers, trunk.unfreeze, pooled), outputs, covariates)
 
 
 def build(

@@ -58,21 +58,16 @@ class LowRank(nn.Module):
 
 
 class Tuned(Body):
-    """A body on embeddings that the trunk computes anew for each batch, with what is trained of it.
-
-    Inputs: tokens (B, T) and the mask of residues (B, L), L = T - 2.
+    """A body on what the trunk computes anew for each batch, with what is trained of it.
 
     Parameters
     ----------
     body : Body
-        reads pooled vectors, or residues and their mask.
     network : Network
         the frozen trunk's.
     layers : sequence of int
         whose states are read side by side, from 1.
     unfreeze : what is trained
-    pooled : bool
-        whether the body reads the mean over the residues.
 
     Raises
     ------
@@ -82,9 +77,9 @@ class Tuned(Body):
 
     reads = "trunk"
 
-    def __init__(self, body: Body, network: Network, layers: Sequence[int], unfreeze: Unfreeze, pooled: bool):
+    def __init__(self, body: Body, network: Network, layers: Sequence[int], unfreeze: Unfreeze):
         super().__init__()
-        self.body, self.hidden, self.layers, self.pooled = body, body.hidden, list(layers), pooled
+        self.body, self.hidden, self.layers = body, body.hidden, list(layers)
         self.normalise = body.normalise
         shared = {id(p): p for p in network.parameters()}
         buffers = {id(b): b for b in network.buffers()}
@@ -117,16 +112,6 @@ class Tuned(Body):
                     parametrize.register_parametrization(linear, "weight", added)
                     linear.parametrizations.weight.original.requires_grad_(False)
 
-    def embeddings(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """What the body reads: residues (B, L, F), or their means (B, F)."""
-        states = [state for number, state in enumerate(self.network.states(tokens), 1) if number in self.layers]
-        residues = torch.cat(states, dim=-1)[:, 1:-1].float() * mask[..., None]
-        return residues.sum(1) / mask.sum(1, keepdim=True) if self.pooled else residues
-
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        values = self.embeddings(tokens, mask)
-        return self.body(values) if self.pooled else self.body(values, mask)
-
     def adapter(self) -> dict[str, Tensor]:
         """Matrices of LoRA by PEFT's names; empty without."""
         found = {}
@@ -140,6 +125,32 @@ class Tuned(Body):
                     found[f"{name}.lora_A.weight"] = added.lora_A.detach()
                     found[f"{name}.lora_B.weight"] = added.lora_B.detach()
         return found
+
+
+class TunedSequence(Tuned):
+    """A body on embeddings of proteins or residues; parameters as for `Tuned`.
+
+    Inputs: tokens (B, T) and the mask of residues (B, L), L = T - 2.
+
+    Parameters
+    ----------
+    pooled : bool
+        whether the body reads the mean over the residues.
+    """
+
+    def __init__(self, body: Body, network: Network, layers: Sequence[int], unfreeze: Unfreeze, pooled: bool):
+        super().__init__(body, network, layers, unfreeze)
+        self.pooled = pooled
+
+    def embeddings(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """What the body reads: residues (B, L, F), or their means (B, F)."""
+        states = [state for number, state in enumerate(self.network.states(tokens), 1) if number in self.layers]
+        residues = torch.cat(states, dim=-1)[:, 1:-1].float() * mask[..., None]
+        return residues.sum(1) / mask.sum(1, keepdim=True) if self.pooled else residues
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        values = self.embeddings(tokens, mask)
+        return self.body(values) if self.pooled else self.body(values, mask)
 
 
 def is_gated(network: Network) -> bool:
