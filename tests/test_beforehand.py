@@ -92,6 +92,13 @@ def wider_checkpoint(folder, config):
     path.write_text(path.read_text().replace(str(WIDTH), str(2 * WIDTH)))
 
 
+def wider_torch_file(folder, config, **saving):
+    words = {"esm.embeddings.word_embeddings.weight": torch.zeros(33, WIDTH)}
+    torch.save({"esm.first": torch.zeros(3, 5)} | words, folder / "esm/pytorch_model.bin", **saving)
+    (folder / "esm/model.safetensors").unlink()
+    wider_checkpoint(folder, config)
+
+
 def cut_torch_file(folder, config):
     torch.save({"a": torch.zeros(500)}, folder / "whole.pt")
     (folder / "cut.pt").write_bytes((folder / "whole.pt").read_bytes()[:-30])
@@ -99,6 +106,14 @@ def cut_torch_file(folder, config):
 
 
 DNA = {"alphabet": "ACGT"}
+SIFTS = "PDB,CHAIN,SP_PRIMARY,RES_BEG,RES_END,PDB_BEG,PDB_END,SP_BEG,SP_END\n"
+SEGMENT = "1abc,A,P69905,1,9,1,9,1,9\n"
+
+
+def with_sifts(content):
+    return configured(files={"s.csv.gz": content}, structures={"sifts": "s.csv.gz"})
+
+
 HOSTILE = {
     "fewer sequences than folds": (
         written("labels.csv", "id,sequence,label\na,MKV,1\nb,MKL,0\n"),
@@ -110,6 +125,27 @@ HOSTILE = {
     "DNA in labels": (
         written("labels.csv", table(sequence=lambda k: letters(k, **DNA))),
         ["row 2 (p0)", "DNA", "translate", f"{ROWS - 5} more rows"],
+    ),
+    "X alone in labels": (
+        written("labels.csv", table(sequence=lambda k: "X" * (k + 9))),
+        ["solubility.table", "/labels.csv", "of X alone", "columns.sequence"],
+    ),
+    "DNA for chains": (
+        configured(files={"c.fasta": f">1abc\n{letters(1, **DNA)}\n"}, curate={"sequences": ["c.fasta"]}),
+        ["curate.sequences", "c.fasta (1abc)", "DNA", "translate"],
+    ),
+    "SIFTS cut short": (
+        with_sifts(gzip.compress((SIFTS + SEGMENT).encode())[:-9]),
+        ["structures.sifts", "s.csv.gz", "cut short"],
+    ),
+    "SIFTS damaged": (
+        with_sifts(gzip.compress((SIFTS + SEGMENT).encode())[:-8] + bytes(8)),
+        ["structures.sifts", "s.csv.gz", "damaged", "fetch it anew"],
+    ),
+    "another table for SIFTS": (with_sifts(table().encode()), ["structures.sifts", "s.csv.gz", "no column PDB"]),
+    "no segments in SIFTS": (
+        with_sifts((SIFTS + SEGMENT * 8 + "x,y\n" * 3).encode()),
+        ["structures.sifts", "of its first 11 rows 3", "line 10", "pdb_chain_uniprot"],
     ),
     "DNA in sequences": (
         written("s.fasta", "".join(f">a{k}\n{letters(k, **DNA)}\n" for k in range(9))),
@@ -134,6 +170,7 @@ HOSTILE = {
     "archive": (written("structures/1abc.cif", b"PK\x03\x04ALA"), ["an archive, which must be unpacked"]),
     "checkpoint cut short": (cut_checkpoint, ["trunk.checkpoint", "model.safetensors", "cut short"]),
     "other width than told": (wider_checkpoint, [f"{WIDTH} wide", f"hidden_size {2 * WIDTH}"]),
+    "other width in a torch file": (wider_torch_file, ["bin", f"{WIDTH} wide", f"hidden_size {2 * WIDTH}"]),
     "torch file cut short": (cut_torch_file, ["cut.pt", "cut short"]),
     "text as checkpoint": (
         configured(files={"a.pt": "hello"}, trunk={"checkpoint": "a.pt"}),
@@ -192,6 +229,20 @@ def test_what_is_wrong_is_told_with_a_cure(inputs, kind):
     with pytest.raises(FoldgraftError) as raised:
         plan.make(plan.configure(config, check=True))
     assert all(word in str(raised.value) for word in words), str(raised.value)
+
+
+def test_a_checkpoint_in_an_old_file_of_torch_is_left_to_the_run(inputs):
+    folder, config = inputs
+    wider_torch_file(folder, config, _use_new_zipfile_serialization=False)
+    check_inputs(plan.load(config))
+
+
+def test_a_good_table_of_sifts_and_nucleic_chains_among_proteins_stop_nothing(inputs):
+    folder, config = inputs
+    (folder / "s.csv").write_text(SIFTS + SEGMENT * 9 + "x,y\n")
+    config["structures"]["sifts"] = "s.csv"
+    (folder / "c.fasta").write_text(f">1abc_A\n{letters(1)}\n>1abc_B\n{letters(1, **DNA)}\n")
+    check_inputs(plan.load(config | {"curate": {"sequences": ["c.fasta"]}}))
 
 
 def test_a_record_of_dna_or_a_peptide_of_its_letters_stops_nothing(inputs):

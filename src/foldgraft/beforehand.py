@@ -13,7 +13,8 @@ from foldgraft.curate.supplied_files import check_supplied
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.formats import read_parts
 from foldgraft.fetch import checks
-from foldgraft.fetch.inputs import file_items
+from foldgraft.fetch.inputs import file_items, sifts_path
+from foldgraft.fetch.sifts_rows import check_table
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.fasta import raw_records
 from foldgraft.records.files import matches
@@ -60,8 +61,10 @@ def _dealt(config: Config, table: str) -> checks.Dealt:
 
 
 def _check_structures(config: Config, data: Path) -> None:
-    """Stop if all structures are local, and none of them holds a protein."""
+    """Stop if all structures are local, and none of them holds a protein; or the local table of SIFTS is none."""
     given = config.structures
+    if given and (sifts := sifts_path(given.sifts, data)):
+        check_table(sifts, config.fetch.max_decompressed_mb * 10**6)
     if given and not (given.rcsb.ids or given.rcsb.query or given.alphafold.accessions):
         check_any_protein([Path(item.place) for item in file_items(given, data)])
 

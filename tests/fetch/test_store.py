@@ -9,7 +9,7 @@ import time
 import pytest
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch.store import decompressed
+from foldgraft.fetch.packed import decompressed
 from foldgraft.records.lock import store_path
 
 

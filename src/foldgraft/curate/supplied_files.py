@@ -6,6 +6,7 @@ from pathlib import Path
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.fasta import read_fasta
 from foldgraft.records.files import matches
+from foldgraft.residues import NUCLEIC, is_nucleic
 
 
 def supplied_paths(patterns: list[str], data: Path) -> list[Path]:
@@ -36,5 +37,10 @@ def read_supplied(paths: Iterable[Path], entries: Iterable[str] | None = None) -
 
 
 def check_supplied(patterns: list[str], data: Path) -> None:
-    """Check before any job runs that the files of `curate.sequences` exist and can be read, each id once."""
-    read_supplied(supplied_paths(patterns, data))
+    """Check before any job runs that the files of `curate.sequences` exist and can be read, each id once, and that not
+    all hold DNA or RNA alone; among proteins such a record may be of a nucleic chain."""
+    paths = supplied_paths(patterns, data)
+    found = read_supplied(paths)
+    if found and all(map(is_nucleic, found.values())):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise FoldgraftError(f"curate.sequences: {paths[0]} ({next(iter(found))}){more}: {NUCLEIC}")

@@ -117,6 +117,11 @@ def check_labels(name: str, table: LabelsSettings, data: Path, dealt: Dealt = De
     """The table has its columns, each row an id, a sequence and a label, and all are enough for what it is for."""
     found = read_files(name, table, data)
     key = name if name == "solubility" else f"labels.{name}"
+    if all(set(protein.sequence) == {"X"} for protein in found.proteins.values()):
+        raise FoldgraftError(
+            f"{key}.table: every sequence of {(data / table.table).absolute()} is of X alone, so nothing is known of "
+            "any protein; name the column that holds the sequences (columns.sequence)"
+        )
     _check_enough(key, found, dealt)
     try:
         read_classes(table, found.proteins)

@@ -22,9 +22,10 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, PassingError, check_services
 from foldgraft.fetch.downloads import Row, due, lock_row, locked
 from foldgraft.fetch.inputs import Item
+from foldgraft.fetch.packed import decompressed
 from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings
-from foldgraft.fetch.store import Store, decompressed, spool
+from foldgraft.fetch.store import Store, spool
 from foldgraft.progress import progress
 from foldgraft.records.alignments import read_queries
 from foldgraft.records.lock import write_piece

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from foldgraft.fetch.client import Client, FinalError, PassingError, allowed
 from foldgraft.fetch.inputs import Item
+from foldgraft.fetch.packed import decompressed
 from foldgraft.fetch.settings import FetchSettings
-from foldgraft.fetch.store import Store, decompressed, spool
+from foldgraft.fetch.store import Store, spool
 from foldgraft.fetch.withdrawn import Withdrawal, withdrawal
 
 Row = dict[str, Any]

@@ -1,10 +1,7 @@
 """The table of SIFTS as `foldgraft.records.sifts`: which residues of a PDB chain are which of a UniProt entry."""
 
-import re
 import sys
-from collections.abc import Iterable, Iterator
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,24 +9,19 @@ import pyarrow as pa
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, PassingError, check_services
 from foldgraft.fetch.downloads import Row, download
-from foldgraft.fetch.identifiers import accession, pdb_id
 from foldgraft.fetch.inputs import Item, sifts_path
+from foldgraft.fetch.packed import decompressed
 from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings
-from foldgraft.fetch.store import Store, decompressed
+from foldgraft.fetch.sifts_rows import SHOWN, enough, header, lines, rows
+from foldgraft.fetch.store import Store
 from foldgraft.fetch.structures import file_row
 from foldgraft.records.lock import store_path, write_piece
 from foldgraft.records.sifts import ROW_GROUP, SCHEMA
 from foldgraft.records.tables import write_table
 
 SHARD = "sifts"
-COLUMNS = ("PDB", "CHAIN", "SP_PRIMARY", "RES_BEG", "RES_END", "PDB_BEG", "PDB_END", "SP_BEG", "SP_END")
-"""The file's columns, in the order of `SCHEMA`."""
-AUTHOR = re.compile(r"-?\d+\S?")
-NOTHING = {"", "None", "null"}
-MAX_LINE = 10_000  # bytes
 BATCH = 1 << 16  # rows held as Python objects
-SHOWN = 10  # bad rows named in the log
 
 
 def fetch_sifts(
@@ -73,9 +65,9 @@ def _downloaded(store: Store, fetch: FetchSettings) -> Row:
 def believe_table(path: Path, name: str, bound: int) -> None:
     """Raise a `PassingError` unless the file is a whole table of SIFTS."""
     try:
-        lines = _lines(decompressed(path, bound))
-        _header(lines)
-        for _ in lines:
+        numbered = lines(decompressed(path, bound))
+        header(numbered)
+        for _ in numbered:
             pass
     except ValueError as error:
         raise PassingError(f"the answer is no table of SIFTS: {error}") from None
@@ -96,9 +88,9 @@ def write_segments(path: Path, table: Path, bound: int) -> str | None:
     """
     bad: list[str] = []
     try:
-        rows = _rows(path, bound, bad)
+        found = rows(path, bound, bad)
         batches = []
-        while part := list(islice(rows, BATCH)):
+        while part := list(islice(found, BATCH)):
             columns = zip(*part, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
             batches.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
@@ -106,7 +98,7 @@ def write_segments(path: Path, table: Path, bound: int) -> str | None:
         raise FoldgraftError(f"SIFTS: {path}: {error}") from None
     segments = pa.Table.from_batches(batches, SCHEMA)
     note = f"{len(bad)} rows left out; {bad[0]}" if bad else None
-    if segments.num_rows < 9 * len(bad) or not segments.num_rows:
+    if not enough(segments.num_rows, len(bad)):
         raise FoldgraftError(f"SIFTS: {path}: of {segments.num_rows + len(bad)} rows, {note or 'none is there'}")
     for line in bad[:SHOWN]:
         print(f"SIFTS: {line}", file=sys.stderr)
@@ -114,67 +106,3 @@ def write_segments(path: Path, table: Path, bound: int) -> str | None:
     order = [(name, "ascending") for name in ("entry", "auth_asym_id", "label_start")]
     write_table(table, segments.sort_by(order), ROW_GROUP)
     return note
-
-
-def _rows(path: Path, bound: int, bad: list[str]) -> Iterator[tuple]:
-    """Rows as in `SCHEMA`; what is wrong with others is added to `bad`."""
-    lines = _lines(decompressed(path, bound))
-    separator, places = _header(lines)
-    pick = itemgetter(*places)
-    for number, line in lines:
-        if line:
-            try:
-                yield _row(*pick(line.split(separator)))
-            except (ValueError, IndexError):
-                bad.append(f"line {number} is no segment: {line[:80]!r}" if len(bad) < SHOWN else "")
-
-
-def _header(lines: Iterable[tuple[int, str]]) -> tuple[str, list[int]]:
-    """The separator and the places of the columns; comments may come before the header."""
-    header = next((line for _, line in lines if line and not line.startswith("#")), "")
-    separator = "\t" if "\t" in header else ","
-    names = header.split(separator)
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        raise ValueError(f"its header has no column {missing[0]}, it begins with {header[:40]!r}")
-    return separator, [names.index(name) for name in COLUMNS]
-
-
-def _row(entry: str, chain: str, name: str, *numbers: str) -> tuple:
-    first, last, author_first, author_last, uniprot_first, uniprot_last = numbers
-    row = (
-        pdb_id(entry),
-        chain,
-        accession(name),
-        int(first),
-        int(last),
-        _author(author_first),
-        _author(author_last),
-        int(uniprot_first),
-        int(uniprot_last),
-    )
-    if not (row[0] and chain and row[2] and 1 <= row[3] <= row[4] < 2**31 and 1 <= row[7] <= row[8] < 2**31):
-        raise ValueError
-    return row
-
-
-def _author(text: str) -> str | None:
-    if text in NOTHING:
-        return None
-    if not AUTHOR.fullmatch(text):
-        raise ValueError
-    return text
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a text in pieces; one without an end is a `ValueError`."""
-    number, rest = 0, b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_LINE:
-            raise ValueError(f"line {number + len(lines) + 1} is longer than {MAX_LINE} bytes")
-        for line in lines:
-            number += 1
-            yield number, line.decode("utf-8").rstrip("\r")
-    if rest:
-        yield number + 1, rest.decode("utf-8").rstrip("\r")

@@ -1,9 +1,11 @@
 """What the first and last bytes of a checkpoint's files tell, before any job and without reading its tensors."""
 
 import json
+import zlib
 from pathlib import Path
+from pickletools import genops
 from typing import Any
-from zipfile import is_zipfile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from foldgraft.errors import FoldgraftError
 
@@ -29,9 +31,12 @@ def check_files(weights: tuple[Path, ...], config: dict[str, Any] | None) -> Non
         if not size:
             raise FoldgraftError(f"{path}: is empty; {ANEW}")
         if path.suffix == ".safetensors":
-            _check_width(path, _header(path, size), config or {})
+            header = _header(path, size)
+            shape = next((one.get("shape") for name, one in header.items() if name.endswith(WORDS)), None)
         else:
             _check_torch(path)
+            shape = _torch_shape(path)
+        _check_width(path, shape, config or {})
 
 
 def _header(path: Path, size: int) -> dict[str, Any]:
@@ -49,9 +54,33 @@ def _header(path: Path, size: int) -> dict[str, Any]:
     return header
 
 
-def _check_width(path: Path, header: dict[str, Any], config: dict[str, Any]) -> None:
+def _torch_shape(path: Path) -> list[int] | None:
+    """Rows and columns of the embeddings in a file of PyTorch, or None if they do not stand where PyTorch writes them.
+
+    The list of tensors is looked through as text, instruction by instruction; none of it is carried out. Files of
+    before PyTorch 1.6 have no list apart from their tensors.
+    """
+    numbers: list[int] | None = None
+    try:
+        with ZipFile(path) as file:
+            entry = next((one for one in file.infolist() if one.filename.endswith("/data.pkl")), None)
+            listing = file.read(entry) if entry and entry.file_size <= MAX_HEADER else b""
+        found = False
+        for opcode, value, _ in genops(listing):
+            found = found or (isinstance(value, str) and value.endswith(WORDS))
+            if found and opcode.name == "BINPERSID":
+                numbers = []  # what follows the storage: offset, rows, columns
+            elif numbers is not None and opcode.name.startswith("TUPLE"):
+                return numbers[1:] if len(numbers) == 3 else None
+            elif numbers is not None:
+                numbers += [value] if isinstance(value, int) else []
+    except (OSError, ValueError, BadZipFile, RuntimeError, zlib.error):
+        pass  # what is wrong with it is told when its tensors are read
+    return None
+
+
+def _check_width(path: Path, shape: list[int] | None, config: dict[str, Any]) -> None:
     told = config.get("hidden_size")
-    shape = next((one.get("shape") for name, one in header.items() if name.endswith(WORDS)), None)
     if told is not None and shape and shape[-1] != told:
         raise FoldgraftError(
             f"{path}: its embeddings are {shape[-1]} wide, while config.json beside it says hidden_size {told}; "
