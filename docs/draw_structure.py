@@ -15,7 +15,7 @@ EVERYWHERE = {"errors", "progress", "settings", "records", "residues"}
 STAGES = (
     "synth", "fetch", "curate", "cluster", "msa", "targets", "trunk", "embed", "train", "evaluate", "report", "predict",
 )  # fmt: skip
-ABOVE = {"config", "config_files", "plan", "launch", "manual", "alone", "cli", "__main__"}
+ABOVE = {"config", "sections", "config_files", "plan", "launch", "manual", "alone", "cli", "__main__"}
 
 
 def part_of(module: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from foldgraft.beforehand import check_inputs
-from foldgraft.config import RESULTS, Config, load
+from foldgraft.config import Config, load
 from foldgraft.curate.supplied_files import supplied_paths
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import inputs
@@ -27,6 +27,7 @@ from foldgraft.ledger import Ledger
 from foldgraft.logs import AGAIN
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.files import file_sha256
+from foldgraft.sections import RESULTS
 from foldgraft.synth.settings import entry_names
 from foldgraft.trunk.choice import choose
 
