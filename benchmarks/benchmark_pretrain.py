@@ -43,7 +43,8 @@ def text(data: Path | None) -> Corpus:
 def ours(settings: PretrainSettings, corpus: Corpus, device: torch.device) -> tuple[torch.nn.Module, Callable]:
     """Our network, and its loss on a batch."""
     network = new_network(settings, corpus.frequencies()).to(device)
-    return network, lambda batch: masked_loss(network, *tensors(batch, device.type == "cuda"))
+    pinned = device.type == "cuda"
+    return network, lambda batch: masked_loss(network, *tensors(batch, pinned)) / len(batch.letters)
 
 
 def theirs(settings: PretrainSettings, device: torch.device) -> tuple[torch.nn.Module, Callable]:

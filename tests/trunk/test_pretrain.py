@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import islice
 
 import esm
 import numpy as np
@@ -24,6 +25,7 @@ from foldgraft.records.fasta import write_fasta
 from foldgraft.records.files import read_json, sequence_sha256
 from foldgraft.records.tables import write_frame
 from foldgraft.trunk.command import app
+from foldgraft.trunk.pretraining.batches import Batch, Cursor, endless_batches
 from foldgraft.trunk.pretraining.corpus import Corpus
 from foldgraft.trunk.pretraining.settings import PretrainSettings
 from foldgraft.trunk.pretraining.training import HISTORY, Budget, learning_rate, new_network, pretrain
@@ -57,6 +59,49 @@ def test_steps_and_seed_determine_the_trunk():
     first, again, other = weights(0), weights(0), weights(1)
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert not all((a == b).all() for a, b in zip(first, other, strict=True))
+
+
+def merged(one, other):
+    """Two batches as one: rows of the shorter padded, positions counted anew."""
+    width = max(batch.inputs.shape[1] for batch in (one, other))
+    rows, places, before = [], [], 0
+    for batch in (one, other):
+        beyond = ((0, 0), (0, width - batch.inputs.shape[1]))
+        rows.append(np.pad(batch.inputs, beyond, constant_values=alphabet.PAD))
+        row, column = np.divmod(batch.positions, batch.inputs.shape[1])
+        places.append((row + before) * width + column)
+        before += len(batch.inputs)
+    letters = np.concatenate([one.letters, other.letters])
+    return Batch(np.concatenate(rows), np.concatenate(places), letters, one.tokens + other.tokens)
+
+
+def test_accumulating_two_batches_is_learning_from_one_that_is_both(monkeypatch):
+    """Batches of other lengths and with other numbers of masked residues; weights, losses and tokens of three steps."""
+    generator = np.random.default_rng(0)
+    lengths = [40, 16] * 40
+    corpus = Corpus.of(["".join(generator.choice(list("ACDEFGHIKL"), length)) for length in lengths])
+    split = PretrainSettings(steps=3, accumulate=2, warmup_steps=0, decay=0, **SMALL | {"batch_tokens": 128})
+    stream = endless_batches(corpus, split, Cursor())
+    batches = [batch for _, batch in islice(stream, 6)]
+    assert len({len(batch.positions) for batch in batches}) > 2
+
+    def of(made):
+        return lambda corpus, settings, start: ((Cursor(0, n), batch) for n, batch in enumerate(made, 1))
+
+    found = []
+    pairs = [merged(*batches[k : k + 2]) for k in (0, 2, 4)]
+    for settings, made in ((split, batches), (split.model_copy(update={"accumulate": 1}), pairs)):
+        monkeypatch.setattr("foldgraft.trunk.pretraining.training.endless_batches", of(made))
+        network, history, summary = pretrain(corpus, repeats(5, 1), settings, CPU)
+        assert summary["steps"] == 3
+        found.append((network.state_dict(), history[-1], summary["tokens"]))
+    (weights, row, tokens), (again, row_again, tokens_again) = found
+    assert tokens == tokens_again == sum(batch.tokens for batch in batches)
+    assert row["train_loss"] == pytest.approx(row_again["train_loss"], rel=1e-5)
+    for name, tensor in weights.items():
+        assert torch.allclose(tensor, again[name], atol=2e-5), name
+    start = new_network(split, corpus.frequencies()).state_dict()
+    assert max((weights[name] - start[name]).abs().max() for name in weights) > 1e-3  # they moved
 
 
 def test_no_steps_leave_a_random_trunk_that_guesses_by_frequency():

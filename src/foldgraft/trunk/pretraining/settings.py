@@ -39,6 +39,9 @@ class PretrainSettings(Settings):
     """Seconds between checkpoints, from which an interrupted pretraining goes on when it is run again."""
     batch_tokens: int = Field(1024, ge=64, le=4_194_304)
     """Tokens of a batch, padding included; small batches learn most in minutes on a CPU, a GPU wants more."""
+    accumulate: int = Field(1, ge=1, le=10_000)
+    """Batches whose gradients make one step, in which every masked residue weighs alike: large batches in little
+    memory."""
     crop_length: int = Field(128, ge=16, le=4096)
     """Residues; from longer sequences a random stretch of this length is taken each time."""
     learning_rate: float = Field(1e-3, gt=0, le=1)

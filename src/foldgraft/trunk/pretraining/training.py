@@ -4,7 +4,7 @@ import hashlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,10 +194,11 @@ def learn(
     with closing(prefetch(made) if on_gpu else made) as batches:
         while (spent := budget.spent(state.step, state.seconds)) < 1:
             rate = learning_rate(settings, state.step, spent)
-            state.cursor, count, batch = next(batches)
-            state.losses.append(_step(state, batch, rate))
+            group = [next(batches) for _ in range(settings.accumulate)]  # without end, so no group is incomplete
+            state.cursor = group[-1][0]
+            state.losses.append(step(state, [batch for _, _, batch in group], rate))
             state.step += 1
-            state.tokens += count
+            state.tokens += sum(count for _, count, _ in group)
             state.seconds = time.monotonic() - begun
             spent = budget.spent(state.step, state.seconds)
             if state.step % settings.valid_every == 0 and spent < 1:
@@ -237,13 +238,17 @@ def check_finite(state: TrainingState, perplexity: float = 1.0) -> None:
         )
 
 
-def _step(state: TrainingState, batch: tuple[Tensor, Tensor, Tensor], rate: float) -> Tensor:
-    """One step of the optimizer; the loss before it, without its graph. Nothing here waits for the device."""
+def step(state: TrainingState, batches: Sequence[tuple[Tensor, Tensor, Tensor]], rate: float) -> Tensor:
+    """One step of the optimizer on several batches as if they were one: every masked residue weighs alike, whichever
+    batch it is in. The loss before it, without its graph. Nothing here waits for the device."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    loss = masked_loss(state.network, *batch)
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    count, losses = sum(len(letters) for _, _, letters in batches), []
+    for batch in batches:
+        loss = masked_loss(state.network, *batch) / count
+        loss.backward()
+        losses.append(loss.detach())
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), GRADIENT_NORM)
     state.optimizer.step()
-    return loss.detach()
+    return torch.stack(losses).sum()

@@ -1,7 +1,5 @@
 """The loss of masked-language modelling, and the perplexity on held-back sequences."""
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,7 +14,7 @@ from foldgraft.trunk.pretraining.settings import PretrainSettings
 
 
 def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Tensor) -> Tensor:
-    """Cross-entropy of the selected positions in nats, the mean over them; the language head runs on these alone.
+    """Cross-entropy of the selected positions in nats, their sum; the language head runs on these alone.
 
     Parameters
     ----------
@@ -29,7 +27,7 @@ def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Te
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         hidden = network(inputs.long(), padded).flatten(0, 1)
         logits = network.logits(hidden[positions])
-    return F.cross_entropy(logits.float(), letters)
+    return F.cross_entropy(logits.float(), letters, reduction="sum")
 
 
 class Validation:
@@ -58,7 +56,6 @@ class Validation:
     def perplexity(self, network: Network) -> float:
         """Perplexity of the network."""
         network.eval()
-        losses: list[Any] = [masked_loss(network, *tensors(batch, False)) for batch in self.batches]
+        losses = [masked_loss(network, *tensors(batch, False)) for batch in self.batches]
         network.train()
-        counts = [len(batch.positions) for batch in self.batches]
-        return float(np.exp(np.average(torch.stack(losses).double().cpu().numpy(), weights=counts)))
+        return float(np.exp(float(torch.stack(losses).double().sum()) / self.positions()))
