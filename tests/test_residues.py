@@ -3,6 +3,8 @@
 from itertools import pairwise
 
 import pytest
+from Bio.Data.CodonTable import standard_dna_table
+from Bio.Data.IUPACData import ambiguous_dna_values, ambiguous_rna_values
 from Bio.PDB.ic_data import ic_data_sidechains
 from Bio.PDB.Polypeptide import protein_letters_3to1
 
@@ -11,10 +13,13 @@ from foldgraft.residues import (
     ATOM_INDEX,
     ATOMS,
     CHI_ATOMS,
+    CODES_OF_BASES,
     ONE_TO_THREE,
     PI_PERIODIC,
     SIDE_CHAIN,
     THREE_TO_ONE,
+    is_nucleic,
+    looks_nucleic,
 )
 
 
@@ -59,3 +64,37 @@ def test_chi_atoms_belong_to_the_residue_and_follow_each_other():
 
 def test_pi_periodic_angles_exist():
     assert all(number <= len(CHI_ATOMS[letter]) for letter, number in PI_PERIODIC)
+
+
+UBIQUITIN = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
+CODONS = {letter: codon for codon, letter in sorted(standard_dna_table.forward_table.items())}
+GENE = "".join(CODONS[letter] for letter in UBIQUITIN)
+
+
+def test_codes_of_bases_are_biopythons():
+    assert {*ambiguous_dna_values, *ambiguous_rna_values} - {"X"} == CODES_OF_BASES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [GENE, GENE.replace("T", "U"), GENE[:30], GENE[:100] + "N" * 400, GENE[:27] + "RYN", "GATC" * 8, GENE[-40:]],
+)
+def test_dna_and_rna_are_known_however_much_of_them_is_open(text):
+    assert is_nucleic(text) and looks_nucleic(text[:30])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        UBIQUITIN,
+        "GATCNGATNC",  # a peptide
+        "GATTACA" * 4,  # 28 letters: an oligonucleotide, or a peptide
+        "GAGAGSGAGAGSGAGAGYGAGAGSGAGAGS",  # silk
+        "GGAGGAGGTGAGGATGGAGGTGGAGGAGGT",  # no C
+        "QCTGGADCTSCTGACTGCGNCPNAVTCTNSQHCVKANTCTGSTDCNTAQTCTNSKDCFEANTCTDSTNCYKATACTNSSGCP",  # antifreeze, an insect's
+        "TCTGSTDCNTAQTCTNSTDCNTATTCTGSTDC",  # its repeats
+        "NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN",
+    ],
+)
+def test_proteins_are_no_dna(text):
+    assert not is_nucleic(text)

@@ -18,7 +18,7 @@ from foldgraft.fetch.sifts_rows import check_table
 from foldgraft.msa import inputs as msa_inputs
 from foldgraft.records.fasta import raw_records
 from foldgraft.records.files import matches
-from foldgraft.residues import NUCLEIC, is_nucleic
+from foldgraft.residues import NUCLEIC, TELLING, looks_nucleic
 from foldgraft.trunk.headers import check_files
 from foldgraft.trunk.locate import locate, locate_adapter
 from foldgraft.trunk.settings import TrunkSettings
@@ -79,7 +79,7 @@ def _check_new(config: Config, name: str, fasta: Path) -> None:
         raise FoldgraftError(f"{key}: {fasta.absolute()} does not exist{hint}")
     first: list[str] = []
     _named(key, lambda path: first.extend(record[2].upper() for record in islice(raw_records(path), FIRST)), fasta)
-    if all(map(is_nucleic, first)):
+    if all(map(looks_nucleic, first)) and sum(map(len, first)) >= TELLING:
         raise FoldgraftError(f"{key}: {fasta} holds {NUCLEIC}")
 
 

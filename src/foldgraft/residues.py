@@ -5,7 +5,12 @@ Atom names follow the wwPDB chemical component dictionary; the 37 atom types and
 """
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
-NUCLEOTIDES = set("ACGTUN")
+BASES, CODES_OF_BASES = "ACGTU", set("ACGTURYSWKMBDHVN")
+"""Letters of DNA and RNA, and those with the codes for a base that is not known (IUPAC-IUB 1984)."""
+SHARE_OF_BASES = 0.9
+"""Least share of bases among the letters of a nucleic acid, N left aside."""
+TELLING = 30
+"""Letters from which a sequence that looks like no protein is none; a shorter one may be a peptide."""
 NUCLEIC = "letters of DNA or RNA alone; translate it first"
 """What is said of a sequence that `is_nucleic`."""
 
@@ -58,6 +63,16 @@ PI_PERIODIC = {("D", 2), ("E", 3), ("F", 2), ("Y", 2)}
 """(residue, chi number) whose value means the same after half a turn, since the two end atoms are equivalent."""
 
 
+def looks_nucleic(sequence: str) -> bool:
+    """Whether all letters (upper case) are codes of DNA or RNA, nearly all of them bases, and all four bases occur.
+
+    A short peptide may look so by chance; see `is_nucleic`.
+    """
+    a, c, g, t, u = map(sequence.count, BASES)
+    known = len(sequence) - sequence.count("N")
+    return min(a, c, g, t + u) > 0 and a + c + g + t + u >= SHARE_OF_BASES * known and set(sequence) <= CODES_OF_BASES
+
+
 def is_nucleic(sequence: str) -> bool:
-    """Whether all letters (upper case) are of DNA or RNA, and all four bases occur."""
-    return set(sequence) <= NUCLEOTIDES and {"A", "C", "G"} <= set(sequence) and bool({"T", "U"} & set(sequence))
+    """Whether a sequence looks like DNA or RNA, and is too long to be a peptide that does so by chance."""
+    return len(sequence) >= TELLING and looks_nucleic(sequence)

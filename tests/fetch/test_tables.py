@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch.tables import TELLING, Unlike, letters, merged, subsample
+from foldgraft.fetch.tables import Unlike, letters, merged, subsample
+from foldgraft.residues import TELLING
 
 
 def test_rare_letters_stay_and_j_becomes_x():

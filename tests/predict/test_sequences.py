@@ -10,7 +10,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.predict.sequences import candidates, chunks, why_not
 from foldgraft.predict.settings import PredictSettings
 
-SETTINGS = PredictSettings(min_length=5, max_length=20)
+SETTINGS = PredictSettings(min_length=5, max_length=40)
 
 
 def read(tmp_path, text, settings=SETTINGS):
@@ -25,8 +25,14 @@ LETTERS = "MKTAYIAKQR"
 def test_every_record_has_a_row_in_its_order(tmp_path):
     text = (
         ">good a protein\nMKTAY\nIAKQR\n>lower\nmktayiakqr\n>stop\nMKTAYIAK*\n>inner\nMKT*AYIAK\n>short\nMKT\n"
-        ">long\n" + "M" * 21 + "\n>digits\nMKT4AYIAKQ\n>gap\nMKT-AYIAKQ\n>empty\n>good\nMKTAYIAKQR\n"
-        ">rare\nMKTUXBZOAY\n>joined\nMKT\tJAYI AK\n>dna\nGATTACATTAC\n>rna\nGAUUNACAUUAC\n>silk\nGAGAGAGATAGA\n"
+        ">long\n" + "M" * 41 + "\n>digits\nMKT4AYIAKQ\n>gap\nMKT-AYIAKQ\n>empty\n>good\nMKTAYIAKQR\n"
+        ">rare\nMKTUXBZOAY\n>joined\nMKT\tJAYI AK\n>dna\n"
+        + "GATTACA" * 5
+        + "\n>rna\n"
+        + "GAUUNACAUUAR" * 3
+        + "\n>silk\n"
+        + "GAGAGAGATA" * 4
+        + "\n>peptide\nGATCNGATNC\n"
         ">unknown\nXXXXXXXMKT\n>half\nXXXXXMKTAY\n"
     )
     rows = read(tmp_path, text)
@@ -38,6 +44,7 @@ def test_every_record_has_a_row_in_its_order(tmp_path):
         "rare",
         "joined",
         "silk",
+        "peptide",
         "half",
     ]
     assert [row.sequence for row in rows[:3]] == [LETTERS, LETTERS, "MKTAYIAK"]
@@ -46,7 +53,7 @@ def test_every_record_has_a_row_in_its_order(tmp_path):
     assert {row.id: row.reason for row in rows if row.reason} == {
         "inner": "a stop ('*') at position 4, before the end",
         "short": "3 residues, fewer than 5",
-        "long": "21 residues, more than 20",
+        "long": "41 residues, more than 40",
         "digits": "no letters of a protein: '4'",
         "gap": "gaps of an alignment ('-' or '.'); give the sequence without them",
         "empty": "the sequence is empty",
@@ -88,12 +95,12 @@ def test_what_is_no_fasta_is_refused(tmp_path, content):
         list(candidates(path, SETTINGS))
 
 
-@given(st.text(max_size=30))
+@given(st.text(max_size=50))
 def test_any_text_is_either_fit_or_has_a_reason(text):
     reason = why_not(text, SETTINGS)
-    fit = 5 <= len(text) <= 20 and set(text) <= set("ACDEFGHIKLMNPQRSTVWYXBUZO")
+    fit = 5 <= len(text) <= 40 and set(text) <= set("ACDEFGHIKLMNPQRSTVWYXBUZO")
     vague = 2 * sum(map(text.count, "XBZ")) > len(text)
-    nucleic = set(text) <= set("ACGTUN") and set("ACG") <= set(text)
+    nucleic = len(text) >= 30 and set("ACG") <= set(text)
     assert bool(reason) != (fit and not vague) or nucleic
 
 

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records.fasta import read_fasta
-from foldgraft.residues import NUCLEIC, THREE_TO_ONE, is_nucleic
+from foldgraft.residues import NUCLEIC, TELLING, THREE_TO_ONE, looks_nucleic
 
 LETTERS = re.compile(r"[ACDEFGHIKLMNPQRSTVWYBJOUXZ]+")
 THREE_LETTERS = re.compile(f"({'|'.join(THREE_TO_ONE)}){{4,}}")
 THREE_CODES = "the sequence is in three-letter codes; write one letter a residue"
-TELLING = 30
-"""Letters from which a sequence that looks like no protein is none; a shorter one may be a peptide."""
 SHOWN = 5
 """Wrong rows or records that are told one by one; the others are counted."""
 
@@ -53,7 +51,7 @@ class Unlike:
     def reason(self, sequence: str, where: str) -> str:
         """Why a sequence of the source is turned away; empty if it is not."""
         self._sequences += 1
-        reason = NUCLEIC if is_nucleic(sequence) else THREE_CODES if THREE_LETTERS.fullmatch(sequence) else ""
+        reason = NUCLEIC if looks_nucleic(sequence) else THREE_CODES if THREE_LETTERS.fullmatch(sequence) else ""
         if reason:
             self._found += 1
             self._letters += len(sequence)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from foldgraft.models.heads.layers import Standardise
-from foldgraft.residues import AMINO_ACIDS
+from foldgraft.residues import AMINO_ACIDS, looks_nucleic
 from foldgraft.tasks.trained import Seen
 
 RARE = 0.999
@@ -45,6 +45,8 @@ def describe(sequences: Sequence[str], distances: Sequence[float] = ()) -> Seen:
 def warnings(sequence: str, seen: Seen, far: float | None) -> list[str]:
     """In what a sequence is unlike the training proteins; `far` is the distance of its embedding, if it has one."""
     said = []
+    if looks_nucleic(sequence):
+        said.append("letters of DNA or RNA alone: a peptide?")
     if len(sequence) < seen.shortest:
         said.append(f"shorter than the training proteins (from {seen.shortest} residues)")
     if len(sequence) > seen.longest:
