@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.predict.sequences import candidates, chunks, why_not
+from foldgraft.predict.sequences import Candidate, candidates, chunks, portions, why_not
 from foldgraft.predict.settings import PredictSettings
 
 SETTINGS = PredictSettings(min_length=5, max_length=40)
@@ -106,6 +106,15 @@ def test_any_text_is_either_fit_or_has_a_reason(text):
 
 def test_chunks_keep_everything():
     assert list(chunks(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]] and list(chunks([], 3)) == []
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(1, 60))
+def test_portions_keep_everything_and_hold_no_more_than_they_must(lengths, residues):
+    records = [Candidate(str(number), "M" * length, "") for number, length in enumerate(lengths)]
+    found = list(portions(records, residues))
+    assert [record for portion in found for record in portion] == records and all(found)
+    sizes = [[1 + len(record.sequence) for record in portion] for portion in found]
+    assert all(sum(each[:-1]) < residues for each in sizes) and all(sum(each) >= residues for each in sizes[:-1])
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "", "a/b", "-x", "é"])

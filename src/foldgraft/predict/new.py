@@ -10,7 +10,8 @@ from torch import Tensor
 from foldgraft.models.heads.build import reads
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.fingerprint import TOLERANCE
-from foldgraft.predict.sequences import Candidate, chunks
+from foldgraft.models.trunk.windows import block_residues
+from foldgraft.predict.sequences import Candidate, portions
 from foldgraft.records.files import sequence_sha256
 from foldgraft.tasks.examples import Examples
 from foldgraft.tasks.pair_features import Coevolution, expand
@@ -21,8 +22,8 @@ from foldgraft.tasks.trained import Trained
 from foldgraft.tasks.tuned_pairs import TunedPairExamples
 from foldgraft.tasks.vectors import TrunkVectors
 
-CHUNK = 256
-"""Sequences whose embeddings are in memory together."""
+AT_ONCE = 16_384
+"""Residues whose embeddings are in memory together; fewer if many layers of them are read."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def predict(
         if head.info.layers and head.info.unfreeze == 0
     }
     differing = {head.info.name: _differing(head, trunk) for head in heads}
-    for chunk in chunks(records, CHUNK):
+    kept = max((len(head.info.layers) for head in heads if _reads(head) == "residues"), default=0)
+    for chunk in portions(records, min(AT_ONCE, block_residues(trunk.batch_tokens, kept))):
         good = [number for number, record in enumerate(chunk) if not record.reason]
         sequences = [chunk[number].sequence for number in good]
         found: list[list[Prediction]] = [[] for _ in chunk]

@@ -97,3 +97,17 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+def portions(records: Iterable[Candidate], residues: int) -> Iterator[list[Candidate]]:
+    """Yield lists of consecutive records of at least so many residues, whatever their lengths."""
+    portion: list[Candidate] = []
+    total = 0
+    for record in records:
+        portion.append(record)
+        total += 1 + len(record.sequence)  # empty ones take room too
+        if total >= residues:
+            yield portion
+            portion, total = [], 0
+    if portion:
+        yield portion

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import repeat, tee
+from itertools import chain, repeat, tee
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, NamedTuple
@@ -146,13 +146,16 @@ def _columns(name: str, task: Task) -> list[str]:
     return [name]
 
 
-def _cells(task: Task, mean: np.ndarray) -> list[str]:
-    """The columns' text, from the ensemble's mean (P,)."""
+def _cells(task: Task, means: np.ndarray) -> list[list[str]]:
+    """The columns' text, a row for each of the ensemble's means (n, P)."""
     if task.kind == "classes":
-        return [task.names[int(mean.argmax())], *(f"{value:.4f}" for value in mean)]
+        likeliest = [task.names[number] for number in means.argmax(axis=1).tolist()]
+        rows = zip(likeliest, means.tolist(), strict=True)
+        return [[name, *(f"{value:.4f}" for value in row)] for name, row in rows]
     if task.kind == "angles":
-        return [f"{np.degrees(np.arctan2(sine, cosine)):.1f}" for sine, cosine in mean.reshape(-1, 2)]
-    return [f"{value:.6g}" for value in mean]
+        angles = np.degrees(np.arctan2(means[:, 0::2], means[:, 1::2]))
+        return [[f"{value:.1f}" for value in row] for row in angles.tolist()]
+    return [[f"{value:.6g}" for value in row] for row in means.tolist()]
 
 
 def _proteins(
@@ -174,7 +177,7 @@ def _proteins(
             cells: list[str] = []
             score = np.nan
             for task, values in _each(predictions):
-                cells += _cells(task, task.target.mean(values)[0].numpy())
+                cells += _cells(task, task.target.mean(values)[:1].numpy())[0]
                 if task.kind in ("binary", "value"):
                     cells += [f"{float(bound):.6g}" for bound in (values.min(), values.max())]
                     score = float(task.target.mean(values)[0]) if np.isnan(score) else score
@@ -214,10 +217,11 @@ def _residues(path: Path | None, heads: Sequence[Trained], records: Predictions)
     columns = [column for name, task in _names(heads) for column in _columns(name, task)]
     with _csv(path, ["id", "position", "residue", *columns]) as write:
         for record, predictions in records:
-            means = [(task, task.target.mean(values).numpy()) for task, values in _each(predictions)]
-            for number, letter in enumerate(record.sequence) if means else ():
-                cells = [cell for task, mean in means for cell in _cells(task, mean[number])]
-                write([record.id, number + 1, letter, *cells])
+            said = [_cells(task, task.target.mean(values).numpy()) for task, values in _each(predictions)]
+            for number, (letter, *cells) in enumerate(
+                zip(record.sequence, *said, strict=True) if said else (), start=1
+            ):
+                write([record.id, number, letter, *chain.from_iterable(cells)])
 
 
 def _pairs(path: Path, heads: Sequence[Trained], records: Predictions) -> None:

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from foldgraft.models.heads.layers import Head
 from foldgraft.models.heads.tokens import tokens
 from foldgraft.models.trunk import alphabet
+from foldgraft.models.trunk.windows import Window, batches
 from foldgraft.tasks.covariates import Covariates
 from foldgraft.tasks.examples import Batch, Loading, Scored
 from foldgraft.tasks.task import Task
@@ -25,8 +26,11 @@ NORMALISING = {"pooled": 20_000, "residues": 512, "trunk": 256}
 NORMALISED = 16
 """Proteins whose embeddings are in memory together for that."""
 
-SCORING = 64
-"""Proteins that are scored together."""
+SCORING = {"pooled": 64, "trunk": 8}
+"""Proteins that are scored together, by what is read of them."""
+
+SCORED_RESIDUES = 2048
+"""Residues, padding included, that are scored together where all are read; or one protein."""
 
 
 class SequenceExamples(Dataset[Batch]):
@@ -166,7 +170,7 @@ class SequenceExamples(Dataset[Batch]):
         device = next(heads[0].parameters()).device
         for head in heads:
             head.eval()
-        for numbers in LengthBuckets(rows, self.lengths, 8 if self.reads == "trunk" else SCORING):
+        for numbers in self._scored_together(rows):
             batch = self[numbers].to(device)
             outputs = [head(batch.inputs, batch.covariates) for head in heads]  # (M, tasks)
             stacked = [torch.stack(values).float().cpu() for values in zip(*outputs, strict=True)]
@@ -174,6 +178,13 @@ class SequenceExamples(Dataset[Batch]):
             pieces = zip(*(values.split(counts, dim=1) for values in stacked), strict=True)
             for row, piece in zip(numbers, pieces, strict=True):
                 yield Scored(row, list(piece))
+
+    def _scored_together(self, rows: np.ndarray) -> Iterable[list[int]]:
+        """Rows of like length, few enough for what is read of them to stay small."""
+        if self.reads in SCORING:
+            return LengthBuckets(rows, self.lengths, SCORING[self.reads])
+        pieces = [Window(int(row), 0, int(self.lengths[row])) for row in rows]
+        return ([piece.sequence for piece in batch] for batch in batches(pieces, SCORED_RESIDUES))
 
 
 class LengthBuckets(Sampler[list[int]]):
