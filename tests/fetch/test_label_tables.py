@@ -96,6 +96,20 @@ def test_the_class_may_be_a_part_of_a_header(tmp_path):
     assert [(name, rule) for name, rule, _, _ in rejects] == [("P3", "classes"), ("P4", "pattern")]
 
 
+def test_a_key_that_stands_twice_in_a_fasta_header_is_refused_where_it_is_read(tmp_path):
+    text = ">P1 label=1 note=a note=b\nMKV\n>P2 label=1 label=0\nMKA\n>P3 label=0\nMKI\n"
+    with pytest.raises(FoldgraftError) as error:
+        read(tmp_path, {"t.fasta": text})
+    assert str(error.value).endswith(
+        "t.fasta, record 2 (P2): its header has 'label' twice (columns.label); keep one of the two"
+    )
+    rows, _ = read(tmp_path, {"t.fasta": text.replace(" label=0\nMKA", "\nMKA")})  # of notes nothing is read
+    assert [row["label"] for row in rows] == [1.0, 1.0, 0.0]
+    joined = {"t.csv": "id,sequence,label\nP1,MKV,1\n", "more.fasta": ">P1 site=x site=y\nMKV\n"}
+    with pytest.raises(FoldgraftError, match=r"more\.fasta, record 1 \(P1\): its header has 'site' twice"):
+        read(tmp_path, joined, join={"more": "more.fasta"}, columns={"group": "more.site"})
+
+
 def test_values_per_residue_with_a_sentinel_and_a_published_split(tmp_path):
     text = ">x SET=train TARGET=999.0;0.5;-1\nMKV\n>y SET=val TARGET=1;2\nMK\n>z SET=test TARGET=999;999\nMK\n"
     rows, rejects = read(

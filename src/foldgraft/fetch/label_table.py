@@ -84,7 +84,7 @@ class TableReader:
         return found
 
     def _read(self, path: Path, role: str | None, found: Labelled) -> None:
-        joins = {name: self._joined(file) for name, file in self.settings.join.items()}
+        joins = {name: self._joined(name, file) for name, file in self.settings.join.items()}
         self._check_columns(path)
         for number, row in enumerate(read_rows(path), start=1):
             try:
@@ -92,7 +92,7 @@ class TableReader:
             except FoldgraftError as error:
                 found.problems.append(str(error))
 
-    def _joined(self, file: str) -> dict[str, dict[str, str]]:
+    def _joined(self, join: str, file: str) -> dict[str, dict[str, str]]:
         """Cells of a joined table by id, under their full names."""
         path, column = self._path(file), self.settings.columns.id
         names = header(path)
@@ -102,6 +102,9 @@ class TableReader:
         if names.count(column) > 1:
             raise FoldgraftError(f"{self.key}.join: {path} {TWICE.format(column)}")
         rows = list(read_rows(path))
+        used = {role: one.partition(".")[2] for role, one in self._columns().items() if one.startswith(f"{join}.")}
+        for row in rows:
+            _check_repeated(row, used)
         if short := [row for row in rows if row.problem]:
             raise FoldgraftError(f"{self.key}.join: {short[0].where}: {short[0].problem} ({len(short)} such rows)")
         found: dict[str, dict[str, str]] = {}
@@ -116,19 +119,24 @@ class TableReader:
     def _check_columns(self, path: Path) -> None:
         joined = {name: header(self._path(file)) for name, file in self.settings.join.items()}
         have = header(path) + [f"{name}.{column}" for name, columns in joined.items() for column in columns]
-        wanted = self.settings.columns.model_dump(exclude={"covariates"})
-        wanted |= {f"covariates.{k}": name for k, name in enumerate(self.settings.columns.covariates)}
-        for role, column in wanted.items():
-            if column is not None and column not in have:
+        for role, column in self._columns().items():
+            if column not in have:
                 instead = _instead(role, column, have)
                 raise FoldgraftError(f"{self.key}.columns.{role}: {path.absolute()} has no column {column!r}{instead}")
             if have.count(column) > 1:
                 raise FoldgraftError(f"{self.key}.columns.{role}: {path.absolute()} {TWICE.format(column)}")
 
+    def _columns(self) -> dict[str, str]:
+        """Columns that are read, by what they are."""
+        columns = self.settings.columns.model_dump(exclude={"covariates"})
+        columns |= {f"covariates.{k}": name for k, name in enumerate(self.settings.columns.covariates)}
+        return {role: column for role, column in columns.items() if column is not None}
+
     def _take(self, row: Row, number: int, role: str | None, joins: dict, found: Labelled) -> None:
         if row.problem:
             raise FoldgraftError(f"{row.where}: {row.problem}")
         columns = self.settings.columns
+        _check_repeated(row, self._columns())
         name = row.cells[columns.id].strip() if columns.id else f"{role or 'row'}{number}"
         checked_id(name, row.where)
         row = row._replace(where=row.where if f"({name})" in row.where else f"{row.where} ({name})")
@@ -193,6 +201,13 @@ def _instead(role: str, column: str, have: list[str]) -> str:
     near = difflib.get_close_matches(column.lower(), [name.lower() for name in have], n=1)
     hint = next((f"; did you mean {name!r}?" for name in have if [name.lower()] == near), "")
     return listed + hint + ("; set it to null to number the rows" if role == "id" else "")
+
+
+def _check_repeated(row: Row, columns: dict[str, str]) -> None:
+    """Refuse a FASTA record that says twice what is read of it."""
+    for role, column in columns.items():
+        if column in row.repeated:
+            raise FoldgraftError(f"{row.where}: its header has {column!r} twice (columns.{role}); keep one of the two")
 
 
 def _cell(row: Row, column: str) -> str:

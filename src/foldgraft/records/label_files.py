@@ -28,6 +28,7 @@ class Row(NamedTuple):
     cells: dict[str, str]
     decimal_comma: bool
     problem: str = ""  # why it is none
+    repeated: frozenset[str] = frozenset()  # keys that stand twice in the header of a FASTA record
 
 
 def count_rows(path: Path) -> int:
@@ -114,7 +115,9 @@ def _records(path: Path, first: str, handle: Iterator[str]) -> Iterator[Row]:
 
 def _record(path: Path, number: int, title: str, lines: list[str]) -> Row:
     name, _, description = title.strip().partition(" ")
-    pairs = dict(word.split("=", 1) for word in description.split() if "=" in word)
+    words = [word.split("=", 1) for word in description.split() if "=" in word]
+    pairs, keys = dict(words), [key for key, _ in words]
+    repeated = frozenset(key for key in keys if keys.count(key) > 1)
     numbered = {f"line{k}": line for k, line in enumerate(lines, start=1)}
     cells = pairs | numbered | {"id": name, "description": description.strip(), "sequence": "".join(lines)}
-    return Row(f"{path}, record {number} ({name})", cells, False)
+    return Row(f"{path}, record {number} ({name})", cells, False, repeated=repeated)

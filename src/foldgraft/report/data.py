@@ -196,8 +196,12 @@ def _length_meaning(rho: float) -> str:
 def _split(run: Run) -> list[Block]:
     if run.split.empty:
         return [Text("This run has no split.", "note")]
-    rows = []
+    rows, tried = [], _only_tried(run)
     for name, part in run.split.groupby("set"):
+        if name in tried:
+            clusters = count(part["cluster"].nunique())
+            rows.append((str(name), "test, of heads of other tables", count(len(part)), clusters))
+            continue
         for kind in ("train", "valid", "test"):
             chosen = part[part["split"] == kind]
             rows.append((str(name), kind, count(len(chosen)), count(chosen["cluster"].nunique())))
@@ -212,12 +216,17 @@ def _split(run: Run) -> list[Block]:
     return [*blocks, *_nearest(run)]
 
 
+def _only_tried(run: Run) -> set[str]:
+    """Sets of which nothing was learnt: heads of other tables were tried on them, and all their proteins are tested."""
+    learnt = {task.set for task in run.tasks if task.experiments}
+    return {task.set for task in run.tasks} - learnt
+
+
 def _nearest(run: Run) -> list[Block]:
-    found = run.leakage.dropna(subset=["identity"])
+    tested = run.leakage[~run.leakage["set"].isin(_only_tried(run))]
+    found = tested.dropna(subset=["identity"])
     if found.empty:
-        return (
-            [Text("The search of the test proteins against training found no hit at all.")] if len(run.leakage) else []
-        )
+        return [Text("The search of the test proteins against training found no hit at all.")] if len(tested) else []
     figure, (axes,) = canvas(6.2, 2.7)
     covered = found[["coverage_query", "coverage_target"]].max(axis=1)
     for leak, colour, name in ((False, BLUE, "no leak"), (True, RED, "leak")):
@@ -237,7 +246,7 @@ def _nearest(run: Run) -> list[Block]:
             "For each test protein, the most similar training or validation protein that a search finds.",
             "MMseqs2 search of all test sequences against the others; the coverage is that of the shorter of the two, "
             "since a fragment leaks as well as a whole.",
-            f"{len(run.leakage) - len(found)} of {len(run.leakage)} test proteins have no hit at all; {leaks} have one "
+            f"{len(tested) - len(found)} of {len(tested)} test proteins have no hit at all; {leaks} have one "
             "that counts as a leak.",
         )
     ]
