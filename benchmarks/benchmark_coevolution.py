@@ -125,18 +125,18 @@ def compare(folder: Path, plmc: str | None, count: int | None) -> None:
             found.setdefault("plmc", []).append(precisions(score, distance))
     tables = {name: np.array(rows) for name, rows in found.items()}
     print(f"{'separation >=, top L over':34} {' '.join(f'{s:>4}/{d}' for s, d in CUTS)}")
-    mine = tables["pseudolikelihood"]
-    tuned = np.zeros(len(mine), bool)
+    fitted = tables["pseudolikelihood"]
+    tuned = np.zeros(len(fitted), bool)
     tuned[TUNED] = True
     for name, table in tables.items():
         show(f"{name}, {spent[name]:.0f} s", table.mean(axis=0))
-    show("pseudolikelihood, tuned on", mine[tuned].mean(axis=0))
-    show("pseudolikelihood, the others", mine[~tuned].mean(axis=0))
+    show("pseudolikelihood, tuned on", fitted[tuned].mean(axis=0))
+    show("pseudolikelihood, the others", fitted[~tuned].mean(axis=0))
     show("mean field, the others", tables["mean field 0.7"][~tuned].mean(axis=0))
     for name, table in tables.items():
         if name != "pseudolikelihood":
-            show(f"pseudolikelihood - {name}", (mine - table).mean(axis=0))
-            low, high = interval(mine - table)
+            show(f"pseudolikelihood - {name}", (fitted - table).mean(axis=0))
+            low, high = interval(fitted - table)
             show("    95 % from", low)
             show("    to", high)
 

@@ -158,8 +158,8 @@ def main() -> None:
         ratios = [found["foldgraft"] / found[side] for side in ("PDBList", "httpx loop")]
         print(f"{delay:>10.0f} " + " ".join(f"{found[side]:>16.0f}" for side in SIDES), end="")
         print(f" {ratios[0]:>11.2f}x {ratios[1]:>12.2f}x")
-        told = ", ".join(f"{side} {spent:.2f}" for side, spent in cpu.items())
-        print(f"{'':>10} CPU, ms an entry: {told}: {cpu['PDBList'] / cpu['foldgraft']:.2f}x as fast as PDBList")
+        per_entry = ", ".join(f"{side} {spent:.2f}" for side, spent in cpu.items())
+        print(f"{'':>10} CPU, ms an entry: {per_entry}: {cpu['PDBList'] / cpu['foldgraft']:.2f}x as fast as PDBList")
     with archive(0) as base:
         for count in (256, 4096):
             print(f"peak memory of a shard of {count}: {peak_memory(base, entry_names(count)):.0f} MB")

@@ -93,10 +93,10 @@ def main() -> None:
     tokens = sum(batch.tokens for batch in batches)
     padding = 1 - tokens / sum(batch.inputs.size for batch in batches)
     print(f"{tokens} tokens in {len(batches)} batches, {padding:.1%} padding, {torch.get_num_threads()} threads")
-    mine, their = ours(settings, corpus, device), theirs(settings, device)
+    foldgraft_side, esm_side = ours(settings, corpus, device), theirs(settings, device)
     rates: dict[str, list[float]] = {"fair-esm": [], "foldgraft": []}
     for number in range(options.rounds + 1):
-        for name, side, fused in (("fair-esm", their, False), ("foldgraft", mine, True)):
+        for name, side, fused in (("fair-esm", esm_side, False), ("foldgraft", foldgraft_side, True)):
             seconds = timed(*side, fused, batches, device)
             if number:  # the first round warms up
                 rates[name].append(tokens / seconds)

@@ -43,10 +43,10 @@ import atexit, json, os, resource, sys
 def usage():
     own, children = (resource.getrusage(one) for one in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     words = [word for word in sys.orig_argv if word in os.environ["SCALE_STAGES"].split()]
-    told = {"stage": words[0], "cpu": sum(one.ru_utime + one.ru_stime for one in (own, children)),
+    record = {"stage": words[0], "cpu": sum(one.ru_utime + one.ru_stime for one in (own, children)),
             "memory": max(own.ru_maxrss, children.ru_maxrss) / 1024, "job": sys.orig_argv[6:8]}
     with open(os.environ["SCALE_USAGE"], "a") as handle:
-        handle.write(json.dumps(told) + "\\n")
+        handle.write(json.dumps(record) + "\\n")
 if "--made-from" in sys.orig_argv:
     atexit.register(usage)
 """
@@ -178,10 +178,10 @@ def used(path: Path) -> dict[str, dict[str, float]]:
     """CPU seconds, peak megabytes and number of jobs, by stage and command."""
     found: dict[str, dict[str, float]] = defaultdict(lambda: {"cpu": 0.0, "memory": 0.0, "jobs": 0})
     for line in path.read_text().splitlines():
-        told = json.loads(line)
-        one = found[f"{told['stage']} {told['job'][0]}"]
-        one["cpu"] = round(one["cpu"] + told["cpu"], 2)
-        one["memory"] = max(one["memory"], round(told["memory"]))
+        record = json.loads(line)
+        one = found[f"{record['stage']} {used['job'][0]}"]
+        one["cpu"] = round(one["cpu"] + record["cpu"], 2)
+        one["memory"] = max(one["memory"], round(record["memory"]))
         one["jobs"] += 1
     return dict(found)
 

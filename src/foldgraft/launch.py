@@ -84,13 +84,13 @@ def arguments(words: list[str], config: list[str], cores: str | None, profile: s
         raise FoldgraftError(f"--config: there is no file {absent}" if absent else "--config: name a file, too")
     for one in files:
         read_config_file(Path(one))  # Snakemake reads it too, and would not say which file and line is wrong
-    told = [*words, "--snakefile", str(shipped() / "workflow/Snakefile"), "--configfile", *files]
-    told += ["--config", *keys] if keys else []
-    told += [] if any(map(LOGGER.fullmatch, words)) else ["--logger", "foldgraft"]
-    told += ["--profile", str(profile_folder(profile))] if profile else ["--rerun-incomplete"]
+    command = [*words, "--snakefile", str(shipped() / "workflow/Snakefile"), "--configfile", *files]
+    command += ["--config", *keys] if keys else []
+    command += [] if any(map(LOGGER.fullmatch, words)) else ["--logger", "foldgraft"]
+    command += ["--profile", str(profile_folder(profile))] if profile else ["--rerun-incomplete"]
     if cores or not (profile or any(map(ELSEWHERE.fullmatch, words))):
-        told += ["--cores", cores or "all"]
-    return told
+        command += ["--cores", cores or "all"]
+    return command
 
 
 def _is_file(word: str) -> bool:

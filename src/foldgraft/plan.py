@@ -69,11 +69,11 @@ def configure(
     FoldgraftError
         naming the key, file or record that is wrong.
     """
-    values, told = choose(values, layers)
+    values, message = choose(values, layers)
     config = load(values, folder)
     if check:
         check_inputs(config)
-        print(told, end="\n" if told else "", file=sys.stderr)
+        print(message, end="\n" if message else "", file=sys.stderr)
     return config
 
 
@@ -252,8 +252,8 @@ def reasons(logs: Iterable[str], folder: Path, since: float) -> Iterator[str]:
     since : float
         when the run began, in seconds of the epoch.
     """
-    told = "".join(Path(log).read_text() for log in logs if Path(log).is_file())
-    named = ", ".join(re.findall(r"^ +log: (.+) \(check log file", told, re.MULTILINE)).split(", ")
+    text = "".join(Path(log).read_text() for log in logs if Path(log).is_file())
+    named = ", ".join(re.findall(r"^ +log: (.+) \(check log file", text, re.MULTILINE)).split(", ")
     found = [path for path in map(Path, dict.fromkeys(named)) if path.is_file()]
     for path in found or [path for path in sorted(folder.rglob("*.log")) if path.stat().st_mtime >= since]:
         lines = path.read_text(errors="replace").rpartition(AGAIN)[2].rstrip().splitlines()

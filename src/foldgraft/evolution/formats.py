@@ -72,11 +72,11 @@ def read_parts(path: Path, limit: int | None = None) -> list[Part]:
     if not parts:
         raise FoldgraftError(f"{path}: the alignment is empty")
     if not any(part.rows for part in parts):
-        raise FoldgraftError(f"{path}: the {parts[0].format} alignment has no usable row{told(parts[0].dropped)}")
+        raise FoldgraftError(f"{path}: the {parts[0].format} alignment has no usable row{reasons(parts[0].dropped)}")
     return [part for part in parts if part.rows]
 
 
-def told(dropped: Counter[str]) -> str:
+def reasons(dropped: Counter[str]) -> str:
     """Counts by reason, in words: `; 2 empty, 1 not letters`."""
     return f"; {', '.join(f'{count} {reason}' for reason, count in sorted(dropped.items()))}" if dropped else ""
 

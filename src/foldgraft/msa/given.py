@@ -11,7 +11,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.a3m import Row, onto_chain, safe_name
 from foldgraft.evolution.columns import Alignment
 from foldgraft.evolution.fit import Chains, Fit, fits, place
-from foldgraft.evolution.formats import told
+from foldgraft.evolution.formats import reasons
 from foldgraft.msa.inputs import Given, find
 from foldgraft.msa.settings import AlignmentFiles
 from foldgraft.progress import progress
@@ -64,7 +64,7 @@ def _account(file: Given, chains: Chains, settings: AlignmentFiles, ids: pd.Seri
     rows = []
     for number, (part, alignment) in enumerate(parts, start=1):
         common = {"file": file.name, "part": number, "format": part.format, "rows": len(alignment.rows)}
-        common["dropped"] = told(part.dropped).removeprefix("; ")
+        common["dropped"] = reasons(part.dropped).removeprefix("; ")
         found = fits(alignment, chains, settings.identity, settings.coverage)
         good = {name: fit for name, fit in found.items() if not fit.why_not(settings.identity, settings.coverage)}
         nearest = max(found.items(), key=lambda item: item[1].identical, default=None)

@@ -99,16 +99,16 @@ def _ranking(task: Task) -> list[Block]:
     second.set(title="Precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
     first.legend(fontsize=7)
     values = task.values(metric="roc_auc")["value"].dropna()
-    told = "; ".join(f"{plain(name)} {number(value)}" for name, value in values.items())
+    summary = "; ".join(f"{plain(name)} {number(value)}" for name, value in values.items())
     what = "proteins" if task.about.level == "protein" else "residues"
     cut = ", their label being 0.5 or more" if task.fractional else ""
     return [
         Figure(
             panels([svg(left, f"roc-{task.name}"), svg(right, f"pr-{task.name}")]),
-            f"ROC and precision-recall curves of the test {what}. ROC-AUC: {told}.",
+            f"ROC and precision-recall curves of the test {what}. ROC-AUC: {summary}.",
             f"How well scores rank the test {what}.",
             f"Grey lines are guessing; {number(base, 2)} of the {what} are positive{cut}.",
-            f"ROC-AUC: {told}.",
+            f"ROC-AUC: {summary}.",
         )
     ]
 
@@ -218,14 +218,14 @@ def _states(task: Task) -> list[Block]:
         drawn.append(svg(figure, f"states-{task.name}-{angle}"))
         value = task.values(metric=f"mae {angle}")["value"].get(task.best, np.nan)
         said.append(f"{angle} {number(value, 1)} degrees")
-    told = f"the mean error of {task.best} is {' and '.join(said)}"
+    summary = f"the mean error of {task.best} is {' and '.join(said)}"
     return [
         Figure(
             panels(drawn),
-            f"Mean error of each angle by secondary structure: {told}.",
+            f"Mean error of each angle by secondary structure: {summary}.",
             "How far off predicted angles are, in all and in helices (H), strands (E) and the rest (C).",
             "Mean absolute difference around the circle; states are those of the structures. The baseline `state` "
             "knows the true state and says its mean angle.",
-            f"{told[:1].upper() + told[1:]}.",
+            f"{summary[:1].upper() + summary[1:]}.",
         )
     ]

@@ -43,14 +43,14 @@ def _columns(run: Run, one: Labelled) -> Table:
         if len(known):
             body.append((column, "text" if column == "group" else "number", count(len(known)),
                          count(len(rows) - len(known)), f"{count(known.nunique())} values"))  # fmt: skip
-    for place, covariate in enumerate(one.about.covariates):
-        texts = rows["covariates"].map(lambda values, place=place: values[place])
+    for column, covariate in enumerate(one.about.covariates):
+        texts = rows["covariates"].map(lambda values, column=column: values[column])
         numeric = pd.to_numeric(texts, errors="coerce")
         known = texts[texts != ""]
         is_number = numeric[known.index].notna().all()
-        told = _range(numeric) if is_number else f"{count(known.nunique())} values"
+        seen = _range(numeric) if is_number else f"{count(known.nunique())} values"
         body.append(
-            (covariate, "number" if is_number else "text", count(len(known)), count(len(texts) - len(known)), told)
+            (covariate, "number" if is_number else "text", count(len(known)), count(len(texts) - len(known)), seen)
         )
     averaged = int((rows["replicates"] > 1).sum())
     caption = (
@@ -110,13 +110,13 @@ def _correlations(one: Labelled, rows: pd.DataFrame) -> Figure:
     axes.grid(False)
     figure.colorbar(image, ax=axes, shrink=0.8, label="rank correlation")
     most = int(np.nan_to_num(np.abs(matrix[0, 1:])).argmax())
-    told = f"Of these, {names[most + 1]} goes with the label most ({number(matrix[0, most + 1], 2)})"
+    strongest = f"Of these, {names[most + 1]} goes with the label most ({number(matrix[0, most + 1], 2)})"
     return Figure(
         svg(figure, f"correlations-{one.about.task}"),
-        f"Rank correlations of the labels of {one.about.task} with simple properties of the sequence. {told}.",
+        f"Rank correlations of the labels of {one.about.task} with simple properties of the sequence. {strongest}.",
         "How the label and simple properties of the sequence go together.",
         "Spearman's rank correlation over all labelled sequences.",
-        f"{told}. Properties that go together cannot be told apart as causes.",
+        f"{strongest}. Properties that go together cannot be told apart as causes.",
     )
 
 

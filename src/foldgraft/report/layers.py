@@ -57,9 +57,9 @@ def _mixed(task: Task, found: dict[str, pd.DataFrame]) -> list[Block]:
         return []
     figure, (axes,) = canvas(5.4, 2.6)
     said, width = [], 0.8 / len(found)
-    for place, (name, (colour, _)) in enumerate(colours(found).items()):
+    for row, (name, (colour, _)) in enumerate(colours(found).items()):
         table = found[name]
-        shift = width * (place - (len(found) - 1) / 2)
+        shift = width * (row - (len(found) - 1) / 2)
         axes.bar(table["layer"] + shift, table["share"], width=width, color=colour, label=name)
         most = table.loc[table["share"].idxmax()]
         said.append(f"{name} takes most of layer {most['layer']:.0f} ({share(most['share'], 1)})")

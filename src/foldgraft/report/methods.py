@@ -137,14 +137,14 @@ def _jobs(run: Run) -> list[Block]:
     )
     seconds = table.groupby("stage")["seconds"].sum().to_dict()
     total, longest = sum(seconds.values()), max(seconds, key=seconds.get)
-    told = f"{number(total, 0)} seconds of jobs in all, most of them in {longest} ({number(seconds[longest], 0)})"
+    summary = f"{number(total, 0)} seconds of jobs in all, most of them in {longest} ({number(seconds[longest], 0)})"
     figure = Figure(
         svg(_graph(seconds), "stages"),
-        f"The stages and what flows between them, with the time that each took: {told}.",
+        f"The stages and what flows between them, with the time that each took: {summary}.",
         "The stages of this run and what flows between them; those in grey did not run.",
         "Seconds of wall time of all jobs of a stage together, as Snakemake measured them; the report itself is left "
         "out. Jobs of an earlier run that were still valid count with the time that they took then.",
-        f"{told[:1].upper()}{told[1:]}.",
+        f"{summary[:1].upper()}{summary[1:]}.",
     )
     caption = "Time and memory of the jobs: seconds of all together, and the peak of the largest in MB, resident."
     head = ("jobs of", "number", "seconds", "peak MB")

@@ -84,7 +84,7 @@ def _per_protein(run: Run, task: Task) -> list[Block]:
     neff = run.alignments.drop_duplicates("id").set_index("id")["neff"]
     if ours.empty:
         return []
-    drawn, told = [], []
+    drawn, sentences = [], []
     if len(theirs):
         both = ours[[ALL]].join(theirs[[ALL]], rsuffix=" baseline").dropna()
         figure, (axes,) = canvas(4.0, 3.8)
@@ -94,7 +94,7 @@ def _per_protein(run: Run, task: Task) -> list[Block]:
         axes.set(xlabel=f"P@L, {who} alone", ylabel=f"P@L, {name}", xlim=(0, 1), ylim=(0, 1), title=f"Against {who}")
         drawn.append(svg(figure, f"against-{task.name}"))
         above = int((both[ALL] > both[f"{ALL} baseline"]).sum())
-        told.append(f"{name} is ahead of {who} in {above} of {len(both)} proteins ({share(above, len(both))})")
+        sentences.append(f"{name} is ahead of {who} in {above} of {len(both)} proteins ({share(above, len(both))})")
     if len(neff):
         deep = ours[[ALL]].join(neff, how="inner").dropna()
         figure, (axes,) = canvas(4.0, 3.8)
@@ -107,10 +107,10 @@ def _per_protein(run: Run, task: Task) -> list[Block]:
         drawn.append(svg(figure, f"depth-{task.name}"))
         rho = float(deep["neff"].rank().corr(deep[ALL].rank())) if len(deep) > 2 else np.nan
         if np.isfinite(rho):
-            told.append(f"the rank correlation of precision with Neff is {number(rho, 2)}")
+            sentences.append(f"the rank correlation of precision with Neff is {number(rho, 2)}")
     if not drawn:
         return []
-    said = "; ".join(told) or "there are too few proteins to say more"
+    said = "; ".join(sentences) or "there are too few proteins to say more"
     return [
         Figure(
             panels(drawn),
@@ -137,17 +137,17 @@ def _maps(run: Run, task: Task, examples: Sequence[Targets]) -> list[Block]:
         _map(panel, one, scores[one.id], float(found.get(one.id, np.nan)))
         drawn.append(svg(figure, f"map-{task.name}-{len(drawn)}"))
     number_shown = f"{len(shown)} {plural(len(shown), 'test protein')}"
-    told = ", ".join(f"{one.id} {number(float(found.get(one.id, np.nan)), 2)}" for one in shown)
+    precisions_shown = ", ".join(f"{one.id} {number(float(found.get(one.id, np.nan)), 2)}" for one in shown)
     return [
         Figure(
             panels(drawn),
-            f"Contact maps of {number_shown}, truth against prediction. P@L: {told}.",
+            f"Contact maps of {number_shown}, truth against prediction. P@L: {precisions_shown}.",
             f"Contact maps of {number_shown} of different clusters, from the best predicted to the worst by {name}. "
             "Below the diagonal the true contacts, with unresolved residues in grey; above it the predicted "
             "probability, and the L likeliest pairs as dots: green where true, orange where not.",
             "Proteins at evenly spaced ranks of P@L among the test proteins, one of each cluster; the scale of "
             "probability is the same in all maps.",
-            f"P@L over pairs 6 and more apart: {told}.",
+            f"P@L over pairs 6 and more apart: {precisions_shown}.",
         )
     ]
 

@@ -57,17 +57,17 @@ def blocks(task: Task) -> list[Block]:
     area = rows[(rows["part"] == "area") & (rows["experiment"] == task.best)]["value"]
     if len(area) and np.isfinite(area.iloc[0]):
         said.append(f"averaged over identities, each weighing alike, it is {number(area.iloc[0])}")
-    told = "; ".join(said)
+    summary = "; ".join(said)
     title = describe(task.headline).title
     return [
         Figure(
             panels(drawn),
-            f"{title} in parts of the test proteins: {told}.",
+            f"{title} in parts of the test proteins: {summary}.",
             f"{title} of {task.name} in parts of the test proteins: does it hold for long proteins, for those far from "
             "training?",
             "Parts of length and Neff hold about as many proteins each; bars are 95 % intervals over clusters. The "
             "nearest training protein is the best hit of the audit's search.",
-            f"For {task.best}: {told}.",
+            f"For {task.best}: {summary}.",
         )
     ]
 

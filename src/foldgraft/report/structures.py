@@ -49,19 +49,19 @@ def section(run: Run, shards: Iterable[str], shown: Sequence[Targets], viewer: s
 
 
 def _ramachandran(run: Run, shards: Iterable[str]) -> list[Block]:
-    angles, letters, chains = _torsions(run, shards)
+    angles, amino_acids, chains = _torsions(run, shards)
     if not len(angles):
         return []
     drawn = []
     for name, letter in KINDS.items():
         figure, (panel,) = canvas(3.5, 3.5)
-        chosen = np.isin(letters, list("GP"), invert=True) if not letter else letters == letter
+        chosen = np.isin(amino_acids, list("GP"), invert=True) if not letter else amino_acids == letter
         _density(panel, angles[chosen], f"{name} ({count(chosen.sum())})")
         drawn.append(svg(figure, f"ramachandran-{len(drawn)}"))
     phi, psi = angles.T
     alpha = (phi > -100) & (phi < -30) & (psi > -80) & (psi < -5)
     beta = (phi < -40) & ((psi > 90) | (psi < -150))
-    other = np.isin(letters, list("GP"), invert=True)
+    other = np.isin(amino_acids, list("GP"), invert=True)
     left = float(np.mean(phi[other] > 0)) if other.any() else 0.0
     return [
         Figure(
@@ -81,17 +81,17 @@ def _ramachandran(run: Run, shards: Iterable[str]) -> list[Block]:
 
 def _torsions(run: Run, shards: Iterable[str]) -> tuple[np.ndarray, np.ndarray, int]:
     """phi and psi in degrees, shape (n, 2), their residues, shape (n,), and the number of chains they come from."""
-    angles, letters, chains = [np.empty((0, 2))], [np.empty(0, dtype="<U1")], 0
+    angles, amino_acids, chains = [np.empty((0, 2))], [np.empty(0, dtype="<U1")], 0
     total = 0
     for one in (targets for shard in shards for targets in run.targets(shard)):
         both = one.torsion_mask[:, PHI] & one.torsion_mask[:, PSI]
         pair = one.torsions[both][:, [PHI, PSI]].astype(np.float64)  # (n, 2, 2)
         angles.append(np.degrees(np.arctan2(pair[..., 0], pair[..., 1])))
-        letters.append(np.array(list(one.sequence))[both])
+        amino_acids.append(np.array(list(one.sequence))[both])
         chains, total = chains + 1, total + int(both.sum())
         if total >= RESIDUES:
             break
-    return np.concatenate(angles), np.concatenate(letters), chains
+    return np.concatenate(angles), np.concatenate(amino_acids), chains
 
 
 def _density(panel: Axes, angles: np.ndarray, title: str) -> None:
@@ -135,17 +135,17 @@ def _sides(run: Run, chain: Chain, one: Targets) -> Figure:
         sides.append(svg(figure, f"side-{len(sides)}"))
     figure, (panel,) = canvas(4.3, 3.8)
     _along(panel, one)
-    told, said = _agreement(coupling, one), "coevolution comes from the alignment alone, without the structure"
+    agreement, said = _agreement(coupling, one), "coevolution comes from the alignment alone, without the structure"
     return Figure(
         panels([*sides, svg(figure, "side-torsions")]),
-        f"Distance matrix, distogram, coevolution and torsions of {one.id}, {length} residues. {told}",
+        f"Distance matrix, distogram, coevolution and torsions of {one.id}, {length} residues. {agreement}",
         f"{one.id} ({length} residues) from {'three sides' if coupling is None else 'four sides'}: distances, "
         f"distogram, {'' if coupling is None else 'coevolution, '}and the torsions along the chain over helices "
         "(orange) and strands (blue).",
         "Distances are between CB atoms (CA for glycine); the distogram puts them into 64 bins from 2.3 to 21.7 Å, the "
         f"first and the last open; {'there is no alignment, hence no coevolution' if coupling is None else said}. "
         "White is unresolved.",
-        told,
+        agreement,
     )
 
 

@@ -126,10 +126,10 @@ def relatives(task: Task) -> Iterator[tuple[str, str]]:
             yield "note", f"{who}: it is not known how many of the proteins have a relative that it learnt from."
             continue
         near, total, blind = map(int, found.groups("0"))
-        told = f"{who}: {count(near)} of {count(total)} proteins have a relative that it learnt from"
-        told += ", so that its metrics there are too good." if near else "."
-        told += f" Of {count(blind)} it could not be found out." if blind else ""
-        yield "bad" if near else "note" if blind else "good", told
+        sentence = f"{who}: {count(near)} of {count(total)} proteins have a relative that it learnt from"
+        sentence += ", so that its metrics there are too good." if near else "."
+        sentence += f" Of {count(blind)} it could not be found out." if blind else ""
+        yield "bad" if near else "note" if blind else "good", sentence
 
 
 def of_set(run: Run, name: str, found: dict[str, Any]) -> tuple[str, str]:

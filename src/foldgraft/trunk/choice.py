@@ -41,8 +41,8 @@ def choose(values: Mapping[str, Any], layers: Iterable[Mapping[str, Any]]) -> tu
         dropped = [key for key in named if key not in last]
         if dropped and given.get("adapter") is not None and "adapter" not in naming[-1]:
             dropped.append("adapter")  # of the trunk that it was named with
-        told = f"trunk: its key {last[0]}, given last, takes the place of {' and '.join(dropped)}" if dropped else ""
-        return {**values, "trunk": {key: value for key, value in given.items() if key not in dropped}}, told
+        message = f"trunk: its key {last[0]}, given last, takes the place of {' and '.join(dropped)}" if dropped else ""
+        return {**values, "trunk": {key: value for key, value in given.items() if key not in dropped}}, message
     if named:
         return dict(values), ""
     found = checkpoints(RESOURCES)
