@@ -1,13 +1,14 @@
 """Downloads beside Biopython's `PDBList` and a plain loop, from the same server on loopback.
 
-    python benchmarks/benchmark_fetch.py [--entries 1000] [--rounds 3] [--delays 0 20]
+    python benchmarks/benchmark_fetch.py [--entries 512] [--rounds 7] [--kilobytes 6 150] [--delays 0 20]
 
-The server is another process and answers each request after the delay with a gzip-compressed mmCIF file of 6 kB.
-`PDBList` downloads with as many threads as Foldgraft has connections (4) and decompresses each file; the loop is
-`httpx.Client.get` and a write, one file after the other. Neither checks what arrives. Foldgraft does: it hashes and
-decompresses every file, looks for the entry's id in it, and notes where it came from. The sides take turns; a figure is
-the median of the rounds.
-On a busy machine the CPU time tells more. At the end, the peak memory of the command for shards of two sizes.
+The server is another process. After the delay it answers each request with a gzip-compressed mmCIF file; those of a
+size are compressed before the first request. `PDBList` downloads with as many threads as Foldgraft has connections (4)
+and decompresses each file; the loop is `httpx.Client.get` and a write, one file after the other. Neither checks what
+arrives. Foldgraft does: it hashes and decompresses every file, looks for the entry's id in it, and notes where it came
+from. In each round the sides take turns, in another order, each into an empty folder. A ratio is of one round; shown
+are the median of the rounds and, in brackets, the least and the largest. On a busy machine the CPU time tells more than
+the clock. At the end, the peak memory of the command for shards of two sizes.
 """
 
 import argparse
@@ -17,15 +18,17 @@ import gzip
 import io
 import json
 import os
+import random
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import httpx
 from Bio.PDB import PDBList
@@ -36,15 +39,26 @@ from foldgraft.fetch.store import Store
 from foldgraft.fetch.structures import bring
 
 CONNECTIONS = FetchSettings().connections
-ATOMS = "".join(f"ATOM {k} C CA . ALA A 1 {k} ? {k}.0 {k / 3:.3f} {k / 7:.3f} 1.00 20.00\n" for k in range(330))
-
+ATOM = 18
+"""Bytes of a compressed atom."""
 Side = Callable[[list[str], str, Path], None]
+
+
+def entry(name: str, atoms: int) -> bytes:
+    """An mmCIF file of so many atoms, compressed as the PDB does: about 50 bytes of an atom stay 18."""
+    of = random.Random(name)
+    rows = [
+        f"ATOM {k} C CA . ALA A 1 {k} ? {of.gauss(0, 20):.3f} {of.gauss(0, 20):.3f} {of.gauss(0, 20):.3f} 1.00 20.00"
+        for k in range(atoms)
+    ]
+    return gzip.compress("\n".join([f"data_{name}", f"_entry.id {name}", *rows, "#", ""]).encode(), 6)
 
 
 class Archive(asyncio.Protocol):
     """Just enough HTTP to answer any path that ends in an entry's file."""
 
     delay = 0.0
+    entries: ClassVar[dict[str, bytes]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport, self.buffer = transport, b""
@@ -54,24 +68,24 @@ class Archive(asyncio.Protocol):
         while b"\r\n\r\n" in self.buffer:
             head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
             found = re.match(rb"GET \S*/(\w+)\.cif\.gz", head)
-            name = found[1].decode() if found else ""
-            body = gzip.compress(f"data_{name}\n_entry.id {name}\n{ATOMS}#\n".encode(), 1)
+            body = self.entries[found[1].decode()] if found else b""
             answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             asyncio.get_running_loop().call_later(self.delay, self.transport.write, answer)
 
 
-async def serve(delay: float) -> None:
+async def serve(delay: float, kilobytes: int, count: int) -> None:
     """Answer until killed; the port is printed."""
-    Archive.delay = delay
+    atoms = kilobytes * 1000 // ATOM
+    Archive.delay, Archive.entries = delay, {name: entry(name, atoms) for name in entry_names(count)}
     server = await asyncio.get_running_loop().create_server(Archive, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextmanager
-def archive(delay: float) -> Iterator[str]:
+def archive(delay: float, kilobytes: int, count: int) -> Iterator[str]:
     """The server in a process of its own; yields its URL."""
-    command = [sys.executable, __file__, "--serve", str(delay)]
+    command = [sys.executable, __file__, "--serve", str(delay), str(kilobytes), str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -107,22 +121,39 @@ def entry_names(count: int) -> list[str]:
     return [f"{1 + k // 6760}{letters[k // 260 % 26]}{letters[k // 10 % 26]}{k % 10}" for k in range(count)]
 
 
-def rates(base: str, names: list[str], rounds: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Entries per second of each side, and milliseconds of CPU per entry, the sides taking turns."""
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
-    cpu: dict[str, list[float]] = {side: [] for side in SIDES}
+class Cost(NamedTuple):
+    """Of one download of all entries, milliseconds an entry."""
+
+    clock: float
+    cpu: float
+
+
+def measured(download: Side, names: list[str], base: str) -> Cost:
+    """What a side takes for the entries, into an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        start, used = time.perf_counter(), time.process_time()
+        download(names, base, Path(folder))
+        cost = time.perf_counter() - start, time.process_time() - used
+        assert sum(path.is_file() for path in Path(folder).rglob("*")) >= len(names)
+    return Cost(*(1000 * one / len(names) for one in cost))
+
+
+def compared(base: str, names: list[str], rounds: int) -> dict[str, list[Cost]]:
+    """The costs of each side by round, after a first round of few entries that does not count."""
+    costs: dict[str, list[Cost]] = {side: [] for side in SIDES}
+    order = list(SIDES)
+    for side in order:
+        measured(SIDES[side], names[:20], base)
     for _ in range(rounds):
-        for side, download in SIDES.items():
-            with tempfile.TemporaryDirectory() as folder:
-                start, used = time.perf_counter(), time.process_time()
-                download(names, base, Path(folder))
-                seconds[side].append(time.perf_counter() - start)
-                cpu[side].append(time.process_time() - used)
-                assert sum(path.is_file() for path in Path(folder).rglob("*")) >= len(names)
-    return (
-        {side: len(names) / statistics.median(taken) for side, taken in seconds.items()},
-        {side: 1000 * statistics.median(taken) / len(names) for side, taken in cpu.items()},
-    )
+        for side in order:
+            costs[side].append(measured(SIDES[side], names, base))
+        order = order[1:] + order[:1]
+    return costs
+
+
+def spread(values: Iterable[float]) -> str:
+    known = sorted(values)
+    return f"{statistics.median(known):.2f} [{known[0]:.2f}, {known[-1]:.2f}]"
 
 
 def peak_memory(base: str, names: list[str]) -> float:
@@ -142,26 +173,31 @@ def peak_memory(base: str, names: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--entries", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--entries", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--kilobytes", type=int, nargs="+", default=[6, 150], help="of a compressed file, about")
     parser.add_argument("--delays", type=float, nargs="+", default=[0, 20], help="milliseconds before an answer")
-    parser.add_argument("--serve", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", type=int, nargs="*", default=[256, 4096], help="shards whose peak memory is shown")
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.serve is not None:
-        asyncio.run(serve(arguments.serve))
+    if arguments.serve:
+        delay, kilobytes, count = arguments.serve
+        asyncio.run(serve(float(delay), int(kilobytes), int(count)))
         return
     names = entry_names(arguments.entries)
-    print(f"{'delay, ms':>10} " + " ".join(f"{side + ', 1/s':>16}" for side in SIDES) + "   to PDBList   to the loop")
-    for delay in arguments.delays:
-        with archive(delay / 1000) as base:
-            found, cpu = rates(base, names, arguments.rounds)
-        ratios = [found["foldgraft"] / found[side] for side in ("PDBList", "httpx loop")]
-        print(f"{delay:>10.0f} " + " ".join(f"{found[side]:>16.0f}" for side in SIDES), end="")
-        print(f" {ratios[0]:>11.2f}x {ratios[1]:>12.2f}x")
-        per_entry = ", ".join(f"{side} {spent:.2f}" for side, spent in cpu.items())
-        print(f"{'':>10} CPU, ms an entry: {per_entry}: {cpu['PDBList'] / cpu['foldgraft']:.2f}x as fast as PDBList")
-    with archive(0) as base:
-        for count in (256, 4096):
+    for kilobytes in arguments.kilobytes:
+        for delay in arguments.delays:
+            with archive(delay / 1000, kilobytes, len(names)) as base:
+                costs = compared(base, names, arguments.rounds)
+            print(f"{kilobytes} kB, answered after {delay:.0f} ms: milliseconds an entry, and times as fast as a side")
+            for side, taken in costs.items():
+                for name in Cost._fields:
+                    own = [getattr(cost, name) for cost in costs["foldgraft"]]
+                    theirs = [getattr(cost, name) for cost in taken]
+                    ratio = spread(other / one for one, other in zip(own, theirs, strict=True))
+                    print(f"  {side:>10} {name:>5} {spread(theirs):>22}   {ratio if side != 'foldgraft' else ''}")
+    for count in arguments.memory:
+        with archive(0, 6, count) as base:
             print(f"peak memory of a shard of {count}: {peak_memory(base, entry_names(count)):.0f} MB")
 
 

@@ -57,6 +57,9 @@ def test_a_module_with_names_of_its_own_runs_where_paths_have_blanks_umlauts_and
     run(folder)
     assert (folder / "mine.txt").read_text().startswith("report render ")
     assert "Nothing to be done" in run(folder, "--dry-run")
+    page = folder / "of Snakemake.html"
+    run(folder, "--report", page.name)
+    assert "foldgraft" in page.read_text() and "results/kill/report/index.html" in page.read_text()
 
 
 def test_a_module_below_a_prefix_runs_as_snakedeploy_lays_it_out(checkout, tmp_path):

@@ -126,6 +126,11 @@ def test_a_batch_plans_its_share_of_the_shards_in_another_directory(folder, tmp_
     assert "curate_summary" not in counts
 
 
+def test_until_a_rule_plans_no_more(folder):
+    stages = {name.partition("_")[0] for name in plan(folder, STRUCTURES, "--until", "curate_shard")}
+    assert stages == {"fetch", "curate", "total"}
+
+
 def test_lint_finds_nothing_but_what_is_explained(tmp_path):
     done = snakemake(tmp_path, "--lint", snakefile=ROOT / "Snakefile")
     titles = set(re.findall(r"^    \* (.+):$", done.stderr, re.M))
