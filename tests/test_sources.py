@@ -1,11 +1,12 @@
 """Which source files a command depends on."""
 
+import ast
 import subprocess
 import sys
 
 import pytest
 
-from foldgraft.sources import PACKAGE, command_sources
+from foldgraft.sources import IMPORT, PACKAGE, command_sources
 
 
 def names(*command):
@@ -47,3 +48,24 @@ def test_the_list_holds_every_module_that_is_really_imported():
     listed = {str(path) for path in command_sources("targets", "shard")}
     allowed = {str(PACKAGE / name) for name in ("errors.py", "progress.py", "__init__.py")}
     assert set(done.stdout.split()) <= listed | allowed
+
+
+def test_the_imports_that_are_found_by_their_lines_are_those_of_the_syntax_tree():
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        whole, lines = ast.parse(text), ast.parse("\n".join(IMPORT.findall(text)))
+        found[path] = [imported(tree) for tree in (lines, whole)]
+    assert len(found) > 200 and sum(len(lines) for lines, _ in found.values()) > 1000
+    assert [path for path, (lines, whole) in found.items() if lines != whole] == []
+
+
+def imported(tree):
+    """What a module imports of the package, wherever in it."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "foldgraft":
+            names |= {(node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.partition(".")[0] == "foldgraft"}
+    return names
