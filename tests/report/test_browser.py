@@ -186,9 +186,16 @@ addEventListener("message", (event) => {{ document.getElementById("told").textCo
 """
 
 
-@pytest.mark.parametrize("width", [390, 800, 1400])
-def test_no_column_and_no_figure_is_out_of_sight(program, run_folder, tmp_path, width):
+PAPER = round((210 - 2 * 12) / 25.4 * 96)
+"""Width of A4 within the page's own margins, CSS pixels."""
+
+
+@pytest.mark.parametrize(("width", "media"), [(390, "screen"), (800, "screen"), (1400, "screen"), (PAPER, "print")])
+def test_no_column_and_no_figure_is_out_of_sight(program, run_folder, tmp_path, width, media):
+    """On paper by what the style sheet says for it."""
     text = page(run_folder, None, ReportSettings())
+    assert text.count("@media print") == 1
+    text = text.replace("@media print", "@media all") if media == "print" else text
     (tmp_path / "index.html").write_text(text.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
     (tmp_path / "outer.html").write_text(LISTEN.format(width=width))
     found = visit(program("chromium"), tmp_path / "outer.html", tmp_path)

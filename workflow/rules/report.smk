@@ -5,6 +5,7 @@ in   the tables of every stage that ran; of the heavy shards (chains, targets, c
      that hold the few proteins on display are read
      resources/3Dmol-min.js                    the 3D view's script, if it is there; else a still picture
 out  report/index.html
+     report/figures/<chapter>/<heading>/       the page's figures, one file each, for `snakemake --report`
      report/<experiment>.md                    model cards of the heads that report.cards names
      provenance.json                           configuration, inputs, commit and versions that the numbers depend on
      ro-crate-metadata.json                    the run as an RO-Crate: files by hash, commands, time and memory of the jobs
@@ -74,11 +75,21 @@ rule report_render:
         viewer=VIEWER,
         code=code("report", "render"),
     output:
-        report(
+        page=report(
             "<results>/report/index.html",
             caption="../report/report.rst",
             category="Report",
             labels={"page": "the whole report"},
+        ),
+        figures=report(
+            directory("<results>/report/figures"),
+            patterns=["{chapter}/{about}/{number}.{shows}.html"],
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory=lambda wildcards: wildcards.chapter.replace("-", " "),
+            labels=lambda wildcards: {
+                name: wildcards[name].replace("-", " ") for name in ("about", "number", "shows")
+            },
         ),
     log:
         "<logs>/report/render.log",
@@ -99,7 +110,8 @@ rule report_render:
         python -m foldgraft --made-from {params.made_from} report render \
             --results {params.results:q} \
             {params.viewer:q} \
-            --out {output:q} \
+            --out {output.page:q} \
+            --out-figures {output.figures:q} \
             --settings {params.settings:q} \
             2>>{log:q}
         """

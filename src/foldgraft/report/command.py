@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from foldgraft.records.files import atomic, read_json, write_json
+from foldgraft.report import page as pages
 from foldgraft.report import provenance as origins
 from foldgraft.report import whole
 from foldgraft.report.card import card as model_card
 from foldgraft.report.crate import crate as crate_of
+from foldgraft.report.figures import write_figures
 from foldgraft.report.run import Run
 from foldgraft.report.settings import CardSettings, ReportSettings
 from foldgraft.settings import option
@@ -40,12 +42,17 @@ def render(
     viewer: Annotated[
         Path | None, typer.Option(help="3Dmol-min.js; without it a still picture takes its place")
     ] = None,
+    out_figures: Annotated[
+        Path | None, typer.Option(help="written: a folder of the page's figures, one HTML file each")
+    ] = None,
     settings: Annotated[ReportSettings, option(ReportSettings)] = ReportSettings(),
 ) -> None:
     """Render a run as one HTML page that opens without a network."""
-    page = whole.page(results, viewer, settings)
+    page = whole.made(results, viewer, settings)
+    if out_figures:
+        write_figures(page.sections, out_figures)
     with atomic(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(pages.render(page), encoding="utf-8")
 
 
 @app.command()

@@ -123,18 +123,37 @@ class Section:
         return [block for block in self.blocks if isinstance(block, Heading) and block.level == 3]
 
 
-def render(title: str, run: str, sections: Sequence[Section], script: str) -> str:
-    """The page as one HTML text that asks for nothing outside itself.
+@dataclass(frozen=True)
+class Page:
+    """The whole page, before it is markup.
 
     `script` is the text of 3Dmol.js, or empty where no live view is on the page.
     """
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+
+    title: str
+    run: str
+    sections: Sequence[Section]
+    script: str
+
+
+def render(page: Page) -> str:
+    """The page as one HTML text that asks for nothing outside itself."""
     parts = {
         name: _own(file)
         for name, file in {"style": "style.css", "theme": "theme.js", "own": "page.js", "linked": "linked.js"}.items()
     }
-    page = environment.get_template("index.html.j2")
-    return page.render(title=title, run=run, sections=sections, script=Markup(script), **parts)
+    known = {"title": page.title, "run": page.run, "sections": page.sections, "script": Markup(page.script)}
+    return _environment().get_template("index.html.j2").render(**known, **parts)
+
+
+def render_figure(figure: Figure) -> str:
+    """One figure with its caption as an HTML text of its own."""
+    still = _environment().get_template("still.html.j2")
+    return still.render(title=figure.shown, block=figure, style=_own("style.css"))
+
+
+def _environment() -> Environment:
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
 
 
 def _own(file: str) -> Markup:

@@ -131,7 +131,7 @@ def _sides(run: Run, chain: Chain, one: Targets) -> Figure:
         drawn = panel.imshow(image, cmap=colour, extent=extent, **limits)
         panel.set(title=title, xlabel="residue", ylabel="residue")
         panel.grid(False)
-        figure.colorbar(drawn, ax=panel, shrink=0.8)
+        figure.colorbar(drawn, ax=panel, shrink=0.8, extend=_beyond(image, **limits))
         sides.append(svg(figure, f"side-{len(sides)}"))
     figure, (panel,) = canvas(4.3, 3.8)
     _along(panel, one)
@@ -144,9 +144,16 @@ def _sides(run: Run, chain: Chain, one: Targets) -> Figure:
         "(orange) and strands (blue).",
         "Distances are between CB atoms (CA for glycine); the distogram puts them into 64 bins from 2.3 to 21.7 Å, the "
         f"first and the last open; {'there is no alignment, hence no coevolution' if coupling is None else said}. "
-        "White is unresolved.",
+        "Where a scale ends in a point, what lies beyond it has the colour of that end: distances over 40 Å, "
+        "coevolution below 0 and above its 99.7th percentile. White is unresolved.",
         agreement,
     )
+
+
+def _beyond(values: np.ndarray, vmax: float, vmin: float = -np.inf) -> str:
+    """At which ends of a scale there are values beyond it, in matplotlib's words."""
+    low, high = np.nanmin(values) < vmin, np.nanmax(values) > vmax
+    return "both" if low and high else "min" if low else "max" if high else "neither"
 
 
 def _along(panel: Axes, one: Targets) -> None:

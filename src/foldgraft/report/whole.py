@@ -8,13 +8,18 @@ from foldgraft.progress import progress
 from foldgraft.records.targets import Targets
 from foldgraft.report import data, methods, pairs, predictions, structures, summary, task, training, trunk
 from foldgraft.report.drawing import styled
-from foldgraft.report.page import render
+from foldgraft.report.page import Page, render
 from foldgraft.report.run import LEVELS, Run
 from foldgraft.report.settings import ReportSettings
 
 
 def page(results: Path, viewer: Path | None, settings: ReportSettings) -> str:
-    """The page as one HTML text.
+    """The page as one HTML text; see `made`."""
+    return render(made(results, viewer, settings))
+
+
+def made(results: Path, viewer: Path | None, settings: ReportSettings) -> Page:
+    """The page of a run.
 
     Parameters
     ----------
@@ -43,7 +48,7 @@ def page(results: Path, viewer: Path | None, settings: ReportSettings) -> str:
     with styled():
         sections = [make() for make in progress(chapters, "chapters")]
         sections[1 + len(levels) : 1 + len(levels)] = predictions.section(run)
-    return render(settings.title, run.name, sections, script)
+    return Page(settings.title, run.name, sections, script)
 
 
 def _typical(run: Run) -> list[str]:
