@@ -11,9 +11,12 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from foldgraft.geometry import CONTACT_CUTOFF
 from foldgraft.records.fasta import read_fasta
 from foldgraft.residues import AMINO_ACIDS
 from foldgraft.synth import solubility
+from foldgraft.synth.fold import compact
+from foldgraft.synth.potential import landscape
 from foldgraft.synth.proteome import make_constructs, make_family
 from foldgraft.synth.settings import SynthSettings, entry_names
 
@@ -105,6 +108,20 @@ def test_labels_are_learnable_but_not_from_composition_or_family_alone(proteome)
     lengths = np.array([len(row["sequence"]) for row in rows])
     by_length = [soluble[lengths == length].mean() for length in np.unique(lengths)]
     assert max(by_length) - min(by_length) < 0.5
+
+
+def test_blocks_count_where_composition_is_the_same():
+    """Four hydrophobic residues in a row, and the same residues spread out, by hand."""
+    fold = compact(np.random.default_rng(0), 40, 60)
+    land = landscape(np.random.default_rng(0), fold, CONTACT_CUTOFF)
+    length = len(land.fields)
+    together, apart = (np.full(length, AMINO_ACIDS.index("G")) for _ in range(2))
+    together[10:18] = apart[2:34:4] = AMINO_ACIDS.index("W")
+    values = solubility.features(land, np.stack([together, apart]))[:, 2]
+    windows = np.array([[row[i : i + 7].mean() for i in range(length - 6)] for row in (together, apart)])
+    expected = windows.std(1) / np.array([together.std(), apart.std()])
+    np.testing.assert_allclose(values, expected)  # two letters: any scale of them gives the same
+    assert values[0] > 2 * values[1]
 
 
 def test_composition_auc_agrees_with_scikit_learn():
