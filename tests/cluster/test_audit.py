@@ -213,3 +213,17 @@ def test_a_relative_that_is_in_the_table_too_is_found_where_lists_are_full(tmp_p
     found = audit_external(rows, table, ClusterSettings(), tmp_path).set_index("id")
     assert found.leak.to_dict() == {"fragment": True, "own": True}
     assert found.nearest.to_dict() == {"fragment": "learnt", "own": "learnt"}
+
+
+def test_a_sequence_of_two_folds_is_searched_from_each_where_lists_are_full(tmp_path, monkeypatch):
+    """Cross-validated over published folds that share a sequence: each of its tests must see the other folds."""
+    rows = [("labels", "here", C, "test"), ("labels", "there", C, "valid"), ("labels", "part", C[20:120], "train")]
+    rows += [("labels", "twin", A[:100], "test"), ("labels", "whole", A, "test"), ("labels", "again", A, "train")]
+    rows = proteins(rows)
+    monkeypatch.setattr(Searches, "among_all", lambda self, names: mmseqs.no_hits())
+    monkeypatch.setattr(mmseqs, "crowded", lambda hits: sorted(rows.sequence_sha256.unique()))
+    found = audit(rows, ClusterSettings(), tmp_path, cross_validated=["labels"]).set_index("id")
+    assert found.leak.all()
+    nearest = found.nearest.to_dict()
+    assert nearest["here"] == "there" and nearest["there"] == "here"  # the same sequence comes first
+    assert nearest["part"] in ("here", "there") and nearest["twin"] == "again"

@@ -68,8 +68,6 @@ def audit_external(
         as for `audit`.
     """
     rows = proteins.assign(fold=np.where(proteins["set"] == table, 0, 1))
-    # A sequence of both counts as one learnt from: as a query it finds itself, and as a target it must not be missed.
-    rows = rows.sort_values("fold", ascending=False, kind="stable", ignore_index=True)
     return _nearest(rows, rows["fold"] == 0, Searches(unique_sequences(rows), settings, folder, threads))
 
 
@@ -80,8 +78,8 @@ def _nearest(rows: pd.DataFrame, tested: pd.Series, searches: Searches) -> pd.Da
     hits = searches.among_all(queries)
     crowded = mmseqs.crowded(hits)
     if crowded:
-        place = rows.groupby("sequence_sha256").fold.agg("first").to_dict()
-        hits = pd.concat([hits, searches.elsewhere(crowded, place)], ignore_index=True)
+        folds = rows.groupby("sequence_sha256").fold.unique().to_dict()
+        hits = pd.concat([hits, searches.elsewhere(crowded, folds)], ignore_index=True)
     short = [name for name, sequence in sequences.items() if len(sequence) < mmseqs.SHORTEST]
     blind = unsearchable(sequences, queries, hits)
     copies = near_copies([*blind, *short], sequences, settings.leak_coverage, settings.evalue)

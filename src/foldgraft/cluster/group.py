@@ -41,7 +41,7 @@ def group(sequences: Mapping[str, str], settings: ClusterSettings, folder: Path,
     numbers = components(names, pairs)
     crowded = mmseqs.crowded(hits)
     while crowded:
-        hits = searches.elsewhere(crowded, dict(zip(names, numbers, strict=True)))
+        hits = searches.elsewhere(crowded, {name: [number] for name, number in zip(names, numbers, strict=True)})
         pairs += _links(hits, settings)
         before, numbers = numbers, components(names, pairs)
         crowded = mmseqs.crowded(hits) if numbers.max() < before.max() else []

@@ -1,6 +1,6 @@
 """Searches among the sequences of a run, that leave no near copy in the way of a distant relative."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -34,15 +34,19 @@ class Searches:
         """Hits of the queries among all sequences, themselves included; columns as `mmseqs.read_hits` gives them."""
         return self._search(queries, self.sequences)
 
-    def elsewhere(self, queries: Iterable[str], place: Mapping[str, Hashable]) -> pd.DataFrame:
-        """Hits of the queries among the sequences of other places than their own: components, or folds."""
+    def elsewhere(self, queries: Iterable[str], places: Mapping[str, Collection[Hashable]]) -> pd.DataFrame:
+        """Hits of the queries among the sequences of other places than their own: components, or folds.
+
+        A sequence may have several places. As a query it is asked once for each, as a target it is of all.
+        """
         by_place: dict[Hashable, list[str]] = {}
         for name in queries:
-            by_place.setdefault(place[name], []).append(name)
-        hits = [
-            self._search(names, {name: text for name, text in self.sequences.items() if place[name] != here})
-            for here, names in by_place.items()
-        ]
+            for place in places[name]:
+                by_place.setdefault(place, []).append(name)
+        hits = []
+        for here, names in by_place.items():
+            others = {name: text for name, text in self.sequences.items() if set(places[name]) != {here}}
+            hits.append(self._search(names, others))
         return pd.concat(hits, ignore_index=True) if hits else mmseqs.no_hits()
 
     def _search(self, queries: Iterable[str], targets: Mapping[str, str]) -> pd.DataFrame:
