@@ -12,10 +12,10 @@ from foldgraft.geometry import Array
 from foldgraft.metrics.ranking import roc_auc
 from foldgraft.synth.potential import CHARGE, HYDROPHOBICITY, Landscape, standard, table
 
-CHARGE_WEIGHT, SURFACE_WEIGHT, BLOCK_WEIGHT = 0.4, 0.4, 1.4
+CHARGE_WEIGHT, SURFACE_WEIGHT, BLOCK_WEIGHT = 0.25, 0.25, 1.4
 WINDOW = 7  # residues over which hydrophobicity is averaged to see blocks
 FAMILY_SHARE = 0.25  # of a family's mean score that stays; the rest is taken off, so that family alone says little
-SLOPE = 3.0  # logits per standard deviation of the score
+SLOPE = 3.5  # logits per standard deviation of the score
 FOLDS = 5
 
 
