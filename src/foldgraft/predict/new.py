@@ -10,6 +10,7 @@ from torch import Tensor
 from foldgraft.models.heads.build import reads
 from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.fingerprint import TOLERANCE
+from foldgraft.models.trunk.trunk import AROUND
 from foldgraft.models.trunk.windows import block_residues
 from foldgraft.predict.sequences import Candidate, portions
 from foldgraft.records.files import sequence_sha256
@@ -66,6 +67,18 @@ def predict(
                 said = [*differing[head.info.name], *_warnings(head, sequences[scored.row], examples, scored.row)]
                 found[good[scored.row]].append(Prediction(head, predicted, said))
         yield from zip(chunk, found, strict=True)
+
+
+def readable(records: Iterable[Candidate], heads: Sequence[Trained], trunk: Trunk) -> Iterator[Candidate]:
+    """Yield the records; one too long is rejected, if a head trained the trunk along, which then reads it as a
+    whole."""
+    places = trunk.network.architecture.max_tokens
+    most = places - AROUND if places and any(head.info.unfreeze != 0 for head in heads) else None
+    for record in records:
+        length = len(record.sequence)
+        if most is not None and length > most and not record.reason:
+            record = record._replace(reason=f"{length} residues, more than the {most} that the trunk reads at once")
+        yield record
 
 
 def pair_scores(head: Trained, sequence: str, coevolution: Coevolution | None, trunk: Trunk) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.nearest import Nearest, nearest
-from foldgraft.predict.new import Prediction, predict
+from foldgraft.predict.new import Prediction, predict, readable
 from foldgraft.predict.sequences import Candidate
 from foldgraft.progress import progress
 from foldgraft.records.files import STANDARD, sequence_sha256, text_output
@@ -75,7 +75,7 @@ def predicted_table(
     """Predict for records and write their table; beside `learnt`, names of training proteins by sequence, with the
     nearest of them. Otherwise see `write_table`.
     """
-    level = heads[0].info.level
+    level, records = heads[0].info.level, readable(records, heads, trunk)
     if learnt is None:
         return write_table(path, level, heads, predict(records, heads, trunk))
     to_standard = path is None or path == STANDARD
