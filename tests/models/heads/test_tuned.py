@@ -185,6 +185,11 @@ def test_of_attention_all_that_it_depends_on_is_trained_and_nothing_else(trunk, 
     assert {"layers.2.fc2"} <= {".".join(name.split(".")[:3]) for name in names}
 
 
+def test_layers_below_all_that_would_be_trained_are_refused(trunk):
+    with pytest.raises(FoldgraftError, match="unfreeze: nothing that is read of the trunk depends on"):
+        pair_head(trunk, Last(last=1), (1,), ResidualSettings(hidden=4, blocks=1, rank=2), attention=False)
+
+
 def test_the_slope_of_an_attention_feature_is_that_of_finite_differences(trunk):
     tuned = pair_head(trunk, Last(last=2))
     weight = tuned.body.network.layers[1].self_attn.q_proj.weight

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.models.attention import pair_features
 from foldgraft.models.heads.layers import Body
 from foldgraft.models.heads.settings import Unfreeze
@@ -26,6 +27,11 @@ class TunedPairs(Tuned):
         whose states are read; none for a body that reads no embeddings.
     attention : bool
         whether attention is among the features, before the others.
+
+    Raises
+    ------
+    FoldgraftError
+        if nothing that is read depends on what is to be trained.
     """
 
     def __init__(self, body: Body, network: Network, layers: Sequence[int], unfreeze: Unfreeze, attention: bool):
@@ -45,7 +51,13 @@ class TunedPairs(Tuned):
         trained = [p for p in self.network.parameters() if p.requires_grad]
         with torch.enable_grad():
             maps, residues = self.from_trunk(tokens, torch.tensor([0], device=device), torch.tensor([6], device=device))
-            slopes = torch.autograd.grad(maps.sum() + residues.sum(), trained, allow_unused=True)
+            total = maps.sum() + residues.sum()
+        if not total.requires_grad:
+            raise FoldgraftError(
+                "unfreeze: nothing that is read of the trunk depends on what would be trained of it; read a later "
+                "layer, or train more of it"
+            )
+        slopes = torch.autograd.grad(total, trained, allow_unused=True)
         reached = {id(p) for p, slope in zip(trained, slopes, strict=True) if slope is not None and bool(slope.any())}
         for module in self.network.modules():
             own = [p for p in module.parameters(recurse=False) if p.requires_grad]
