@@ -187,6 +187,16 @@ def test_before_training_a_trunk_that_is_trained_along_gives_what_the_frozen_one
     assert len(waiting) == 1 and list(waiting) == [None]  # another process has the one batch
 
 
+@pytest.mark.parametrize("length", [1, 2, 6])
+def test_a_trunk_that_is_trained_along_reads_chains_of_few_residues(trunk, length):
+    settings = ResidualSettings(hidden=4, blocks=1, rank=3, crop=64)
+    own = Chain("c", SEQUENCE[:length], sequence_sha256(SEQUENCE[:length]), 0)
+    examples = TunedPairExamples([BUILT_IN["contact"]], [own], settings, ("attention", "separation"), trunk, [])
+    part = TrunkPart(trunk.network, [], Last(last=1), pairs=Widths(*examples.widths), attention=True)
+    (scored,) = examples.score([build_tuned("pair", settings, part, [1]).eval()], np.array([0]))
+    assert scored.outputs[0].shape == (1, len(pair_index(length).places), 1)
+
+
 def test_a_sure_distogram_says_its_distance():
     length = 12
     bins = np.arange(len(pair_index(length).places)) % 64

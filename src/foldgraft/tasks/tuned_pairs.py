@@ -76,10 +76,10 @@ class TunedPairExamples(PairExamples):
 
     def read_rectangle(self, row: int, i: np.ndarray, j: np.ndarray) -> tuple[Tensor, ...]:
         chain, places = self.chains[row], self.places(row, i, j)
-        others = self.others.gather(self.trunk, chain.sequence, places.ravel(), chain.coevolution).T
-        others = np.where((i[:, None] == j).ravel(), np.float32(0), others)
-        beside = torch.from_numpy(others).unflatten(1, places.shape)
-        return _tokens(chain), torch.from_numpy(i), torch.from_numpy(j), beside
+        pairs = i[:, None] != j
+        others = np.zeros((self.others.width, *places.shape), dtype=np.float32)
+        others[:, pairs] = self.others.gather(self.trunk, chain.sequence, places[pairs], chain.coevolution).T
+        return _tokens(chain), torch.from_numpy(i), torch.from_numpy(j), torch.from_numpy(others)
 
     @torch.no_grad()
     def score(self, heads: Sequence[Head], rows: np.ndarray) -> Iterator[Scored]:
