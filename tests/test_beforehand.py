@@ -142,6 +142,10 @@ HOSTILE = {
         with_sifts(gzip.compress((SIFTS + SEGMENT).encode())[:-8] + bytes(8)),
         ["structures.sifts", "s.csv.gz", "damaged", "fetch it anew"],
     ),
+    "SIFTS in another encoding": (
+        with_sifts((SIFTS + SEGMENT + SEGMENT.replace("A", "Ä")).encode("latin-1")),
+        ["structures.sifts", "s.csv.gz", "line 3", "no text in UTF-8"],
+    ),
     "another table for SIFTS": (with_sifts(table().encode()), ["structures.sifts", "s.csv.gz", "no column PDB"]),
     "no segments in SIFTS": (
         with_sifts((SIFTS + SEGMENT * 8 + "x,y\n" * 3).encode()),

@@ -96,7 +96,7 @@ def test_rows_that_make_no_sense_are_left_out_and_named(run, tmp_path, capsys):
         (HEADER.encode() + b"1abc,A,P69905,1,9,1,9,1,9\nnonsense\n", "of 2 rows, 1 rows left out; line 3"),
         (gzip.compress(TABLE.encode())[:-12], "cut short"),
         (HEADER.encode() + b"x" * 20000, "line 2 is longer"),
-        (HEADER.encode() + b"\xff\xfe\n", "utf-8"),
+        (HEADER.encode() + b"\xff\xfe\n", "line 2 is no text in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_such_table(run, tmp_path, content, message):

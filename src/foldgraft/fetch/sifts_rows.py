@@ -97,14 +97,18 @@ def _author(text: str) -> str | None:
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a text in pieces; one without an end is a `ValueError`."""
+    """Numbered lines of a text in pieces; one without an end, or that is no UTF-8, is a `ValueError`."""
     number, rest = 0, b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_LINE:
-            raise ValueError(f"line {number + len(whole) + 1} is longer than {MAX_LINE} bytes")
-        for line in whole:
+    try:
+        for chunk in chunks:
+            *whole, rest = (rest + chunk).split(b"\n")
+            if len(rest) > MAX_LINE:
+                raise ValueError(f"line {number + len(whole) + 1} is longer than {MAX_LINE} bytes")
+            for line in whole:
+                number += 1
+                yield number, line.decode("utf-8").rstrip("\r")
+        if rest:
             number += 1
-            yield number, line.decode("utf-8").rstrip("\r")
-    if rest:
-        yield number + 1, rest.decode("utf-8").rstrip("\r")
+            yield number, rest.decode("utf-8").rstrip("\r")
+    except UnicodeDecodeError:
+        raise ValueError(f"line {max(1, number)} is no text in UTF-8") from None
