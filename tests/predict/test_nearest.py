@@ -120,6 +120,7 @@ def test_what_is_no_table_of_training_proteins_is_named(known, tmp_path):
         ("id,label\na,1\n", "none of its columns id, label holds sequences"),
         ("id,one,two\na,MKTAYIAKQRQI,MKTAYIAKQRQV\n", "the columns one, two all hold sequences"),
         ("id,sequence\na,123\n", "holds no sequence"),
+        ("id,seq\n", "holds no sequence"),
         ("", "its first line is empty"),
     ):
         path.write_text(text)

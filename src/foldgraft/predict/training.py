@@ -124,6 +124,8 @@ def _columns(path: Path) -> tuple[str, str | None]:
     """Names of the columns of sequences and of names; None where there are no names."""
     names = header(path)
     first = [row.cells for row in islice(read_rows(path), FIRST)]
+    if not first:
+        raise FoldgraftError(f"--training: {path} holds no sequence")
     of_proteins = [name for name in names if all(_is_protein(cells.get(name, "")) for cells in first)]
     found = ["sequence"] if "sequence" in names else of_proteins
     if len(found) != 1:
