@@ -33,6 +33,14 @@ def test_every_figure_of_the_page_is_a_file_with_its_caption(run_folder, tmp_pat
     assert {name.partition("/")[0] for name in files} >= {"proteins", "residues", "residue-pairs", "structures", "data"}
 
 
+def test_files_that_are_no_figures_stay(tmp_path):
+    (tmp_path / "data/data").mkdir(parents=True)
+    for name in ("1.a-figure.html", "index.html", "1.notes.txt"):
+        (tmp_path / "data/data" / name).write_text("")
+    write_figures([], tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*/*/*")) == ["1.notes.txt", "index.html"]
+
+
 def test_names_tell_chapter_heading_and_what_is_shown_and_hold_nothing_else():
     figure = Figure("", "", 'ROC of "/<a>": much', "", "")
     blocks = [Heading("x y", "x"), Fold("more", [figure]), Heading("Where?", "w", 4), figure, figure]

@@ -9,6 +9,8 @@ from foldgraft.report.page import Block, Figure, Fold, Heading, Section, render_
 
 LONGEST = 60
 """Letters of what a figure shows in the name of its file."""
+NAME = re.compile(r"[0-9]+[.][a-z0-9-]+[.]html")
+"""How the file of a figure is called."""
 
 
 def write_figures(sections: Sequence[Section], folder: Path) -> None:
@@ -18,7 +20,8 @@ def write_figures(sections: Sequence[Section], folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*/*/*.html"):
-        old.unlink()
+        if NAME.fullmatch(old.name):
+            old.unlink()
     for name, figure in named(sections):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
