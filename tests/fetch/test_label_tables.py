@@ -105,6 +105,8 @@ def test_a_key_that_stands_twice_in_a_fasta_header_is_refused_where_it_is_read(t
     )
     rows, _ = read(tmp_path, {"t.fasta": text.replace(" label=0\nMKA", "\nMKA")})  # of notes nothing is read
     assert [row["label"] for row in rows] == [1.0, 1.0, 0.0]
+    rows, _ = read(tmp_path, {"t.fasta": text.replace("label=1 label=0", "label=0 id=x id=y sequence=A sequence=B")})
+    assert [row["id"] for row in rows] == ["P1", "P2", "P3"]  # the id and the sequence are none of the keys
     joined = {"t.csv": "id,sequence,label\nP1,MKV,1\n", "more.fasta": ">P1 site=x site=y\nMKV\n"}
     with pytest.raises(FoldgraftError, match=r"more\.fasta, record 1 \(P1\): its header has 'site' twice"):
         read(tmp_path, joined, join={"more": "more.fasta"}, columns={"group": "more.site"})

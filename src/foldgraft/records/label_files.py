@@ -116,8 +116,9 @@ def _records(path: Path, first: str, handle: Iterator[str]) -> Iterator[Row]:
 def _record(path: Path, number: int, title: str, lines: list[str]) -> Row:
     name, _, description = title.strip().partition(" ")
     words = [word.split("=", 1) for word in description.split() if "=" in word]
-    pairs, keys = dict(words), [key for key, _ in words]
-    repeated = frozenset(key for key in keys if keys.count(key) > 1)
     numbered = {f"line{k}": line for k, line in enumerate(lines, start=1)}
-    cells = pairs | numbered | {"id": name, "description": description.strip(), "sequence": "".join(lines)}
+    own = numbered | {"id": name, "description": description.strip(), "sequence": "".join(lines)}
+    keys = [key for key, _ in words if key not in own]
+    repeated = frozenset(key for key in keys if keys.count(key) > 1)
+    cells = dict(words) | own
     return Row(f"{path}, record {number} ({name})", cells, False, repeated=repeated)
