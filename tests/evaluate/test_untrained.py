@@ -222,6 +222,17 @@ def test_a_protein_that_the_trunk_does_not_read_gets_what_knowing_nothing_says(t
     assert first["score"].reshape(-1, 3) == pytest.approx(np.tile(frequencies, (LENGTH, 1)), abs=1e-6)
 
 
+def test_without_any_protein_that_the_trunk_reads_angles_are_the_mean_direction(tmp_path):
+    world = World(tmp_path)
+    rows = world.run("residue", "torsions", TORSIONS, max_length=LENGTH - 1)
+    (first, *_) = (row for row in rows if row["fold"] == 0)
+    learnt = [one for one, fold in zip(world.chains, world.split["fold"], strict=True) if fold != 0]
+    mean = np.nansum(np.concatenate([TRUTH["torsions"](one) for one in learnt]), axis=0).reshape(2, 2)
+    expected = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).ravel()
+    assert len(rows) == CHAINS
+    assert first["score"].reshape(-1, 4) == pytest.approx(np.tile(expected, (LENGTH, 1)), abs=1e-5)
+
+
 def test_the_trunk_and_the_chains_must_be_there(tmp_path):
     world = World(tmp_path)
     for level, task, target in (("residue", "ss3", STATES), ("pair", "contact", BINARY)):

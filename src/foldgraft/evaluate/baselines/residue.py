@@ -183,7 +183,11 @@ class Embedded:
             return np.concatenate([self.examples[r] for r in rows]), np.concatenate([self.truth[r] for r in rows])
 
         def fitted(rows: Array, strength: float) -> models.Predict:
-            return models.linear(task.kind, task.outputs, *examples(rows), strength, task.seed)
+            inputs, truth = examples(rows)
+            if len(truth):
+                return models.linear(task.kind, task.outputs, inputs, truth, strength, task.seed)
+            said = models.knowing_nothing(task.kind, task.known(rows), task.outputs)
+            return lambda x: np.tile(said, (len(x), 1))
 
         best = STRENGTHS[0]
         if sum(len(self.truth[row]) for row in valid):
