@@ -34,6 +34,7 @@ import httpx
 from Bio.PDB import PDBList
 
 from foldgraft.fetch.inputs import Item
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.settings import FetchSettings, ServicesSettings
 from foldgraft.fetch.store import Store
 from foldgraft.fetch.structures import bring
@@ -99,7 +100,7 @@ def settings_for(base: str) -> FetchSettings:
 def by_foldgraft(names: list[str], base: str, folder: Path) -> None:
     items, settings = [Item("rcsb", name, name) for name in names], settings_for(base)
     with contextlib.redirect_stderr(io.StringIO()):
-        bring(items, "rcsb-00000", folder, Store(folder / "store"), folder / "l.parquet", settings, set(names))
+        bring(items, "rcsb-00000", Origin(folder, Store(folder / "store"), settings), folder / "l.parquet", set(names))
 
 
 def by_pdblist(names: list[str], base: str, folder: Path) -> None:

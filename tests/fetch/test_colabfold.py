@@ -16,6 +16,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import colabfold
 from foldgraft.fetch.client import PassingError
 from foldgraft.fetch.colabfold import fetch_alignments, read_result
+from foldgraft.fetch.origin import Origin
 from foldgraft.records.alignments import QUERIES
 from foldgraft.records.files import sequence_sha256
 from foldgraft.records.lock import SCHEMA, store_path
@@ -46,7 +47,8 @@ def fetched(httpserver, settings_for, store, tmp_path, monkeypatch):
         plain = settings_for(base, contact="me@example.org")
         services = plain.services.model_copy(update={"colabfold": more.pop("base", base)})
         fetch = plain.model_copy(update={"services": services})
-        fetch_alignments(tmp_path / "q.parquet", "files-00000", store.root, tmp_path / "l", fetch, **more)
+        origin = Origin(tmp_path, store, fetch, **more)
+        fetch_alignments(tmp_path / "q.parquet", "files-00000", origin, tmp_path / "l")
         return {row["id"]: row for row in read_rows(tmp_path / "l", SCHEMA)}
 
     return run

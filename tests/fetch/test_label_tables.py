@@ -15,7 +15,9 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_table import read_files
 from foldgraft.fetch.labels import Table, fetch_labels, rows_of
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.settings import FetchSettings
+from foldgraft.fetch.store import Store
 from foldgraft.records import labels as label_records
 from foldgraft.records.label_files import count_rows
 from foldgraft.records.rejects import read_rejects
@@ -237,13 +239,14 @@ def test_shards_carry_what_the_labels_mean(tmp_path):
     (tmp_path / "t.csv").write_text(
         "id,sequence,label\n" + "".join(f"p{k},MK{'V' * k},{'ab'[k % 2]}\n" for k in range(5))
     )
-    table = Table("mine", LabelsSettings(table="t.csv", kind="classes", missing=["b"]), tmp_path, tmp_path)
+    origin = Origin(tmp_path, Store(tmp_path), FetchSettings(label_shard_size=3))
+    table = Table("mine", LabelsSettings(table="t.csv", kind="classes", missing=["b"]), origin)
     with pytest.raises(FoldgraftError, match="1 classes occur"):
-        fetch_labels("mine-00000", table, tmp_path / "x.parquet", tmp_path / "r.csv", FetchSettings())
-    table = Table("mine", LabelsSettings(table="t.csv", kind="classes"), tmp_path, tmp_path)
+        fetch_labels("mine-00000", table, tmp_path / "x.parquet", tmp_path / "r.csv")
+    table = Table("mine", LabelsSettings(table="t.csv", kind="classes"), origin)
     paths = [tmp_path / f"mine-{number:05d}.parquet" for number in range(2)]
     for path in paths:
-        fetch_labels(path.stem, table, path, tmp_path / "r.csv", FetchSettings(label_shard_size=3))
+        fetch_labels(path.stem, table, path, tmp_path / "r.csv")
     assert label_records.read_description(paths).classes == ("a", "b")
     rows = [row for path in paths for row in read_rows(path, label_records.SCHEMA)]
     assert [row["id"] for row in rows] == [f"p{k}" for k in range(5)]

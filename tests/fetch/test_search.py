@@ -8,6 +8,7 @@ from werkzeug import Response
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch import search as module
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.search import entry_of, request, write_search
 from foldgraft.fetch.settings import RcsbQuery, StructuresSettings
 from foldgraft.records.lock import SCHEMA, store_path
@@ -53,7 +54,7 @@ def run(tmp_path, settings, store):
     def search(max_entries, query=None, **more):
         query = {"max_entries": max_entries} | (query or {})
         structures = StructuresSettings.model_validate({"rcsb": {"query": query} | more})
-        write_search(structures, tmp_path, store.root, tmp_path / "ids.txt", tmp_path / "lock.parquet", settings)
+        write_search(structures, Origin(tmp_path, store, settings), tmp_path / "ids.txt", tmp_path / "lock.parquet")
         return (tmp_path / "ids.txt").read_text().split()
 
     return search
@@ -90,7 +91,7 @@ def test_the_list_is_stored_and_locked_and_replayed_without_a_network(service, r
     structures = StructuresSettings.model_validate({"rcsb": {"query": {"max_entries": 9}}})
     nowhere = settings.model_copy(update={"services": None})
     again = (tmp_path / "again.txt", tmp_path / "again.parquet")
-    write_search(structures, tmp_path, store.root, *again, nowhere, tmp_path / "lock.parquet")
+    write_search(structures, Origin(tmp_path, store, nowhere, tmp_path / "lock.parquet"), *again)
     assert again[0].read_bytes() == (tmp_path / "ids.txt").read_bytes()
     assert list(read_rows(again[1], SCHEMA)) == [row]
 

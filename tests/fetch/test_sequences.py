@@ -9,6 +9,7 @@ from services import UniprotService, active, inactive
 from werkzeug import Response
 
 from foldgraft.errors import FoldgraftError
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.sequences import fetch_sequences
 from foldgraft.fetch.settings import SequencesSettings
 from foldgraft.records import lock as lock_records
@@ -24,7 +25,7 @@ def run(tmp_path, store, settings):
         fasta, lock = tmp_path / "out.fasta.gz", tmp_path / "out.parquet"
         manners = settings.model_copy(update={"refreshed_after": refreshed_after})
         sequences = SequencesSettings.model_validate(values)
-        fetch_sequences(sequences, tmp_path, store.root, fasta, lock, manners, replay)
+        fetch_sequences(sequences, Origin(tmp_path, store, manners, replay), fasta, lock)
         found = {record.id: record.sequence for record in read_fasta(fasta)}
         return found, list(read_rows(lock, lock_records.SCHEMA))
 

@@ -10,6 +10,7 @@ from werkzeug import Response
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.checks import check
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.settings import StructuresSettings
 from foldgraft.fetch.sifts import fetch_sifts
 from foldgraft.records import lock as lock_records
@@ -31,7 +32,8 @@ TABLE = (
 def run(tmp_path, store, settings):
     def fetch(sifts, replay=None, **changes):
         table, lock = tmp_path / "sifts.parquet", tmp_path / "lock.parquet"
-        fetch_sifts(sifts, tmp_path, store.root, table, lock, settings.model_copy(update=changes), replay)
+        origin = Origin(tmp_path, store, settings.model_copy(update=changes), replay)
+        fetch_sifts(sifts, origin, table, lock)
         return table, list(read_rows(lock, lock_records.SCHEMA))
 
     return fetch

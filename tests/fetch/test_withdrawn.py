@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from foldgraft.fetch.inputs import Item
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.structures import bring
 from foldgraft.fetch.withdrawn import GENERATIONS
 from foldgraft.records.lock import SCHEMA
@@ -36,7 +37,7 @@ def rows(tmp_path, store, settings):
     def fetched(*entries, named=()):
         items = [Item("rcsb", entry, entry) for entry in entries]
         named = {*entries, *named}
-        bring(items, "rcsb-00000", tmp_path, store, tmp_path / "lock.parquet", settings, named)
+        bring(items, "rcsb-00000", Origin(tmp_path, store, settings), tmp_path / "lock.parquet", named)
         found = list(read_rows(tmp_path / "lock.parquet", SCHEMA))
         assert {row["shard"] for row in found} == {"rcsb-00000"}
         assert all((row["sha256"] is not None) == (row["status"] == "stored") for row in found)

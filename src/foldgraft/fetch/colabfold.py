@@ -22,8 +22,8 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, PassingError, check_services
 from foldgraft.fetch.downloads import Row, due, lock_row, locked
 from foldgraft.fetch.inputs import Item
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.packed import decompressed
-from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.store import Store, spool
 from foldgraft.progress import progress
@@ -42,13 +42,11 @@ TICKET = re.compile(r"[A-Za-z0-9_-]{1,128}")
 AGAIN = "what it answered before is kept in the store, so run again later"
 
 
-def fetch_alignments(
-    queries: Path, shard: str, store: Path, lock: Path, fetch: FetchSettings, replay: Path | None = None
-) -> None:
+def fetch_alignments(queries: Path, shard: str, origin: Origin, lock: Path) -> None:
     """Bring the alignments of a shard's sequences into the store, and write its piece of the lock.
 
     Sequences that an alignment given by the user serves are not sent anywhere. One that the server cannot align is a
-    rejected row. With `replay`, the lock of an earlier run, nothing is read but the store.
+    rejected row. In a replay nothing is read but the store.
 
     Raises
     ------
@@ -60,10 +58,10 @@ def fetch_alignments(
     name = f"alignments_{shard}"
     if len(table) == 0:
         write_piece(lock, name, [])
-    elif replay:
-        Replay(replay, store).piece(name, lock)
+    elif origin.earlier:
+        origin.earlier.piece(name, lock)
     else:
-        write_piece(lock, name, _rows(table, Store(store), fetch))
+        write_piece(lock, name, _rows(table, origin.store, origin.settings))
 
 
 def _rows(table: pd.DataFrame, store: Store, fetch: FetchSettings) -> list[Row]:

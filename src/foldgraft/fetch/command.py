@@ -12,8 +12,10 @@ from foldgraft.fetch import sequences as sequence_files
 from foldgraft.fetch import sifts as sifts_files
 from foldgraft.fetch import structures as structure_files
 from foldgraft.fetch.label_settings import LabelsSettings
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.search import write_search
 from foldgraft.fetch.settings import FetchSettings, Places, SequencesSettings, StructuresSettings
+from foldgraft.fetch.store import Store as FileStore
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True)
@@ -46,7 +48,8 @@ def structures(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch one shard of structures."""
-    structure_files.fetch_shard(shard, places.root, search, data, store, lock, settings, source, replay)
+    origin = Origin(data, FileStore(store), settings, replay)
+    structure_files.fetch_shard(shard, places.root, search, origin, lock, source)
 
 
 @app.command()
@@ -60,7 +63,7 @@ def search(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Search the PDB for entries."""
-    write_search(structures, data, store, ids, lock, settings, replay)
+    write_search(structures, Origin(data, FileStore(store), settings, replay), ids, lock)
 
 
 @app.command()
@@ -74,7 +77,7 @@ def sequences(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch all sequences."""
-    sequence_files.fetch_sequences(sequences, data, store, fasta, lock, settings, replay)
+    sequence_files.fetch_sequences(sequences, Origin(data, FileStore(store), settings, replay), fasta, lock)
 
 
 @app.command()
@@ -88,7 +91,7 @@ def sifts(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Fetch the table that maps residues of the PDB to UniProt."""
-    sifts_files.fetch_sifts(source, data, store, table, lock, settings, replay)
+    sifts_files.fetch_sifts(source, Origin(data, FileStore(store), settings, replay), table, lock)
 
 
 @app.command()
@@ -101,7 +104,7 @@ def alignments(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Ask ColabFold's server for the alignments of one shard; the sequences leave this machine."""
-    colabfold.fetch_alignments(queries, shard, store, lock, settings, replay)
+    colabfold.fetch_alignments(queries, shard, Origin(Path(), FileStore(store), settings, replay), lock)
 
 
 @app.command()
@@ -116,8 +119,8 @@ def labels(
     settings: Fetch = FetchSettings(),
 ) -> None:
     """Read one shard of a labelled table; its name begins with the table's."""
-    read_from = label_shards.Table(shard.rpartition("-")[0], table, data, store, replay)
-    label_shards.fetch_labels(shard, read_from, labels, rejects, settings)
+    origin = Origin(data, FileStore(store), settings, replay)
+    label_shards.fetch_labels(shard, label_shards.Table(shard.rpartition("-")[0], table, origin), labels, rejects)
 
 
 @app.command()
@@ -135,7 +138,7 @@ def lock(
     tables: dict[str, list[Path]] = {}
     for name, _, path in (given.partition("=") for given in table or []):
         tables.setdefault(name, []).append(Path(path))
-    structure_files.merge_lock(piece or [], lock, tables, data, store, replay)
+    structure_files.merge_lock(piece or [], lock, tables, Origin(data, FileStore(store), replay=replay))
 
 
 @app.command()

@@ -12,8 +12,8 @@ from foldgraft.fetch.inputs import shown_path
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_table import Labelled, TableReader, read_classes, read_files
 from foldgraft.fetch.label_values import Label
-from foldgraft.fetch.replay import Replay, stored_files
-from foldgraft.fetch.settings import FetchSettings
+from foldgraft.fetch.origin import Origin
+from foldgraft.fetch.replay import stored_files
 from foldgraft.fetch.structures import shard_number
 from foldgraft.fetch.tables import subsample
 from foldgraft.records import labels as label_records
@@ -71,23 +71,20 @@ class Table:
 
     name: str
     settings: LabelsSettings
-    data: Path
-    store: Path
-    replay: Path | None = None
+    origin: Origin
 
     def read(self) -> Labelled:
         """The table, from its own files or from those that a replayed lock names in the store."""
-        if not self.replay:
-            return read_files(self.name, self.settings, self.data)
-        stored = stored_files(Replay(self.replay, self.store), self.name)
-        return TableReader(
-            self.name, self.settings, lambda file: stored[shown_path(self.data / file, self.data)]
-        ).read()
+        data = self.origin.data
+        if not self.origin.earlier:
+            return read_files(self.name, self.settings, data)
+        stored = stored_files(self.origin.earlier, self.name)
+        return TableReader(self.name, self.settings, lambda file: stored[shown_path(data / file, data)]).read()
 
 
-def fetch_labels(shard: str, table: Table, out: Path, rejects: Path, fetch: FetchSettings) -> None:
+def fetch_labels(shard: str, table: Table, out: Path, rejects: Path) -> None:
     """Write the proteins of a shard, in the table's order; the first shard's rejects are those of the whole table."""
-    number, size = shard_number(shard), fetch.label_shard_size
+    number, size = shard_number(shard), table.origin.settings.label_shard_size
     found = table.read()
     rows = list(subsample(found.proteins.items(), table.settings.limit, table.settings.seed))
     kept = Labelled(dict(rows))

@@ -11,9 +11,8 @@ from foldgraft.fetch.client import Client, FinalError, PassingError, check_servi
 from foldgraft.fetch.downloads import lock_row
 from foldgraft.fetch.identifiers import pdb_id
 from foldgraft.fetch.inputs import Item, file_items, rcsb_items
-from foldgraft.fetch.replay import Replay
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.settings import FetchSettings, RcsbQuery, StructuresSettings
-from foldgraft.fetch.store import Store
 from foldgraft.records.files import sealed
 from foldgraft.records.lock import write_piece
 
@@ -27,42 +26,34 @@ GROUPING = ("group_by", "scoring_strategy")  # options of a raw request that dec
 UNKNOWN = "9999"  # the day of an entry that the data service does not know yet: it comes last
 
 
-def write_search(
-    structures: StructuresSettings,
-    data: Path,
-    store: Path,
-    out: Path,
-    lock: Path,
-    fetch: FetchSettings,
-    replay: Path | None = None,
-) -> None:
+def write_search(structures: StructuresSettings, origin: Origin, out: Path, lock: Path) -> None:
     """Write the ids that the query finds, one on a line, without entries that are given by id or as files.
 
-    The list goes into the store too, and `lock` says where; `replay`, an earlier run's lock, gives its list again.
+    The list goes into the store too, and `lock` says where; a replay gives it again.
 
     Raises
     ------
     FoldgraftError
         if there is no query, or the services do not answer it.
     """
-    if replay:
-        earlier = Replay(replay, store)
-        rows = earlier.rows(SHARD)
-        _write(out, earlier.path(rows[0]).read_text())
+    fetch = origin.settings
+    if origin.earlier:
+        rows = origin.earlier.rows(SHARD)
+        _write(out, origin.earlier.path(rows[0]).read_text())
         write_piece(lock, SHARD, rows)
         return
     query = structures.rcsb.query
     if query is None:
         raise FoldgraftError("structures.rcsb.query: there is no query to search for")
     check_services(fetch)
-    given = {item.id.lower() for item in (*rcsb_items(structures), *file_items(structures, data))}
+    given = {item.id.lower() for item in (*rcsb_items(structures), *file_items(structures, origin.data))}
     try:
         with Client(fetch) as client:
             names = search(query, client, fetch, given)
     except (PassingError, FinalError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FoldgraftError(f"structures.rcsb.query: {fetch.services.rcsb_search} gave no answer: {error}") from None
     found = "".join(f"{name}\n" for name in names)
-    sha256, size = Store(store).add([found.encode()])
+    sha256, size = origin.store.add([found.encode()])
     asked = f"{fetch.services.rcsb_search}?{urlencode({'json': json.dumps(request(query, 0, PAGE))})}"
     row = lock_row(Item("rcsb", SHARD, ""), asked, "stored", sha256=sha256, bytes=size)
     _write(out, found)

@@ -11,8 +11,9 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, PassingError, check_services
 from foldgraft.fetch.downloads import Row, lock_row
 from foldgraft.fetch.inputs import Item, accessions, sequence_paths, shown_path
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.replay import Replay
-from foldgraft.fetch.settings import FetchSettings, SequencesSettings
+from foldgraft.fetch.settings import SequencesSettings
 from foldgraft.fetch.store import Store
 from foldgraft.fetch.structures import file_row
 from foldgraft.fetch.tables import Sequence, merged, read_sequences, subsample
@@ -29,26 +30,18 @@ AGAIN = "--forcerun fetch_sequences tries again"
 Answer = tuple[Entry, Page | None]  # no page: the service could not be asked
 
 
-def fetch_sequences(
-    sequences: SequencesSettings,
-    data: Path,
-    store: Path,
-    fasta: Path,
-    lock: Path,
-    fetch: FetchSettings,
-    replay: Path | None = None,
-) -> None:
+def fetch_sequences(sequences: SequencesSettings, origin: Origin, fasta: Path, lock: Path) -> None:
     """Write the merged FASTA and the lock's rows: one per local file, accession, or page of a query.
 
-    With `replay`, the lock of an earlier run, both are what they were then, and nothing is read but the store.
+    In a replay both are what they were then.
     """
-    if replay:
-        _replay(Replay(replay, store), sequences.limit, fasta, lock)
+    if origin.earlier:
+        _replay(origin.earlier, sequences.limit, fasta, lock)
         return
     rows: list[Row] = []
-    check_services(fetch)
-    with Client(fetch) as client:
-        found = _all(sequences, data, Store(store), client, fetch, rows)
+    check_services(origin.settings)
+    with Client(origin.settings) as client:
+        found = _all(sequences, origin, client, rows)
         write_merged(found, sequences.limit, fasta)
         refused = (row for row in rows if row["status"] == "rejected" and row["source"] == "uniprot")
         client.check_answered(row["reason"] for row in refused)
@@ -117,14 +110,13 @@ def _living(entries: list[Entry]) -> list[Sequence]:
     return [(entry.accession, entry.sequence) for entry in entries if entry.sequence]
 
 
-def _all(
-    sequences: SequencesSettings, data: Path, store: Store, client: Client, fetch: FetchSettings, rows: list[Row]
-) -> Iterator[Sequence]:
-    paths = sequence_paths(sequences, data)
-    rows += [file_row(path, data, store) for path in paths]
+def _all(sequences: SequencesSettings, origin: Origin, client: Client, rows: list[Row]) -> Iterator[Sequence]:
+    store, fetch = origin.store, origin.settings
+    paths = sequence_paths(sequences, origin.data)
+    rows += [file_row(path, origin) for path in paths]
 
     def reject(path: Path, name: str, reason: str) -> None:
-        rows.append(lock_row(Item("files", name, ""), shown_path(path, data), "rejected", reason=reason))
+        rows.append(lock_row(Item("files", name, ""), shown_path(path, origin.data), "rejected", reason=reason))
         print(f"{path} ({name}): {reason}", file=sys.stderr)
 
     yield from read_sequences(paths, reject)

@@ -10,8 +10,8 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, PassingError, check_services
 from foldgraft.fetch.downloads import Row, download
 from foldgraft.fetch.inputs import Item, sifts_path
+from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.packed import decompressed
-from foldgraft.fetch.replay import Replay
 from foldgraft.fetch.settings import FetchSettings
 from foldgraft.fetch.sifts_rows import SHOWN, enough, header, lines, rows
 from foldgraft.fetch.store import Store
@@ -24,32 +24,21 @@ SHARD = "sifts"
 BATCH = 1 << 16  # rows held as Python objects
 
 
-def fetch_sifts(
-    sifts: str,
-    data: Path,
-    store: Path,
-    table: Path,
-    lock: Path,
-    fetch: FetchSettings,
-    replay: Path | None = None,
-) -> None:
+def fetch_sifts(sifts: str, origin: Origin, table: Path, lock: Path) -> None:
     """Store SIFTS' table, `download` or a local file, and write its segments and its row of the lock.
 
-    With `replay`, the lock of an earlier run, both are what they were then, and nothing is read but the store.
+    In a replay both are what they were then.
     """
-    if replay:
-        _replay(Replay(replay, store), table, lock, fetch)
+    bound = origin.settings.max_decompressed_mb * 10**6
+    if origin.earlier:
+        rows = origin.earlier.rows(SHARD)
+        write_segments(origin.earlier.path(rows[0]), table, bound)
+        write_piece(lock, SHARD, rows)
         return
-    kept, local = Store(store), sifts_path(sifts, data)
-    row = file_row(local, data, kept) if local else _downloaded(kept, fetch)
-    note = write_segments(store_path(store, row["sha256"]), table, fetch.max_decompressed_mb * 10**6)
+    local = sifts_path(sifts, origin.data)
+    row = file_row(local, origin) if local else _downloaded(origin.store, origin.settings)
+    note = write_segments(store_path(origin.store.root, row["sha256"]), table, bound)
     write_piece(lock, SHARD, [{**row, "reason": "; ".join(filter(None, [row["reason"], note])) or None}])
-
-
-def _replay(replay: Replay, table: Path, lock: Path, fetch: FetchSettings) -> None:
-    rows = replay.rows(SHARD)
-    write_segments(replay.path(rows[0]), table, fetch.max_decompressed_mb * 10**6)
-    write_piece(lock, SHARD, rows)
 
 
 def _downloaded(store: Store, fetch: FetchSettings) -> Row:
