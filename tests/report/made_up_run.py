@@ -204,6 +204,7 @@ def write_split(run: Path, structures: pd.DataFrame, labelled: pd.DataFrame, lea
         count = int(rows["leak"].sum())
         text = f"{count} of {len(rows)} test proteins have a training protein at 30% identity or more."
         verdict[name] = {"test": len(rows), "leaking": count, "verdict": "leaks" if count else "clean", "text": text}
+        verdict[name] |= {"threshold": 0.005, "split": "ours"}
     write_json(run / "cluster/verdict.json", verdict)
     return table
 

@@ -112,8 +112,8 @@ def test_a_split_that_nothing_learnt_from_is_not_what_a_tried_head_is_trusted_by
     assert not any("split of solubility" in text for _, text in said)
     assert any("split of structures" in text for _, text in said)
     text = (
-        "The head of other, tried on solubility: 3 of 400 proteins have a relative that it learnt from, so that its "
-        "metrics there are too good."
+        "The head of other, tried on solubility: 3 of 400 proteins have a relative that it learnt from (0.8%); 0.5% "
+        "were allowed. Its metrics there are too good."
     )
     assert ("bad", text) in said
     with styled():
@@ -123,12 +123,13 @@ def test_a_split_that_nothing_learnt_from_is_not_what_a_tried_head_is_trusted_by
     assert sum("relative" in item for _, item in bullets) == 1 and not any("clean" in item for _, item in bullets)
     (task,) = abroad.tasks
     clean = replace(task, tables=task.tables | {"notes": noted(task, 0)})
-    near = "The head of other, tried on solubility: 0 of 400 proteins have a relative that it learnt from."
-    assert list(relatives(clean)) == [("good", near)]
+    near = "The head of other, tried on solubility: 0 of 400 proteins have a relative that it learnt from (0.0%);"
+    assert list(relatives(clean, 0.0)) == [("good", f"{near} 0.0% are allowed.")]
+    assert [tone for tone, _ in relatives(task, 3 / 400)] == ["good"]
     blind = replace(task, tables=task.tables | {"notes": noted(task, 0, 5)})
-    assert list(relatives(blind)) == [("note", f"{near} Of 5 it could not be found out.")]
+    assert list(relatives(blind, 0.01)) == [("note", f"{near} 1.0% are allowed. Of 5 it could not be found out.")]
     unknown = replace(task, tables=task.tables | {"notes": pd.DataFrame()})
-    assert [tone for tone, _ in relatives(unknown)] == ["note"]
+    assert [tone for tone, _ in relatives(unknown, 0.01)] == ["note"]
 
 
 def test_rows_of_a_labelled_table_count_by_name_though_they_share_a_sequence(run_folder):
@@ -329,13 +330,18 @@ def test_a_leak_is_said_in_red_and_whose_split_it_is(tmp_path, made_up):
     run = made_up.make_run(tmp_path, structures=False, leaks=True)
     text = page(run, None, ReportSettings())
     assert re.search(
-        r'<li class="bad">The split of solubility leaks[^<]*this run&#39;s own; a lower `cluster.min_id', text
+        r'<li class="bad">The split of solubility leaks[^<]*this run&#39;s own; a lower cluster.min_id', text
     )
-    columns = {"solubility": {"columns": {"fold": "partition"}}, "cluster": {"use_published_folds": True}}
+    found = json.loads((run / "cluster/verdict.json").read_text())
+    write_json(run / "cluster/verdict.json", {name: one | {"split": "published"} for name, one in found.items()})
+    columns = {"solubility": {"columns": {"fold": "partition"}, "test_table": "other.csv"}}
     experiments = {"attention": {}, "linear": {}}
     write_json(run / "provenance.json", {"config": {**columns, "experiments": experiments}})
     text = page(run, None, ReportSettings())
-    assert "the table&#39;s own column `partition`; `cluster.use_published_folds: false`" in text
+    whose = (
+        "the table&#39;s own, by its column partition (columns.fold) and its test_table; cluster.use_published_folds"
+    )
+    assert whose in text and "this run&#39;s own" not in text
 
 
 def test_rejects_are_counted_by_rule(still):

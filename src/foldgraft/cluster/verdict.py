@@ -55,11 +55,6 @@ def _of_set(rows: pd.DataFrame, settings: ClusterSettings, published: bool) -> d
             f" The worst: {pair['id']} and {pair['nearest']}, {pair['identity']:.0%} identical over "
             f"{pair['shorter']:.0%} of the shorter."
         )
-    if published and not clean:
-        text += (
-            " The folds are those of the table's published column (columns.fold); cluster.use_published_folds: false "
-            "splits anew by clusters."
-        )
     return {
         "test": len(rows),
         "leaking": leaking,
@@ -103,8 +98,9 @@ def enforce(verdicts: Mapping[str, Mapping[str, Any]], settings: ClusterSettings
         with the count and the worst example of each leaking set.
     """
     fatal = {None: ["ours"], "fail": ["ours", "published"], "report": []}[settings.on_leak]
+    own = " The split is the table's own; cluster.use_published_folds: false splits anew by clusters."
     bad = [
-        f"{name}: {entry['text']}"
+        f"{name}: {entry['text']}{own if entry['split'] == 'published' else ''}"
         for name, entry in verdicts.items()
         if entry["verdict"] == "leaks" and entry["split"] in fatal
     ]

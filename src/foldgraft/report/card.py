@@ -18,7 +18,7 @@ from foldgraft.report.drawing import count, number, span
 from foldgraft.report.results import Experiment, Task
 from foldgraft.report.run import Run
 from foldgraft.report.settings import CardSettings
-from foldgraft.report.verdicts import plain
+from foldgraft.report.verdicts import plain, whose
 from foldgraft.tasks.trained import HeadInfo, load_head
 
 STRUCTURES = "structures"
@@ -113,7 +113,10 @@ def _split(run: Run, task: Task) -> str:
         ("none found" if band["from"] is None else f"{band['from']:.0%} to {band['to']:.0%}", count(band["test"]))
         for band in verdict.get("identities", [])
     ]
-    found = f"{verdict.get('text', '')}\n\nIdentity to the nearest training or validation protein, by search:\n\n"
+    found = verdict.get("text", "")
+    if verdict.get("verdict") == "leaks":
+        found += f" {whose(run, task.set, verdict)}"
+    found += "\n\nIdentity to the nearest training or validation protein, by search:\n\n"
     return found + _table(["identity", "test proteins"], rows)
 
 

@@ -8,7 +8,7 @@ from foldgraft.report.page import Block, Bullets, Fold, Heading, Section
 from foldgraft.report.results import Task
 from foldgraft.report.run import Run
 from foldgraft.report.tables import comparison_table, headline_table, metrics_table, notes_list
-from foldgraft.report.verdicts import of_set, relatives
+from foldgraft.report.verdicts import allowed, of_set, relatives
 
 TITLES = {"protein": "Proteins", "residue": "Residues", "pair": "Residue pairs"}
 
@@ -25,7 +25,7 @@ def section(run: Run, level: str, examples: Sequence[Targets]) -> Section:
 def _task(run: Run, task: Task, examples: Sequence[Targets]) -> list[Block]:
     found = run.verdict.get(task.set)
     trusted = [of_set(run, task.set, found)] if found and task.experiments else []
-    trusted += relatives(task)
+    trusted += relatives(task, allowed(run))
     believed = [*([Bullets(trusted)] if trusted else []), *pairs.caution(run, task)]
     believed += [*curves.calibration(task), *notes_list(task)]
     failing = [*parts.blocks(task), *curves.of_kind(task)]

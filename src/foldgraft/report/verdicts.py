@@ -103,7 +103,7 @@ def trust(run: Run) -> Iterator[tuple[str, str]]:
         if name not in tried:
             yield of_set(run, name, found)
     for task in run.tasks:
-        yield from relatives(task)
+        yield from relatives(task, allowed(run))
     if run.structural:
         yield "note", run.structural["text"]
     if not run.verdict:
@@ -115,8 +115,16 @@ def only_tried(run: Run) -> set[str]:
     return {task.set for task in run.tasks if not task.experiments}
 
 
-def relatives(task: Task) -> Iterator[tuple[str, str]]:
-    """Of each head of another table, how many proteins of this one have a relative that it learnt from."""
+def allowed(run: Run) -> float:
+    """The fraction of test proteins that may have a relative among those learnt from, by the run's settings."""
+    return max((found["threshold"] for found in run.verdict.values()), default=0.0)
+
+
+def relatives(task: Task, allowed: float) -> Iterator[tuple[str, str]]:
+    """Of each head of another table, how many proteins of this one have a relative that it learnt from.
+
+    `allowed` is the fraction from which on its metrics are called too good.
+    """
     notes = task.tables["notes"]
     for name in task.tried:
         said = notes.loc[notes["experiment"] == name, "note"] if len(notes) else ()
@@ -127,9 +135,11 @@ def relatives(task: Task) -> Iterator[tuple[str, str]]:
             continue
         near, total, blind = map(int, found.groups("0"))
         sentence = f"{who}: {count(near)} of {count(total)} proteins have a relative that it learnt from"
-        sentence += ", so that its metrics there are too good." if near else "."
+        leaks = near > allowed * total
+        sentence += f" ({near / total:.1%}); {allowed:.1%} {'were' if leaks else 'are'} allowed."
+        sentence += " Its metrics there are too good." if leaks else ""
         sentence += f" Of {count(blind)} it could not be found out." if blind else ""
-        yield "bad" if near else "note" if blind else "good", sentence
+        yield "bad" if leaks else "note" if blind else "good", sentence
 
 
 def of_set(run: Run, name: str, found: dict[str, Any]) -> tuple[str, str]:
@@ -137,20 +147,20 @@ def of_set(run: Run, name: str, found: dict[str, Any]) -> tuple[str, str]:
     text = found.get("text", "")
     if found.get("verdict") != "leaks":
         return "good", f"The split of {name} is clean. {text}"
-    return "bad", f"The split of {name} leaks, so that its metrics are too good. {text} {_whose(run, name)}"
+    return "bad", f"The split of {name} leaks, so that its metrics are too good. {text} {whose(run, name, found)}"
 
 
-def _whose(run: Run, name: str) -> str:
+def whose(run: Run, name: str, found: dict[str, Any]) -> str:
+    """Where the split of a set is from, and which key changes it."""
     config = run.provenance.get("config", {})
-    table = config.get(name) if name == "solubility" else (config.get("labels") or {}).get(name)
-    column = ((table or {}).get("columns") or {}).get("fold")
-    cluster = config.get("cluster") or {}
-    if column and cluster.get("use_published_folds", True):
-        return (
-            f"These are the folds of the table's own column `{column}`; `cluster.use_published_folds: false` makes "
-            "folds of unrelated proteins instead."
-        )
-    by = cluster.get("split_by", "cluster")
+    if found.get("split") == "published":
+        table = (config.get(name) if name == "solubility" else (config.get("labels") or {}).get(name)) or {}
+        columns = table.get("columns") or {}
+        given = [f"its column {columns[key]} (columns.{key})" for key in ("fold", "split") if columns.get(key)]
+        given += ["its test_table"] if table.get("test_table") else []
+        by = f", by {' and '.join(given)}" if given else ""
+        return f"The split is the table's own{by}; cluster.use_published_folds: false splits anew by clusters."
+    by = (config.get("cluster") or {}).get("split_by", "cluster")
     if by != "cluster":
-        return f"The folds follow `cluster.split_by: {by}`; `cluster` keeps related proteins together instead."
-    return "The folds are this run's own; a lower `cluster.min_identity` joins more distant relatives."
+        return f"The folds follow cluster.split_by: {by}; cluster keeps related proteins together instead."
+    return "The folds are this run's own; a lower cluster.min_identity joins more distant relatives."
