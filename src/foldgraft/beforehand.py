@@ -66,7 +66,7 @@ def _check_structures(config: Config, data: Path) -> None:
     if given and (sifts := sifts_path(given.sifts, data)):
         check_table(sifts, config.fetch.max_decompressed_mb * 10**6)
     if given and not (given.rcsb.ids or given.rcsb.query or given.alphafold.accessions):
-        check_any_protein([Path(item.place) for item in file_items(given, data)])
+        check_any_protein([Path(item.location) for item in file_items(given, data)])
 
 
 def _check_new(config: Config, name: str, fasta: Path) -> None:

@@ -41,12 +41,13 @@ ERRORS = re.compile(r"(slurmstepd\S*: |srun: )?error: |Traceback \(most recent c
 class Plan:
     """Names of the shards, and digests of local inputs; a digest that changes reruns what stands on it.
 
-    `places` are the files, ids or accessions of each shard of structures; an earlier run's lock or a search knows those
-    of the shards that are not there. `labels` are the shards of each labelled table, `tables` the digests of its files.
+    `locations` are the files, ids or accessions of each shard of structures; an earlier run's lock or a search knows
+    those of the shards that are not there. `labels` are the shards of each labelled table, `tables` the digests of its
+    files.
     """
 
     structures: dict[str, str]
-    places: dict[str, list[str]]
+    locations: dict[str, list[str]]
     labels: dict[str, list[str]]
     tables: dict[str, str]
     sequences: str
@@ -90,7 +91,7 @@ def make(config: Config, ledger: Ledger | None = None) -> Plan:
     sifts = inputs.sifts_path(config.structures.sifts, data) if config.structures else None
     return Plan(
         structures=digests,
-        places={shard: [item.place for item in items] for shard, items in structures.items()},
+        locations={shard: [item.location for item in items] for shard, items in structures.items()},
         labels=_label_shards(config, config.tables),
         tables={name: ledger.digest(table_files(name, table, data)) for name, table in config.tables.items()},
         sequences=ledger.digest(inputs.sequence_paths(config.sequences, data) if config.sequences else []),
@@ -133,7 +134,7 @@ def _replayed(config: Config, ledger: Ledger) -> Plan:
         shards.append(shard)
     return Plan(
         structures=dict.fromkeys(shards, made),
-        places={},
+        locations={},
         labels=labels,
         tables=dict.fromkeys(config.tables, made),
         sequences=made,
@@ -161,7 +162,7 @@ def _synthetic(config: Config, ledger: Ledger) -> Plan:
     shards = inputs.shard_names("files", len(paths), size)
     return Plan(
         structures=dict.fromkeys(shards, made),
-        places={shard: paths[k * size : (k + 1) * size] for k, shard in enumerate(shards)},
+        locations={shard: paths[k * size : (k + 1) * size] for k, shard in enumerate(shards)},
         labels={"solubility": inputs.shard_names("solubility", config.synth.labels, config.fetch.label_shard_size)}
         | _label_shards(config, config.labels),
         tables={"solubility": made}
@@ -220,7 +221,7 @@ def _as_locked(config: Config, shard: str, items: list[inputs.Item]) -> bool:
     except FoldgraftError:
         return False
     locked = dict(zip(rows["id"], rows["sha256"], strict=True))
-    return all(locked.get(item.id) == file_sha256(Path(item.place)) for item in items)
+    return all(locked.get(item.id) == file_sha256(Path(item.location)) for item in items)
 
 
 def section(config: Config, name: str, **parts: Any) -> str:

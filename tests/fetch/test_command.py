@@ -36,9 +36,9 @@ def test_local_structures_become_a_lock(tmp_path, fetch):
     for name, body in bodies.items():
         (tmp_path / "in" / f"{name}.cif").write_bytes(body)
     settings = json.dumps({"max_file_mb": 1})
-    for shard, places in (("files-00000", ["in/a.cif", "in/b.cif"]), ("files-00001", ["in/c.cif"])):
+    for shard, locations in (("files-00000", ["in/a.cif", "in/b.cif"]), ("files-00001", ["in/c.cif"])):
         done = fetch(
-            *("structures", "--shard", shard, "--places", json.dumps(places), "--data", "in"),
+            *("structures", "--shard", shard, "--locations", json.dumps(locations), "--data", "in"),
             *("--store", "store", "--lock", f"{shard}.parquet", "--settings", settings),
         )
         assert done.returncode == 0, done.stderr
@@ -61,18 +61,18 @@ def test_local_structures_become_a_lock(tmp_path, fetch):
 
 def test_a_long_list_of_ids_comes_in_a_file(tmp_path, fetch):
     names = [f"{number}{letters}" for number in range(1, 10) for letters in ("abc", "abd", "abe")] * 1500
-    (tmp_path / "places.json").write_text(json.dumps(names))
+    (tmp_path / "locations.json").write_text(json.dumps(names))
     (tmp_path / "ids.txt").write_text("")
     options = ("--shard", "query-00000", "--search", "ids.txt", "--store", "store", "--lock", "l.parquet")
-    assert fetch("structures", "--places", "@places.json", *options).returncode == 0
-    done = fetch("structures", "--places", "@nowhere.json", *options)
+    assert fetch("structures", "--locations", "@locations.json", *options).returncode == 0
+    done = fetch("structures", "--locations", "@nowhere.json", *options)
     assert done.returncode == 2 and "nowhere.json cannot be read" in done.stderr
 
 
 def test_a_network_that_is_down_is_an_error_and_no_reject(tmp_path, fetch, settings_for):
     settings = settings_for("http://localhost:9", retries=0).model_dump_json()
     options = ("--store", "store", "--lock", "l.parquet", "--settings", settings)
-    done = fetch("structures", "--shard", "rcsb-00000", "--places", '["1abc", "2abc"]', *options)
+    done = fetch("structures", "--shard", "rcsb-00000", "--locations", '["1abc", "2abc"]', *options)
     assert done.returncode == 2 and "no server answered" in done.stderr
     (tmp_path / "s.fasta").write_text(">a\nMKV\n")
     sequences = '{"files": ["s.fasta"], "uniprot": {"accessions": ["P69905"]}}'
@@ -129,7 +129,7 @@ def test_a_store_that_cannot_be_written_is_one_line(tmp_path, fetch):
     (tmp_path / "a.cif").touch()
     (tmp_path / "store").touch()
     done = fetch(
-        *("structures", "--shard", "files-00000", "--places", '["a.cif"]'),
+        *("structures", "--shard", "files-00000", "--locations", '["a.cif"]'),
         *("--store", "store", "--lock", "l.parquet"),
     )
     assert done.returncode == 2
@@ -143,8 +143,8 @@ def locked(tmp_path, fetch):
     for name in "ab":
         (tmp_path / "in" / f"{name}.cif").write_text(f"data_{name}\n")
     (tmp_path / "in/t.tsv").write_text("id\tsequence\tlabel\np\tMKV\t1\n")
-    places = '["in/a.cif", "in/b.cif"]'
-    structures = ("structures", "--shard", "files-00000", "--places", places, "--data", "in")
+    locations = '["in/a.cif", "in/b.cif"]'
+    structures = ("structures", "--shard", "files-00000", "--locations", locations, "--data", "in")
     labels = ("labels", "--shard", "solubility-00000", "--table", '{"table": "t.tsv"}', "--data", "in")
     labels += ("--rejects", "r.csv")
     lock = (
@@ -203,14 +203,14 @@ def test_a_store_is_verified_and_a_replay_stops_at_damage(tmp_path, fetch, locke
 
 
 @pytest.mark.parametrize(
-    ("shard", "places", "message"),
+    ("shard", "locations", "message"),
     [
         ("rcsb-00000", '["1abc", "../x"]', "'../x' is no PDB id"),
         ("alphafold-00000", '["P69905", "nobody"]', "'nobody' is no UniProt accession"),
         ("elsewhere-00000", "[]", "'elsewhere-00000' is no shard"),
-        ("rcsb-00000", "1abc", "--places: it is no JSON"),
+        ("rcsb-00000", "1abc", "--locations: it is no JSON"),
     ],
 )
-def test_a_place_that_is_none_stops_before_anything_is_asked(fetch, shard, places, message):
-    done = fetch("structures", "--shard", shard, "--places", places, "--store", "store", "--lock", "l.parquet")
+def test_a_place_that_is_none_stops_before_anything_is_asked(fetch, shard, locations, message):
+    done = fetch("structures", "--shard", shard, "--locations", locations, "--store", "store", "--lock", "l.parquet")
     assert done.returncode == 2 and message in done.stderr

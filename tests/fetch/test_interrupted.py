@@ -51,10 +51,10 @@ def archive(raw_server, cif):
 def start(tmp_path, archive, settings_for):
     """Start a job that fetches the entries into a store and a lock of these names."""
     settings = settings_for(archive[0], retries=1, timeout=30, connections=3).model_dump_json()
-    places = json.dumps(ENTRIES)
+    locations = json.dumps(ENTRIES)
 
     def job(store, lock):
-        options = ("--shard", "rcsb-00000", "--places", places, "--store", store, "--lock", lock)
+        options = ("--shard", "rcsb-00000", "--locations", locations, "--store", store, "--lock", lock)
         command = [sys.executable, "-m", "foldgraft", "fetch", "structures", *options, "--settings", settings]
         # Tests that run in the background ignore interrupts, and so would their children.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)

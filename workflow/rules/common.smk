@@ -79,7 +79,7 @@ LABELS = {
 }
 EXPERIMENTS = list(CONFIG.experiments)
 DIGESTS = PLAN.structures
-PLACES = PLAN.places
+LOCATIONS = PLAN.locations
 SEQUENCES_DIGEST = PLAN.sequences
 SIFTS_DIGEST = PLAN.sifts
 ALIGNMENT_DIGEST = PLAN.alignments

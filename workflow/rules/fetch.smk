@@ -115,14 +115,14 @@ rule fetch_structures:
         source="synth" if SYNTH else "files",
         search=lambda wildcards, input: flags("--search", input.search),
         replay=flags("--replay", REPLAY),
-        places=lambda wildcards: json.dumps(PLACES.get(wildcards.shard, [])),
+        locations=lambda wildcards: json.dumps(LOCATIONS.get(wildcards.shard, [])),
         digest=lambda wildcards: DIGESTS[wildcards.shard],
         settings=fetch_settings,
     shell:
         """
         python -m foldgraft --made-from {params.made_from} fetch structures \
             --shard {wildcards.shard} \
-            --places @/dev/stdin \
+            --locations @/dev/stdin \
             --data {params.data:q} \
             --source {params.source} \
             {params.search:q} \
@@ -130,7 +130,7 @@ rule fetch_structures:
             --store {params.store:q} \
             --lock {output.lock:q} \
             --settings {params.settings:q} \
-            2>>{log:q} <<<{params.places:q}
+            2>>{log:q} <<<{params.locations:q}
         """
 
 

@@ -76,10 +76,12 @@ def check_structures(structures: StructuresSettings, data: Path) -> None:
     )
     seen: dict[str, Item] = {}
     for item in (item for reader in readers for item in reader()):
-        checked_id(item.id, f"structures: {item.place}")
+        checked_id(item.id, f"structures: {item.location}")
         earlier = seen.setdefault(item.id.lower(), item)
         if earlier is not item:
-            raise FoldgraftError(f"structures: {earlier.place} and {item.place} are both entry {item.id}; name it once")
+            raise FoldgraftError(
+                f"structures: {earlier.location} and {item.location} are both entry {item.id}; name it once"
+            )
 
 
 def check_sequences(sequences: SequencesSettings, data: Path) -> None:

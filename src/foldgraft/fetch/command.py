@@ -14,7 +14,7 @@ from foldgraft.fetch import structures as structure_files
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.origin import Origin
 from foldgraft.fetch.search import write_search
-from foldgraft.fetch.settings import FetchSettings, Places, SequencesSettings, StructuresSettings
+from foldgraft.fetch.settings import FetchSettings, Locations, SequencesSettings, StructuresSettings
 from foldgraft.fetch.store import Store as FileStore
 from foldgraft.settings import option
 
@@ -40,7 +40,7 @@ def structures(
     shard: Shard,
     store: Store,
     lock: Annotated[Path, typer.Option(help="Piece of the lock to write.")],
-    places: Annotated[Places, option(Places, "--places")] = Places([]),
+    locations: Annotated[Locations, option(Locations, "--locations")] = Locations([]),
     search: Annotated[Path | None, typer.Option(help="Ids that `fetch search` found, for shards of a query.")] = None,
     source: Annotated[str, typer.Option(help="What the lock calls local files: files or synth.")] = "files",
     data: Data = Path(),
@@ -49,7 +49,7 @@ def structures(
 ) -> None:
     """Fetch one shard of structures."""
     origin = Origin(data, FileStore(store), settings, replay)
-    structure_files.fetch_shard(shard, places.root, search, origin, lock, source)
+    structure_files.fetch_shard(shard, locations.root, search, origin, lock, source)
 
 
 @app.command()

@@ -109,7 +109,7 @@ def _withdrawn(item: Item, url: str, found: Withdrawal) -> Row:
 
 
 def _rcsb(item: Item, client: Client, settings: FetchSettings) -> tuple[str, str | None]:
-    return f"{settings.services.rcsb_files.rstrip('/')}/{item.place}.cif.gz", None
+    return f"{settings.services.rcsb_files.rstrip('/')}/{item.location}.cif.gz", None
 
 
 def _alphafold(item: Item, client: Client, settings: FetchSettings) -> tuple[str, str | None]:
@@ -117,7 +117,7 @@ def _alphafold(item: Item, client: Client, settings: FetchSettings) -> tuple[str
     them is guessed."""
     nothing = f"the AlphaFold database has no model {item.id}"
     try:
-        models = client.ask(f"{settings.services.alphafold.rstrip('/')}/{item.place}")
+        models = client.ask(f"{settings.services.alphafold.rstrip('/')}/{item.location}")
     except FinalError as error:
         raise FinalError(nothing if error.status == 404 else str(error), error.status) from None
     try:
@@ -134,7 +134,7 @@ def _alphafold(item: Item, client: Client, settings: FetchSettings) -> tuple[str
 ADDRESS: dict[str, Callable[[Item, Client, FetchSettings], tuple[str, str | None]]] = {
     "rcsb": _rcsb,
     "alphafold": _alphafold,
-    "sifts": lambda item, client, settings: (item.place, None),
+    "sifts": lambda item, client, settings: (item.location, None),
 }
 
 

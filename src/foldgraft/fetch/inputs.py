@@ -19,7 +19,7 @@ class Item(NamedTuple):
 
     source: str
     id: str
-    place: str
+    location: str
 
 
 def structure_shards(structures: StructuresSettings, fetch: FetchSettings, data: Path) -> dict[str, list[Item]]:
@@ -68,26 +68,26 @@ def shard_digest(items: list[Item]) -> str:
 
 def _stamp(item: Item) -> str:
     if item.source != "files":
-        return item.place
+        return item.location
     try:
-        stat = Path(item.place).stat()
+        stat = Path(item.location).stat()
     except OSError:
-        return f"{item.place} missing"
-    return f"{item.place} {stat.st_size} {stat.st_mtime_ns}"
+        return f"{item.location} missing"
+    return f"{item.location} {stat.st_size} {stat.st_mtime_ns}"
 
 
-def items_of(shard: str, places: Iterable[str]) -> list[Item]:
-    """The items of a shard, whose name begins with their source, from the places that its plan lists.
+def items_of(shard: str, locations: Iterable[str]) -> list[Item]:
+    """The items of a shard, whose name begins with their source, from the locations that its plan lists.
 
     Raises
     ------
     FoldgraftError
-        if a place is none of that source, or the source is unknown.
+        if a location is none of that source, or the source is unknown.
     """
     source, _, number = shard.rpartition("-")
     if source not in READERS or not number.isdigit():
         raise FoldgraftError(f"--shard: {shard!r} is no shard; they are named files-00000, rcsb-00000 and so on")
-    return READERS[source](list(places))
+    return READERS[source](list(locations))
 
 
 def file_items(structures: StructuresSettings, data: Path) -> list[Item]:

@@ -9,7 +9,7 @@ from foldgraft.fetch.identifiers import accession
 from foldgraft.settings import Settings
 
 
-class Places(RootModel[list[str]]):
+class Locations(RootModel[list[str]]):
     """The files, PDB ids or UniProt accessions of a shard."""
 
 

@@ -49,8 +49,8 @@ def enough(good: int, bad: int) -> bool:
 def rows(path: Path, bound: int, bad: list[str]) -> Iterator[tuple]:
     """Rows as in `SCHEMA`; what is wrong with others is added to `bad`."""
     numbered = lines(decompressed(path, bound))
-    separator, places = header(numbered)
-    pick = itemgetter(*places)
+    separator, columns = header(numbered)
+    pick = itemgetter(*columns)
     for number, line in numbered:
         if line:
             try:
@@ -60,7 +60,7 @@ def rows(path: Path, bound: int, bad: list[str]) -> Iterator[tuple]:
 
 
 def header(numbered: Iterable[tuple[int, str]]) -> tuple[str, list[int]]:
-    """The separator and the places of the columns; comments may come before the header."""
+    """The separator and the numbers of the columns; comments may come before the header."""
     first = next((line for _, line in numbered if line and not line.startswith("#")), "")
     separator = "\t" if "\t" in first else ","
     names = first.split(separator)

@@ -22,12 +22,12 @@ from foldgraft.records.tables import read_rows, row_writer
 
 
 def fetch_shard(
-    shard: str, places: list[str], search: Path | None, origin: Origin, lock: Path, source: str = "files"
+    shard: str, locations: list[str], search: Path | None, origin: Origin, lock: Path, source: str = "files"
 ) -> None:
     """Bring a shard into the store and write its piece of the lock.
 
-    `places` are its files, PDB ids or accessions, as the name of the shard says; those of a `query-` shard stand in the
-    table `search`. Local files are noted under `source`. Whatever cannot be had is a rejected row. In a replay the
+    `locations` are its files, PDB ids or accessions, as the name of the shard says; those of a `query-` shard stand in
+    the table `search`. Local files are noted under `source`. Whatever cannot be had is a rejected row. In a replay the
     shard is what it was then.
     """
     if origin.earlier:
@@ -41,7 +41,7 @@ def fetch_shard(
         first, named = shard_number(shard) * size, intact(search).read_text().split()
         items = items_of("rcsb-00000", named[first : first + size])
     else:
-        items = items_of(shard, places)
+        items = items_of(shard, locations)
     items = [item._replace(source=source) if item.source == "files" else item for item in items]
     bring(items, shard, origin, lock, {*named, *(item.id.lower() for item in items)})
 
@@ -92,7 +92,7 @@ def _rows(items: list[Item], origin: Origin, named: set[str]) -> Iterator[Row]:
 
 def copy(item: Item, origin: Origin) -> Row:
     """Copy a local file into the store; one that cannot be read, or is too large, is a rejected row."""
-    path = Path(item.place)
+    path = Path(item.location)
     shown = shown_path(path, origin.data)
     try:
         sha256, size = origin.store.add(_pieces(path, origin.settings.max_file_mb * 10**6))
