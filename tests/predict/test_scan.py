@@ -199,6 +199,6 @@ def test_what_cannot_be_scanned_is_said(folder, tmp_path):
     (tmp_path / "two.fasta").write_text(f">a\n{PROTEIN}\n>b\n{PROTEIN}\n")
     with pytest.raises(FoldgraftError, match="more than one record"):
         alone.one(tmp_path / "two.fasta")
-    (tmp_path / "dna.fasta").write_text(">a\nGATTACAGATTACA\n")
+    (tmp_path / "dna.fasta").write_text(f">a\n{'GATTACA' * 5}\n")
     with pytest.raises(FoldgraftError, match="letters of DNA"):
         alone.one(tmp_path / "dna.fasta")
