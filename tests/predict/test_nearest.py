@@ -130,3 +130,17 @@ def test_what_is_no_table_of_training_proteins_is_named(known, tmp_path):
 def test_rows_without_a_sequence_are_counted_and_names_cannot_steer_a_terminal(tmp_path):
     (tmp_path / "t.csv").write_text("sequence,id\nMKTAYIAKQRQI,a\x1b[2J\nMKTAYIAKQRQI,b\n,c\nMK-A,d\nMVVV\nMKLL,\n")
     assert of_table(tmp_path / "t.csv") == ({"MKTAYIAKQRQI": "a [2J", "MKLL": "row:6"}, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("MKVLAAGITGSTK\nMKTAYIAKQRQISFVK\n", "first line holds a protein"),
+        ("a,MKVLAAGITGSTK\nb,MKTAYIAKQRQISFVK\n", "first line holds a protein"),
+        ("sequence,sequence\nMKVLAAGITGSTK,MKTAYIAKQRQISFVK\n", "two of its columns are called sequence"),
+    ],
+)
+def test_no_protein_is_lost_to_a_missing_header_or_a_column_to_another(tmp_path, text, message):
+    (tmp_path / "known.csv").write_text(text)
+    with pytest.raises(FoldgraftError, match=message):
+        of_table(tmp_path / "known.csv")

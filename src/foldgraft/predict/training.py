@@ -123,6 +123,10 @@ def of_table(path: Path) -> tuple[dict[str, str], int]:
 def _columns(path: Path) -> tuple[str, str | None]:
     """Names of the columns of sequences and of names; None where there are no names."""
     names = header(path)
+    if any(name.isupper() and _is_protein(name) for name in names):
+        raise FoldgraftError(f"--training: {path}: its first line holds a protein; begin it with the names of columns")
+    if names.count("sequence") > 1:
+        raise FoldgraftError(f"--training: {path}: two of its columns are called sequence; leave that name to one")
     first = [row.cells for row in islice(read_rows(path), FIRST)]
     if not first:
         raise FoldgraftError(f"--training: {path} holds no sequence")
