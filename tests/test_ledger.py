@@ -8,7 +8,7 @@ import pytest
 from foldgraft import ledger as module
 from foldgraft import plan
 from foldgraft.fetch.command import structures
-from foldgraft.fetch.settings import FetchSettings, Places
+from foldgraft.fetch.settings import FetchSettings, Locations
 from foldgraft.ledger import SMALL, Ledger
 
 
@@ -73,7 +73,7 @@ def test_structures_that_are_touched_or_copied_keep_their_digest(tmp_path, monke
     os.utime(tmp_path / "e0.cif", ns=(1, 1))  # nothing was fetched yet, so that nothing is known of the bytes
     assert planned()["files-00000"] != before["files-00000"]
     before = planned()
-    structures("files-00000", tmp_path / "store", lock, Places(["e0.cif", "e1.cif"]), settings=FetchSettings())
+    structures("files-00000", tmp_path / "store", lock, Locations(["e0.cif", "e1.cif"]), settings=FetchSettings())
     os.utime(tmp_path / "e0.cif", ns=(2, 2))
     os.utime(tmp_path / "e2.cif", ns=(2, 2))
     after = planned()
