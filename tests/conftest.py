@@ -55,6 +55,15 @@ def program():
 
 
 @pytest.fixture(scope="session")
+def viewer(root) -> Path:
+    """The file of 3Dmol.js, where there is one."""
+    path = root / "resources/3Dmol-min.js"
+    if not path.exists():
+        pytest.skip("resources/3Dmol-min.js is missing; `make test` brings it")
+    return path
+
+
+@pytest.fixture(scope="session")
 def transformers() -> ModuleType:
     """The independent implementation of the Hugging Face models, imported once since that takes seconds."""
     os.environ["HF_HUB_OFFLINE"] = "1"

@@ -22,6 +22,7 @@ GROUND_FLOOR = {
     "settings",
     "errors",
     "progress",
+    "viewer",
 }
 ABOVE = {"config", "sections", "plan", "beforehand", "cli", "manual", "launch", "alone"}
 """Modules that know the stages."""

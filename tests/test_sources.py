@@ -33,6 +33,11 @@ def test_templates_belong_to_their_stage():
     assert any(name.startswith("report/templates/") for name in names("report", "render"))
 
 
+def test_scripts_and_styles_belong_to_the_modules_beside_them():
+    scripts = {"viewer/molecule.js", "viewer/tools.js", "viewer/viewer.css"}
+    assert scripts <= names("report", "render") and not scripts & names("train", "experiment")
+
+
 def test_a_command_that_is_not_there_is_none():
     with pytest.raises(KeyError):
         command_sources("curate", "shards")

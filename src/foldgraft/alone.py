@@ -23,8 +23,9 @@ from foldgraft.models.trunk.fingerprint import TOLERANCE
 from foldgraft.predict.command import app as stage
 from foldgraft.predict.contacts import Outputs, write_maps
 from foldgraft.predict.heads import load_heads
+from foldgraft.predict.matched import match
 from foldgraft.predict.new import pair_scores, predict
-from foldgraft.predict.page import page
+from foldgraft.predict.page import Beside, page
 from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import scan as scan_variants
 from foldgraft.predict.scan import write_scan
@@ -33,6 +34,7 @@ from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import predicted_table
 from foldgraft.predict.training import training_proteins
 from foldgraft.predict.variants import read_tags, substitutions, tagged, truncations
+from foldgraft.predict.view import viewer_script
 from foldgraft.records.files import STANDARD, text_output
 from foldgraft.tasks.trained import Trained, load_head
 from foldgraft.trunk.checkpoint import open_checkpoint
@@ -120,11 +122,14 @@ def scan(
         Path | None, typer.Option(help="Tags and fusion partners to try, CSV with name, end (N or C) and sequence.")
     ] = None,
     structure: Annotated[
-        Path | None, typer.Option(help="Its structure, PDB or mmCIF, to be painted with what each residue adds.")
+        Path | None, typer.Option(help="Its structure, PDB or mmCIF, to be coloured by what each residue adds.")
+    ] = None,
+    viewer: Annotated[
+        Path | None, typer.Option(help="3Dmol-min.js; with it the page shows the structure, to be turned.")
     ] = None,
     output_structure: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="The painted structure to write, .pdb or .cif: as B-factors, times 100."),
+        typer.Option(dir_okay=False, help="The coloured structure to write, .pdb or .cif: as B-factors, times 100."),
     ] = None,
     head: Annotated[str, typer.Option(help="A head that ships with the package, or the file of one.")] = DEFAULT_HEAD,
     trunk: Trunk8M = None,
@@ -133,23 +138,25 @@ def scan(
     path, known = head_file(head), read_tags(tags or TAGS)
     if output == table == STANDARD:
         raise FoldgraftError("only one of --output and --table can be standard output")
-    if (structure is None) != (output_structure is None):
-        raise FoldgraftError("--structure and --output-structure come together: what is painted, and where to write it")
+    if structure is None and (output_structure or viewer):
+        raise FoldgraftError(f"{'--output-structure' if output_structure else '--viewer'} needs --structure as well")
+    script = viewer_script(viewer)
     protein = one(fasta)
     variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
     print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
-    frozen = open_trunk(trunk)
-    if structure and output_structure:  # before the scan, which takes minutes
+    matched = match(structure, protein.sequence) if structure else None
+    if matched and output_structure:  # before the scan, which takes minutes
         with TemporaryDirectory() as folder:
-            paint(structure, Path(folder) / output_structure.name, protein.sequence, np.zeros(len(protein.sequence)))
+            paint(matched, Path(folder) / output_structure.name, np.zeros(len(protein.sequence)))
+    frozen = open_trunk(trunk)
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
     found = scan_variants(protein, variants, trained, frozen)
-    contacts = contact_scores(protein, frozen)
     about = f"the head {trained.info.name} on the trunk {frozen.name}"
-    if structure and output_structure:
-        chains = paint(structure, output_structure, protein.sequence, found.contribution)
+    if matched and output_structure:
+        chains = paint(matched, output_structure, found.contribution)
         print(f"{output_structure}: chain {', '.join(chains)} painted", file=sys.stderr)
-    text = page(found, trained.info.tasks[0].name, about, contacts, states)
+    beside = Beside(contact_scores(protein, frozen), states, matched, script)
+    text = page(found, trained.info.tasks[0].name, about, beside)
     with text_output(output) as handle:
         handle.write(text)
     if table:

@@ -36,7 +36,7 @@ IMPORT = re.compile(r"^[ \t]*((?:from foldgraft[\w.]* import (?:\([^)]*\)|.*))|(
 @cache
 def command_sources(stage: str, command: str, level: str = "") -> tuple[Path, ...]:
     """Files that decide what a command does: `command.py` of its stage, and all that the command's function names there
-    and that those modules import, directly or not; sorted.
+    and that those modules import, directly or not, with what else lies in those packages; sorted.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def command_sources(stage: str, command: str, level: str = "") -> tuple[Path, ..
         if path not in found | left_out:
             found.add(path)
             queue += _imported(path)
+            found |= {file for file in path.parent.iterdir() if path.name == "__init__.py" and _is_data(file)}
     return tuple(sorted(found))
 
 

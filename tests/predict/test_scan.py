@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from foldgraft import alone
 from foldgraft.errors import FoldgraftError
+from foldgraft.predict.matched import match
 from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import COLUMNS, scan
 from foldgraft.predict.sequences import Candidate
@@ -88,6 +89,21 @@ def test_a_page_may_go_to_standard_output_but_not_with_its_table(folder, tmp_pat
     with pytest.raises(FoldgraftError, match="only one of --output and --table"):
         CliRunner().invoke(alone.app, [*words, "-"], catch_exceptions=False)
     assert not (tmp_path / "-").exists()
+
+
+def test_a_structure_is_named_with_what_is_to_be_made_of_it(folder, tmp_path):
+    head = folder.head("solubility", {"name": "mlp", "hidden": 8})
+    (tmp_path / "one.fasta").write_text(f">x\n{PROTEIN[:12]}\n")
+    words = ["scan", tmp_path / "one.fasta", "-o", tmp_path / "a.html", "--head", head, "--trunk", folder.path]
+    for more, said in (
+        (["--viewer", "v.js"], "--viewer needs --structure"),
+        (["--output-structure", "a.pdb"], "--output-structure needs --structure"),
+        (["--structure", "none.pdb", "--viewer", "none.js"], "none.js is not the script"),
+        (["--structure", "none.pdb"], "none.pdb: cannot be read as a structure"),
+    ):
+        with pytest.raises(FoldgraftError, match=said):
+            CliRunner().invoke(alone.app, list(map(str, [*words, *more])), catch_exceptions=False)
+    assert not (tmp_path / "a.html").exists()
 
 
 def test_a_scan_scores_each_variant_as_a_protein(folder, tmp_path):
@@ -169,7 +185,7 @@ def test_a_structure_is_painted_whatever_of_it_was_resolved(tmp_path, ending):
     model_of(chains).write_pdb(str(tmp_path / "in.pdb"))
     values = np.linspace(-0.2, 0.21, len(PROTEIN))
     values[5] = np.nan
-    assert paint(tmp_path / "in.pdb", tmp_path / f"out.{ending}", PROTEIN, values) == ["A"]
+    assert paint(match(tmp_path / "in.pdb", PROTEIN), tmp_path / f"out.{ending}", values) == ["A"]
     painted = gemmi.read_structure(str(tmp_path / f"out.{ending}"))[0]
     expected = [0.0 if n == 5 else 100 * values[n] for n in resolved]
     assert [residue[0].b_iso for residue in painted["A"]] == pytest.approx(expected, abs=0.006)
@@ -177,17 +193,20 @@ def test_a_structure_is_painted_whatever_of_it_was_resolved(tmp_path, ending):
 
 
 def test_what_cannot_be_painted_is_said(tmp_path):
-    model_of({"B": [(1, "G"), (2, "S"), (3, "W"), (4, "W"), (5, "P")]}).write_pdb(str(tmp_path / "in.pdb"))
+    model_of({"B": [(1, "G"), (2, "S"), (3, "W"), (4, "W"), (5, "P")]}).write_pdb(str(tmp_path / "other.pdb"))
     (tmp_path / "no.pdb").write_bytes(b"\x00\x01")
-    values = np.zeros(len(PROTEIN))
-    for source, target, said in (
-        ("in.pdb", "out.pdb", "no chain of it is the protein of 42 residues"),
-        ("in.pdb", "out.txt", "ends in .pdb or .cif"),
-        ("no.pdb", "out.pdb", "no chain of it|cannot be read as a structure"),
-        ("none.pdb", "out.pdb", "cannot be read as a structure"),
+    for source, said in (
+        ("other.pdb", "no chain of it is the protein of 42 residues"),
+        ("no.pdb", "no chain of it|cannot be read as a structure"),
+        ("none.pdb", "cannot be read as a structure"),
     ):
         with pytest.raises(FoldgraftError, match=said):
-            paint(tmp_path / source, tmp_path / target, PROTEIN, values)
+            match(tmp_path / source, PROTEIN)
+    model_of({"A": list(enumerate(PROTEIN))}).write_pdb(str(tmp_path / "in.pdb"))
+    matched = match(tmp_path / "in.pdb", PROTEIN)
+    for target, value, said in (("out.txt", 0.0, "ends in .pdb or .cif"), ("out.pdb", 10.0, "ends in .cif")):
+        with pytest.raises(FoldgraftError, match=said):
+            paint(matched, tmp_path / target, np.full(len(PROTEIN), value))
         assert not (tmp_path / target).exists()
 
 

@@ -17,12 +17,3 @@ def made_up() -> ModuleType:
 def run_folder(tmp_path_factory) -> Path:
     """A run with both tasks."""
     return made_up_run.make_run(tmp_path_factory.mktemp("both"))
-
-
-@pytest.fixture(scope="session")
-def viewer(root) -> Path:
-    """The file of 3Dmol.js, where there is one."""
-    path = root / "resources/3Dmol-min.js"
-    if not path.exists():
-        pytest.skip("resources/3Dmol-min.js is missing; `make test` brings it")
-    return path

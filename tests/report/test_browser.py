@@ -1,51 +1,22 @@
 """The page in a real browser: its 3D view draws, its console is silent, and it asks the network for nothing."""
 
-import base64
 import csv
 import html
 import io
 import json
 import re
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 
+from browser import Visit, picture, visit
 from foldgraft.report.settings import ReportSettings
 from foldgraft.report.whole import page
 
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 """Added to a copy of the page: a visitor who points, drags, clicks and saves, and writes down what became of it."""
-
-HARMLESS = "GL Driver Message"
-OWN = re.compile(r"^https?://[a-z0-9.-]+\.(google|googleapis)\.com/")
-"""What Chromium itself asks for, whatever the page."""
-
-
-@dataclass(frozen=True)
-class Visit:
-    """What a browser made of a page."""
-
-    dom: str
-    console: list[str]
-    requested: set[str]
-
-
-def visit(chromium: str, address: Path, folder: Path) -> Visit:
-    """Open a page in headless Chromium."""
-    log = folder / "net.json"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-sync"]
-    flags += [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", "--enable-logging=stderr"]
-    command = [chromium, *flags, "--virtual-time-budget=20000", "--dump-dom", address.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line and HARMLESS not in line]
-    found = re.findall(r'"url":"((?:https?|wss?|ftp):[^"]*)"', log.read_text(errors="replace"))
-    return Visit(done.stdout, console, {url for url in found if not OWN.search(url)})
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +37,9 @@ def seen(visited) -> dict:
     return json.loads(html.unescape(found[1]))
 
 
-def picture(uri: str) -> np.ndarray:
-    """A PNG data URI as an array, shape (H, W, 3), from 0 to 1."""
-    content = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
-    return matplotlib.image.imread(io.BytesIO(content), format="png")[..., :3]
-
-
 @pytest.mark.timeout(180)
 def test_the_3d_view_draws_a_protein_and_its_contacts(seen):
-    image = picture(seen["before"])
+    image = picture(seen["before"])[..., :3]
     assert image.shape[0] > 250 and image.shape[1] > 400
     coloured = np.ptp(image, axis=2) > 0.2
     assert 0.005 < coloured.mean() < 0.9
@@ -194,7 +159,7 @@ PAPER = round((210 - 2 * 12) / 25.4 * 96)
 def test_no_column_and_no_figure_is_out_of_sight(program, run_folder, tmp_path, width, media):
     """On paper by what the style sheet says for it."""
     text = page(run_folder, None, ReportSettings())
-    assert text.count("@media print") == 1
+    assert text.count("@media print") == 2
     text = text.replace("@media print", "@media all") if media == "print" else text
     (tmp_path / "index.html").write_text(text.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
     (tmp_path / "outer.html").write_text(LISTEN.format(width=width))

@@ -2,29 +2,55 @@
 
 import base64
 import io
+from dataclasses import dataclass
+from pathlib import Path
 
 import jinja2
 import matplotlib
 import numpy as np
 from markupsafe import Markup
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from foldgraft.predict.matched import Matched
 from foldgraft.predict.scan import COLUMNS, Scan, rows, tabulate
+from foldgraft.predict.view import MIDDLE, NEGATIVE, POSITIVE, view
 from foldgraft.records.pairs import unpack
 from foldgraft.residues import AMINO_ACIDS
+from foldgraft.viewer.parts import SOURCE, part
 
 matplotlib.use("Agg")
+TEMPLATES = Path(__file__).parent / "templates"
 PER_ROW = 100
 """Residues of a strip of the heat map."""
 SHOWN = 10
-POSITIVE, NEGATIVE = "#0072B2", "#b2182b"
+SHADES = LinearSegmentedColormap.from_list("adds", [NEGATIVE, MIDDLE, POSITIVE])
 STATE_NAMES = ("helix", "strand", "other")
 STATE_COLOURS = ("#D55E00", "#E69F00", "#dde2e7")
 
 
-def page(
-    found: Scan, task: str, about: str, contacts: np.ndarray | None = None, states: np.ndarray | None = None
-) -> str:
+@dataclass(frozen=True)
+class Beside:
+    """What a page shows of a protein beside its scan, as far as there is any.
+
+    Attributes
+    ----------
+    contacts : float array, shape (L * (L - 1) / 2,), or None
+        packed probabilities of contacts of the protein.
+    states : float array, shape (L, 3), or None
+        probabilities of helix, strand and other of each residue.
+    structure : Matched or None
+    viewer : str
+        text of 3Dmol.js, without which a structure is not drawn.
+    """
+
+    contacts: np.ndarray | None = None
+    states: np.ndarray | None = None
+    structure: Matched | None = None
+    viewer: str = ""
+
+
+def page(found: Scan, task: str, about: str, beside: Beside) -> str:
     """The page.
 
     Parameters
@@ -34,13 +60,12 @@ def page(
         what the score is, in a word.
     about : str
         name of the head and of its trunk.
-    contacts : float array, shape (L * (L - 1) / 2,), or None
-        packed probabilities of contacts of the protein.
-    states : float array, shape (L, 3), or None
-        probabilities of helix, strand and other of each residue.
+    beside : Beside
     """
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("foldgraft.predict"), autoescape=True)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     kinds = [kind for kind in ("truncation", "tag", "substitution") if any(v.kind == kind for v in found.variants)]
+    contacts, states = beside.contacts, beside.states
+    drawn = beside.structure is not None and beside.viewer
     return environment.get_template("scan.html.j2").render(
         scan=found,
         task=task,
@@ -52,10 +77,20 @@ def page(
         spread=_picture(_heat(found, found.differences.std(axis=1), "spread of the members", signed=False)),
         residues=_picture(_residues(found, states)) if "substitution" in kinds else "",
         states=states is not None,
+        view=view(beside.structure, found.contribution) if drawn else None,
+        scripts=_scripts(beside.viewer) if drawn else [],
+        style=part("viewer.css"),
+        source=SOURCE,
         ends=_picture(_truncations(found)) if "truncation" in kinds else "",
         contacts="" if contacts is None else _picture(_contacts(contacts, len(found.protein.sequence))),
         table=_data("text/csv", _csv(found)),
     )
+
+
+def _scripts(viewer: str) -> list[Markup]:
+    """What draws a structure: 3Dmol.js, what all pages share, and this page's own."""
+    own = (TEMPLATES / "structure.js").read_text(encoding="utf-8")
+    return [Markup(viewer), part("tools.js", "molecule.js") + Markup(own)]
 
 
 def _data(kind: str, content: bytes) -> Markup:
@@ -88,7 +123,7 @@ def _heat(found: Scan, values: np.ndarray, title: str, signed: bool = True) -> F
         image = axes.imshow(part, aspect="auto", vmax=top, extent=extent, interpolation="nearest", **shades)
         own = [AMINO_ACIDS.find(letter) for letter in found.protein.sequence[start : start + PER_ROW]]
         axes.plot(np.arange(len(own)) + start + 1, np.where(np.array(own) < 0, np.nan, own), "k.", markersize=2)
-        axes.set_xlim(start + 0.5, start + PER_ROW + 0.5)
+        axes.set_xlim(start + 0.5, start + min(PER_ROW, length) + 0.5)
         axes.set_yticks(range(len(AMINO_ACIDS)), AMINO_ACIDS, fontsize=6)
         axes.set_xlabel("residue", fontsize=8)
     figure.colorbar(image, ax=figure.axes, label=title, shrink=min(1.0, 1.5 / len(strips)))
@@ -103,21 +138,21 @@ def _residues(found: Scan, states: np.ndarray | None) -> Figure:
     rows = figure.subplots(
         tracks * len(strips), 1, squeeze=False, gridspec_kw={"height_ratios": [2, 1][:tracks] * len(strips)}
     )
-    top = max(float(np.nanmax(np.abs(values))), 1e-6) * 1.05
+    top = max(float(np.nanmax(np.abs(values))), 1e-6)
     for number, start in enumerate(strips):
         place = np.arange(start, min(start + PER_ROW, length))
         axes = rows[number * tracks, 0]
-        colours = np.where(values[place] < 0, NEGATIVE, POSITIVE)
-        axes.bar(place + 1, np.nan_to_num(values[place]), width=1, color=colours)
+        adds = np.nan_to_num(values[place])
+        axes.bar(place + 1, adds, width=1, color=SHADES(0.5 + 0.5 * adds / top))
         axes.axhline(0, color="#57636f", linewidth=0.6)
-        axes.set(ylim=(-top, top), ylabel="adds")
+        axes.set(ylim=(-1.05 * top, 1.05 * top), ylabel="adds")
         if states is not None:
             below = rows[number * tracks + 1, 0]
             below.stackplot(place + 1, states[place].T, colors=STATE_COLOURS, labels=STATE_NAMES, step="mid")
             below.set(ylim=(0, 1), yticks=[], ylabel="state")
         rows[(number + 1) * tracks - 1, 0].set_xlabel("residue", fontsize=8)
         for one in rows[number * tracks : (number + 1) * tracks, 0]:
-            one.set_xlim(start + 0.5, start + PER_ROW + 0.5)
+            one.set_xlim(start + 0.5, start + min(PER_ROW, length) + 0.5)
     if states is not None:
         figure.legend(*rows[1, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3, fontsize=8)
     return figure

@@ -5,12 +5,10 @@ small whatever the size of the run.
 """
 
 import base64
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from foldgraft.geometry import distances
 from foldgraft.records.chains import Chain
@@ -22,6 +20,7 @@ from foldgraft.report.page import Linked
 from foldgraft.report.pairs import ALL, precisions
 from foldgraft.report.run import Run
 from foldgraft.residues import ATOM_INDEX
+from foldgraft.viewer.parts import as_json
 
 UNKNOWN, LARGEST = 255, 254
 STEP = 0.2
@@ -42,11 +41,6 @@ def block(run: Run, shown: Sequence[Targets], stills: dict[str, str]) -> Linked:
         about = _about(run, one, name, precision)
         records.append(record(run, run.chain(one.id), one, predicted) | {"about": about, "still": stills.get(one.id)})
     return Linked(as_json(records), name or "", _remarkable(records))
-
-
-def as_json(value: Any) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def record(run: Run, chain: Chain, one: Targets, predicted: np.ndarray | None) -> dict[str, Any]:

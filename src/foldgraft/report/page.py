@@ -7,6 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from foldgraft.viewer.parts import part
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -139,8 +141,10 @@ class Page:
 def render(page: Page) -> str:
     """The page as one HTML text that asks for nothing outside itself."""
     parts = {
-        name: _own(file)
-        for name, file in {"style": "style.css", "theme": "theme.js", "own": "page.js", "linked": "linked.js"}.items()
+        "style": part("viewer.css") + _own("style.css"),
+        "theme": _own("theme.js"),
+        "own": part("tools.js") + _own("page.js"),
+        "linked": part("molecule.js") + _own("linked.js"),
     }
     known = {"title": page.title, "run": page.run, "sections": page.sections, "script": Markup(page.script)}
     return _environment().get_template("index.html.j2").render(**known, **parts)

@@ -1,7 +1,6 @@
 """Chapter: structures: torsions of many chains, and one protein from all sides."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,13 +17,14 @@ from foldgraft.report.molecule import Contacts, likeliest, top_contacts
 from foldgraft.report.page import Block, Figure, Heading, Section, Text
 from foldgraft.report.run import Run
 from foldgraft.residues import ATOM_INDEX
+from foldgraft.viewer.parts import SOURCE
 
 PHI, PSI = TORSIONS.index("phi"), TORSIONS.index("psi")
 RESIDUES = 50_000  # of a Ramachandran plot, at most
 KINDS = {"all but Gly and Pro": "", "glycine": "G", "proline": "P"}
 VIEWER = (
-    "The page was made without 3Dmol.js, so this is a still picture. For a view that turns, put build/3Dmol-min.js of "
-    "the npm package 3dmol (version 2.5.5) at resources/3Dmol-min.js, as `make demo` does, and make the report again."
+    f"The page was made without 3Dmol.js, so this is a still picture. For a view that turns, put {SOURCE} at "
+    "resources/3Dmol-min.js, as `make demo` does, and make the report again."
 )
 
 
@@ -217,10 +217,3 @@ def _still(chain: Chain, drawn: Contacts) -> Canvas:
     panel.set_box_aspect(np.ptp(points[seen], axis=0) + 1.0)
     panel.view_init(elev=80, azim=-90)
     return figure
-
-
-def read_viewer(path: Path | None) -> str:
-    """The text of 3Dmol.js, safe within a script element; empty if there is no such file."""
-    if path is None or not path.is_file():
-        return ""
-    return path.read_text(encoding="utf-8").replace("</script", "<\\/script")

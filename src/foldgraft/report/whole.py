@@ -11,6 +11,7 @@ from foldgraft.report.drawing import styled
 from foldgraft.report.page import Page, render
 from foldgraft.report.run import LEVELS, Run
 from foldgraft.report.settings import ReportSettings
+from foldgraft.viewer.parts import read_viewer
 
 
 def page(results: Path, viewer: Path | None, settings: ReportSettings) -> str:
@@ -33,7 +34,7 @@ def made(results: Path, viewer: Path | None, settings: ReportSettings) -> Page:
         raise FoldgraftError(f"report.proteins: this run has no chain {unknown[0]}; curate/index.parquet lists them")
     found = _read(run, names)
     shown = [found[name] for name in names if name in found]
-    script = structures.read_viewer(viewer) if shown else ""
+    script = read_viewer(viewer) if shown else ""
     shards = sorted({run.shard_of(one.id) for one in shown})
     levels = [level for level in LEVELS if any(one.about.level == level for one in run.tasks)]
     chapters = (

@@ -3,20 +3,13 @@
 (() => {
   const source = document.getElementById("linked-data");
   if (!source) return;
-  const { save, saveText, button } = window.foldgraft;
+  const { make, save, saveText, button } = window.foldgraft;
   const root = document.getElementById("linked");
   const proteins = JSON.parse(source.textContent);
   const UNKNOWN = 255, LARGEST = 254, STEP = 0.2, CUTOFF = 8, FARTHEST = 40;
   const GREEN = "#009E73", ORANGE = "#D55E00", FIRST = "#d6006c", SECOND = "#7a3cff";
   const state = { protein: null, pair: null, held: false, range: null };
 
-  const make = (tag, className, parent, text) => {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text) made.textContent = text;
-    parent?.append(made);
-    return made;
-  };
   const bytes = (text) => (text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null);
   const place = (i, j, length) => (i * (2 * length - i - 1)) / 2 + j - i - 1;
   const mix = (part, to) => to.map((value) => Math.round(255 + (value - 255) * part));
@@ -53,11 +46,7 @@
   const sequence = make("div", "sequence", root);
   const molecule = make("div", "panel", root);
   make("h4", "", molecule, "Structure");
-  const box = make("div", "molecule", molecule);
-  box.tabIndex = 0;
-  box.setAttribute("role", "application");
-  box.setAttribute("aria-label", "Structure; arrow keys turn, plus and minus zoom, Home shows the whole");
-  const hint = make("p", "hint", molecule);
+  const { box, viewer, whole } = window.foldgraft.molecule(molecule, () => `${state.protein.id}-structure`, { backgroundColor: "white" });
 
   function panel(map) {
     const whole = make("div", "panel", views);
@@ -207,47 +196,14 @@
   }
 
   function molecular() {
-    if (!window.$3Dmol) return null;
-    const viewer = $3Dmol.createViewer(box, { backgroundColor: "white" });
     if (!viewer) return null;
-    let shapes = [], atoms = new Map(), active = false;
+    let shapes = [], atoms = new Map();
     const cartoon = { cartoon: { color: "spectrum", opacity: 0.9 } };
-    const activate = (on) => {
-      active = on;
-      box.classList.toggle("active", on);
-      hint.textContent = on ? "Scrolling zooms; Escape ends that." : "Drag to turn; click before zooming.";
-    };
-    const block = (event) => { if (!active) event.stopPropagation(); };
-    ["wheel", "mousewheel", "DOMMouseScroll", "touchstart", "touchmove"].forEach((kind) => {
-      box.addEventListener(kind, block, { capture: true, passive: true });
-    });
-    box.addEventListener("click", () => activate(true));
-    box.addEventListener("focusout", () => activate(false));
-    box.addEventListener("pointerleave", () => activate(false));
-    const whole = () => { viewer.zoomTo(); viewer.render(); };
-    const turn = (axis, by) => { viewer.rotate(by, axis); viewer.render(); };
-    const zoom = (by) => { viewer.zoom(by); viewer.render(); };
-    const KEYS = {
-      ArrowLeft: () => turn("y", -12), ArrowRight: () => turn("y", 12), ArrowUp: () => turn("x", -12),
-      ArrowDown: () => turn("x", 12), "+": () => zoom(1.2), "=": () => zoom(1.2), "-": () => zoom(1 / 1.2),
-      Home: whole, r: whole, Escape: () => activate(false),
-    };
-    box.addEventListener("keydown", (event) => {
-      if (!KEYS[event.key]) return;
-      KEYS[event.key]();
-      event.preventDefault();
-    });
-    const tools = make("p", "controls", molecule);
-    [["Reset", "Show the whole structure", whole], ["+", "Zoom in", () => zoom(1.2)], ["−", "Zoom out", () => zoom(1 / 1.2)],
-      ["◀", "Turn left", () => turn("y", -12)], ["▶", "Turn right", () => turn("y", 12)],
-      ["PNG", "Save the structure as PNG", () => save(`${state.protein.id}-structure.png`, viewer.pngURI())],
-    ].forEach(([text, what, action]) => tools.append(button(text, what, action)));
     const where = (at) => atoms.get(at + 1);
     const rod = (i, j, colour, radius) => {
       const [start, end] = [where(i), where(j)];
       return start && end ? viewer.addCylinder({ start, end, radius, color: colour, fromCap: 1, toCap: 1 }) : null;
     };
-    activate(false);
     return {
       viewer,
       load(protein) {
@@ -310,8 +266,4 @@
   if (picture) picture.alt = "CA trace of the structure with its likeliest contacts";
   root.views = { state, structure, point };
   choose(0);
-
-  const paper = make("img", "paper", box);
-  paper.alt = "";
-  window.addEventListener("beforeprint", () => { if (structure) paper.src = structure.viewer.pngURI(); });
 })();

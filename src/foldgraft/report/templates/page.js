@@ -19,26 +19,7 @@
   window.addEventListener("afterprint", () => closed.forEach((one) => { one.open = false; }));
 
   // Tables and figures for the reader's own use.
-  const save = (name, href) => {
-    const link = document.createElement("a");
-    link.href = href;
-    link.download = name;
-    link.click();
-  };
-  const saveText = (name, type, text) => {
-    const href = URL.createObjectURL(new Blob([text], { type }));
-    save(name, href);
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
-  };
-  const button = (label, what, action) => {
-    const made = document.createElement("button");
-    made.type = "button";
-    made.className = "save";
-    made.textContent = label;
-    made.setAttribute("aria-label", what);
-    made.addEventListener("click", action);
-    return made;
-  };
+  const { save, saveText, button } = window.foldgraft;
   const numbers = {};
   const named = (element, kind, ending) => {
     const place = `${document.documentElement.dataset.run}-${element.closest("section")?.id ?? "page"}-${kind}`;
@@ -62,7 +43,6 @@
     const name = named(svg, "figure", "svg");
     svg.after(button("SVG", "Save this figure as SVG", () => saveText(name, "image/svg+xml", drawing(svg))));
   });
-  window.foldgraft = { save, saveText, button };
   document.querySelectorAll("figure img").forEach((img) => {
     const name = named(img, "picture", "png");
     img.after(button("PNG", "Save this picture as PNG", () => save(name, img.src)));
