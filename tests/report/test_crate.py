@@ -20,6 +20,7 @@ HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\t
 def results(tmp_path):
     for name, text in {
         "report/index.html": "<html>",
+        "report/figures/data/lengths/1.lengths.html": "<html>",
         "evaluate/metrics.csv": "task\n",
         "evaluate/.metrics.csv.sha256": "hidden",
         "train/a/head.safetensors": "weights",
@@ -74,7 +75,8 @@ def _references(value):
 def test_files_are_told_by_hash_and_jobs_by_command_time_and_memory(results):
     by_id = {one["@id"]: one for one in crate(results)["@graph"]}
     files = {name: one for name, one in by_id.items() if one["@type"] == "File"}
-    assert set(files) == {"provenance.json", "report/index.html", "evaluate/metrics.csv", "train/a/head.safetensors"}
+    pages = {"report/index.html", "report/figures/data/lengths/1.lengths.html"}
+    assert set(files) == {"provenance.json", "evaluate/metrics.csv", "train/a/head.safetensors"} | pages
     assert {name: hashlib.sha256((results / name).read_bytes()).hexdigest() for name in files} == {
         name: one["sha256"] for name, one in files.items()
     }
@@ -117,7 +119,8 @@ def test_what_an_earlier_configuration_left_behind_is_not_listed(results):
         (results / f"benchmarks/{name}.tsv").write_text(took)
     by_id = {one["@id"]: one for one in crate(results)["@graph"]}
     files = {name for name, one in by_id.items() if one["@type"] == "File"}
-    assert files == now | {"provenance.json", "report/index.html", "evaluate/metrics.csv"}
+    pages = {"report/index.html", "report/figures/data/lengths/1.lengths.html"}
+    assert files == now | pages | {"provenance.json", "evaluate/metrics.csv"}
     assert "#train-a" in by_id and "#train-removed" not in by_id
     assert by_id["#evaluate-metrics-jobs"]["value"] == 1 and "#evaluate-baselines" not in by_id
 

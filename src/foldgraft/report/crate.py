@@ -37,6 +37,7 @@ KEPT = (
     "evaluate/external/*/*.parquet",
     "report/index.html",
     "report/*.md",
+    "report/figures/*/*/*.html",
     "predict/*.*",
 )
 """Files that the crate lists; shards, of which there are many, are made of them again."""
@@ -120,7 +121,7 @@ def _current(path: Path, config: Mapping[str, Any]) -> bool:
     known = {
         "train": config.get("experiments", {name}),
         "predict": {*predict.get("sequences", {}), *predict.get("alignments", {})} if predict else {name},
-        "report": {"index", "render", "provenance", "crate", *config.get("report", {}).get("cards", {name})},
+        "report": {"index", "figures", "render", "provenance", "crate", *config.get("report", {}).get("cards", {name})},
     }
     return name in known.get(path.parts[0], {name})
 
