@@ -27,7 +27,7 @@ from foldgraft.alone import head_file, heads_on, open_trunk
 from foldgraft.embed.settings import EmbedSettings
 from foldgraft.embed.shard import write_embedded
 from foldgraft.models.trunk import Trunk
-from foldgraft.predict.sequences import candidates
+from foldgraft.predict.sequences import Candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import predicted_table
 from foldgraft.records.fasta import write_fasta
@@ -55,7 +55,7 @@ def sides(sequences: list[str], trunk: Trunk, head: Trained, folder: Path) -> di
         write_embedded(wanted, trunk, layers, folder / "e.safetensors", EmbedSettings())
 
     def predict() -> None:
-        predicted_table(folder / "table.csv", candidates(fasta, PredictSettings()), [head], trunk)
+        predicted_table(folder / "table.csv", Candidates(fasta, PredictSettings()), [head], trunk)
 
     return {"embed": embed, "predict": predict}
 

@@ -4,7 +4,6 @@ The trunk is given, found on this machine, or fetched; the tables are those of t
 """
 
 import sys
-from collections.abc import Iterator
 from importlib.resources import files
 from io import BufferedReader
 from itertools import islice
@@ -29,7 +28,7 @@ from foldgraft.predict.page import Beside, page
 from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import scan as scan_variants
 from foldgraft.predict.scan import write_scan
-from foldgraft.predict.sequences import Candidate, candidates
+from foldgraft.predict.sequences import Candidate, Candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import predicted_table
 from foldgraft.predict.training import training_proteins
@@ -106,7 +105,13 @@ def fasta(
     heads = heads_on(frozen, paths)
     learnt = training_proteins(training, heads) if training else None
     tally = predicted_table(output, given, heads, frozen, learnt)
-    print(f"{tally}{f', {output}' if output not in (None, STANDARD) else ''}", file=sys.stderr)
+    written = f", {output}" if output not in (None, STANDARD) else ""
+    if heads[0].info.level == "pair":  # a table of maps has no column for it
+        for one in tally.rejected:
+            print(f"{one.id[:60]}: {one.reason}", file=sys.stderr)
+        print(f"{tally}{written}", file=sys.stderr)
+    else:
+        print(f"{tally.why('the column reason')}{written}", file=sys.stderr)
 
 
 @app.command()
@@ -228,7 +233,7 @@ def secondary_structure(protein: Candidate, trunk: Trunk) -> np.ndarray | None:
     return mean[:, [task.names.index(state) for state in "HEC"]]
 
 
-def records_of(fasta: Path) -> Iterator[Candidate]:
+def records_of(fasta: Path) -> Candidates:
     """The records of a FASTA file, or of standard input.
 
     Raises
@@ -236,10 +241,10 @@ def records_of(fasta: Path) -> Iterator[Candidate]:
     FoldgraftError
         if there is no such file.
     """
-    if fasta != STANDARD and not fasta.is_file():
+    if fasta != STANDARD and (fasta.is_dir() or not fasta.exists()):
         raise FoldgraftError(f"{fasta}: there is no such file; name a FASTA file, or - for standard input")
     stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD else None
-    return candidates(fasta, PredictSettings(), stream)
+    return Candidates(fasta, PredictSettings(), stream)
 
 
 def shipped() -> dict[str, Path]:

@@ -1,13 +1,15 @@
 """`foldgraft predict my.fasta`, without a run."""
 
 import gzip
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from foldgraft import alone
+from foldgraft import alone, progress
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk.fingerprint import as_lists
 from foldgraft.models.trunk.identity import Identity
@@ -51,6 +53,32 @@ def test_standard_input_gives_a_table_on_standard_output(folder, head, tmp_path,
         piped.stdout.splitlines()[0]
         == "id,length,solubility,solubility_low,solubility_high,rank,warning,reason,description"
     )
+
+
+def test_progress_has_a_total_where_the_file_can_be_counted(folder, head, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    (tmp_path / "new.fasta").write_bytes(gzip.compress(TEXT.encode()))
+    options = ("--head", head, "--trunk", folder.weights)
+    assert "sequences: 2 of 3, " in call(tmp_path / "new.fasta", *options).stderr
+    assert "sequences: 2, " in call("-", *options, input=TEXT).stderr
+
+
+def test_a_pipe_is_read_like_a_file(folder, head, tmp_path):
+    """As of `foldgraft predict <(zcat new.fasta.gz)`."""
+    (tmp_path / "new.fasta").write_text(TEXT)
+    os.mkfifo(tmp_path / "pipe")
+    options = ("--head", head, "--trunk", folder.weights)
+    with ThreadPoolExecutor() as pool:
+        pool.submit((tmp_path / "pipe").write_text, TEXT)
+        assert call(tmp_path / "pipe", *options).stdout == call(tmp_path / "new.fasta", *options).stdout
+
+
+def test_why_a_record_has_no_map_is_told(folder, tmp_path):
+    (tmp_path / "new.fasta").write_text(TEXT)
+    contact = folder.head("contact", "logistic", ("attention", "separation"), layers=())
+    options = ("--head", contact, "--trunk", folder.path, "-o", tmp_path / "maps.parquet")
+    said = call(tmp_path / "new.fasta", *options).stderr
+    assert "tiny: 2 residues, fewer than 10\n2 of 3 records predicted" in said and "column" not in said
 
 
 def test_a_dash_writes_to_standard_output_and_a_folder_is_refused_at_once(folder, head, tmp_path, monkeypatch):

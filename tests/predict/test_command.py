@@ -192,12 +192,37 @@ def test_the_order_of_the_file_does_not_matter(folder):
 def test_residues_have_a_row_each(folder):
     head = folder.head("ss3 torsions", {"name": "convolution", **SMALL}, layers=(1, 2))
     found = table(folder, [head], f">tiny\nMK\n>a\n{SEQUENCES['a']}\n", name="out.residues.csv")
-    assert list(found.columns) == ["id", "position", "residue", "ss3", "ss3_H", "ss3_E", "ss3_C", "phi", "psi"]
+    columns = ["id", "position", "residue", "ss3", "ss3_H", "ss3_E", "ss3_C", "phi", "psi", "warning", "reason"]
+    assert list(found.columns) == columns
+    (rejected,) = found[found["id"] == "tiny"].to_dict("records")
+    assert rejected["reason"] == "2 residues, fewer than 10" and all(pd.isna(rejected[name]) for name in columns[1:-1])
+    found = found[found["id"] == "a"]
     assert "".join(found["residue"]) == SEQUENCES["a"] and found["position"].tolist() == list(range(1, 23))
     shares = found[["ss3_H", "ss3_E", "ss3_C"]]
     assert shares.sum(axis=1).to_numpy() == pytest.approx(1, abs=2e-4)
     assert (shares.idxmax(axis=1).str[-1] == found["ss3"]).all() and found["phi"].between(-180, 180).all()
     assert read_rejects(folder.path / "rejects.csv")["id"].tolist() == ["tiny"]
+
+
+def test_residues_of_a_peptide_of_bases_have_the_warning_of_proteins(folder):
+    limits = {"shortest": 5, "longest": 90, "methionine": 0.0, "composition": [0.05] * 20, "uneven": 2.0}
+    states = folder.head("ss3", {"name": "convolution", **SMALL}, seen=Seen(**limits, far=None))
+    protein = folder.head("solubility", {"name": "mlp", **SMALL}, seen=Seen(**limits, far=None))
+    text = f">bases\nGATTACAGATTACA\n>a\n{SEQUENCES['a']}\n"
+    residues, proteins = (table(folder, [head], text).fillna("") for head in (states, protein))
+    said = {name: set(rows["warning"]) for name, rows in residues.groupby("id")}
+    assert said == {"bases": {"letters of DNA or RNA alone: a peptide?"}, "a": {""}}
+    assert said == {name: {word} for name, word in zip(proteins["id"], proteins["warning"], strict=True)}
+
+
+def test_training_proteins_are_for_tables_of_proteins(folder):
+    states = folder.head("ss3", {"name": "linear"}, name="states")
+    known = {"labels": folder.path / "a-00000.parquet", "split": folder.path / "split.parquet"}
+    with pytest.raises(FoldgraftError, match=r"--labels: .* states predicts for each residue; leave it out"):
+        table(folder, [states], **known)
+    for one in known:
+        with pytest.raises(FoldgraftError, match="--labels and --split go together"):
+            table(folder, [states], **{one: known[one]})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.predict.sequences import Candidate, candidates, chunks, portions, why_not
+from foldgraft.predict.sequences import Candidate, Candidates, chunks, portions, why_not
 from foldgraft.predict.settings import PredictSettings
 
 SETTINGS = PredictSettings(min_length=5, max_length=40)
@@ -16,7 +16,7 @@ SETTINGS = PredictSettings(min_length=5, max_length=40)
 def read(tmp_path, text, settings=SETTINGS):
     path = tmp_path / "new.fasta"
     path.write_text(text)
-    return list(candidates(path, settings))
+    return list(Candidates(path, settings))
 
 
 LETTERS = "MKTAYIAKQR"
@@ -78,13 +78,13 @@ def test_a_record_without_a_name_is_called_by_its_number(tmp_path):
 def test_names_in_latin_1_are_read_and_none_steers_a_terminal(tmp_path):
     path = tmp_path / "new.fasta"
     path.write_bytes(b">M\xfcller\nMKTAYIAKQR\n>M\xc3\xbcller\nMKTAYIAKQR\n>a\x1b[2Jb\nMKTAYIAKQR\n")
-    assert [row.id for row in candidates(path, SETTINGS)] == ["Müller", "Müller", "a"]
+    assert [row.id for row in Candidates(path, SETTINGS)] == ["Müller", "Müller", "a"]
 
 
 def test_compressed_files_are_read(tmp_path):
     path = tmp_path / "new.fasta.gz"
     path.write_bytes(gzip.compress(b">a\nMKTAYIAKQR\n"))
-    assert [row.id for row in candidates(path, SETTINGS)] == ["a"]
+    assert [row.id for row in Candidates(path, SETTINGS)] == ["a"]
 
 
 @pytest.mark.parametrize("content", [b"", b"MKTAY\n", b"\x1f\x8b broken", b"\xff\xfe\x00"])
@@ -92,7 +92,7 @@ def test_what_is_no_fasta_is_refused(tmp_path, content):
     path = tmp_path / "new.fasta"
     path.write_bytes(content)
     with pytest.raises(FoldgraftError, match=r"new\.fasta"):
-        list(candidates(path, SETTINGS))
+        list(Candidates(path, SETTINGS))
 
 
 @given(st.text(max_size=50))

@@ -12,7 +12,7 @@ from foldgraft.models.trunk import Trunk
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.identity import Identity
 from foldgraft.models.trunk.tensors import build_network
-from foldgraft.predict.sequences import candidates
+from foldgraft.predict.sequences import Candidates
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.predict.tables import predicted_table
 from foldgraft.records.files import file_sha256, write_json
@@ -59,7 +59,7 @@ def test_a_sequence_that_the_trunk_cannot_read_as_a_whole_is_rejected_alone(
     fasta = tmp_path / "new.fasta"
     fasta.write_text(f">long\n{'MKTAYIAK' * 4}\n>whole\n{'MKTAYIA' * 4}\n")
     output = tmp_path / "out.csv"
-    tally = predicted_table(output, candidates(fasta, PredictSettings()), [trained], trunk)
+    tally = predicted_table(output, Candidates(fasta, PredictSettings()), [trained], trunk)
     assert [(one.id, one.reason) for one in tally.rejected] == [
         ("long", "32 residues, more than the 28 that the trunk reads at once")
     ]

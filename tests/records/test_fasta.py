@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
 from foldgraft.records import fasta
-from foldgraft.records.fasta import read_fasta, write_fasta
+from foldgraft.records.fasta import count_records, raw_records, read_fasta, write_fasta
 from foldgraft.records.files import ID
 
 NAMES = st.from_regex(ID, fullmatch=True)
@@ -121,3 +121,26 @@ def test_a_failing_source_of_records_leaves_nothing(tmp_path):
         with pytest.raises(RuntimeError):
             write_fasta(tmp_path / name, broken())
     assert list(tmp_path.iterdir()) == []
+
+
+LINES = [b">a", b" >b c", b"MKT", b"", b"\t>", b"\xef\xbb\xbf>x", b"A>B", b"\xa0>y", b">z\rM", b"\xc2\xa0>n"]
+
+
+@given(lines=st.lists(st.sampled_from(LINES)), packed=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_records_are_counted_as_they_are_read(tmp_path, lines, packed):
+    """Wherever the file can be read at all."""
+    content = b"\n".join(lines)
+    (tmp_path / "a.fasta").write_bytes(gzip.compress(content) if packed else content)
+    try:
+        read = len(list(raw_records(tmp_path / "a.fasta")))
+    except FoldgraftError:
+        return
+    assert count_records(tmp_path / "a.fasta") == read
+
+
+def test_what_cannot_be_read_through_is_not_counted(tmp_path):
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b">a\nMKT\n" * 1000)[:-20])
+    (tmp_path / "long").write_bytes(b">a\n" + b"A" * 1_000_001)
+    for name in ("cut.gz", "long", "none"):
+        assert count_records(tmp_path / name) is None

@@ -6,7 +6,8 @@ in   FASTA files of the section predict.sequences; train/<experiment>/head.safet
 out  predict/<name>.csv                 a row per sequence: id, length, <task>, its bounds, rank, the nearest training
                                        protein and the identity to it, warning, reason of a rejection, description (the
                                        words behind the id)
-     predict/<name>.residues.csv        a row per residue: id, position, residue, <task>
+     predict/<name>.residues.csv        a row per residue: id, position, residue, <task>, warning; and a row per record
+                                       that cannot be predicted, with the reason
      predict/<name>.pairs.parquet       a row per map of residue pairs: contacts, and distances of distograms
      predict/<name>.<table>.rejects.csv id, rule, value, reason
      predict/<name>.contacts.csv        ranked residue pairs of an alignment of predict.alignments, and .png, their maps

@@ -14,7 +14,7 @@ from foldgraft.models.device import pick
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.contacts import Outputs, maps_of, tell, write_maps
 from foldgraft.predict.heads import load_heads
-from foldgraft.predict.sequences import candidates
+from foldgraft.predict.sequences import Candidates
 from foldgraft.predict.settings import RESERVED, PredictSettings
 from foldgraft.predict.tables import predicted_table
 from foldgraft.predict.training import learnt_from
@@ -53,12 +53,14 @@ def predict_sequences(
     settings: Annotated[PredictSettings, option(PredictSettings)] = PredictSettings(),
 ) -> None:
     """Predict what trained heads say of new sequences, whatever their tasks."""
+    if bool(labels) != (split is not None):
+        raise FoldgraftError("--labels and --split go together: the proteins that a head learnt from, and their folds")
     frozen = Trunk.load(trunk, description, precision=getattr(torch, precision))
     heads = load_heads(head, frozen)
     learnt = learnt_from(heads, labels, split) if labels and split else None
-    tally = predicted_table(output_predictions, candidates(fasta, settings), heads, frozen, learnt, threads)
+    tally = predicted_table(output_predictions, Candidates(fasta, settings), heads, frozen, learnt, threads)
     write_rejects(output_rejects, tally.rejected)
-    print(f"predict: {fasta}: {tally}", file=sys.stderr)
+    print(f"predict: {fasta}: {tally.why(str(output_rejects))}", file=sys.stderr)
 
 
 @app.command()

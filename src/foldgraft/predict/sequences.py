@@ -1,6 +1,8 @@
 """What a FASTA file asks for: one candidate per record, with the reason if it cannot be predicted."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
@@ -8,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from foldgraft.models.trunk import alphabet
 from foldgraft.predict.settings import PredictSettings
-from foldgraft.records.fasta import raw_records
+from foldgraft.records.fasta import count_records, raw_records
 from foldgraft.residues import NUCLEIC, is_nucleic
 
 T = TypeVar("T")
@@ -41,18 +43,27 @@ class Candidate(NamedTuple):
     description: str = ""
 
 
-def candidates(fasta: Path, settings: PredictSettings, stream: BufferedReader | None = None) -> Iterator[Candidate]:
-    """Yield every record of a FASTA file, fit or not, in its order; `stream` is read in place of the file.
+@dataclass(frozen=True)
+class Candidates:
+    """Every record of a FASTA file, fit or not, in its order; `stream` is read in place of the file.
 
-    Raises
-    ------
-    FoldgraftError
-        for a file that is not FASTA.
+    Going through them raises FoldgraftError for a file that is not FASTA.
     """
-    for number, header, text in raw_records(fasta, stream):
-        name, description = (*printable(header).split(maxsplit=1), "", "")[:2]
-        sequence = letters(text)
-        yield Candidate(name or f"record:{number}", sequence, why_not(sequence, settings), description)
+
+    fasta: Path
+    settings: PredictSettings
+    stream: BufferedReader | None = None
+
+    @cached_property
+    def total(self) -> int | None:
+        """How many there are; None of a stream or a pipe, which can be read but once."""
+        return count_records(self.fasta) if self.stream is None and self.fasta.is_file() else None
+
+    def __iter__(self) -> Iterator[Candidate]:
+        for number, header, text in raw_records(self.fasta, self.stream):
+            name, description = (*printable(header).split(maxsplit=1), "", "")[:2]
+            sequence = letters(text)
+            yield Candidate(name or f"record:{number}", sequence, why_not(sequence, self.settings), description)
 
 
 def letters(text: str) -> str:

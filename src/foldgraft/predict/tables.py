@@ -18,7 +18,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import Trunk
 from foldgraft.predict.nearest import Nearest, nearest
 from foldgraft.predict.new import Prediction, predict, readable
-from foldgraft.predict.sequences import Candidate
+from foldgraft.predict.sequences import Candidate, Candidates
 from foldgraft.progress import progress
 from foldgraft.records.files import STANDARD, sequence_sha256, text_output
 from foldgraft.records.rejects import Reject
@@ -48,6 +48,7 @@ PAIRS = pa.schema(
 
 LIKE = ["nearest", "identity", "coverage"]
 """Columns of the nearest training protein."""
+UNSEARCHED = f"fewer than {mmseqs.SHORTEST} residues: the search for the nearest training protein finds none"
 
 Predictions = Iterable[tuple[Candidate, list[Prediction]]]
 
@@ -59,14 +60,16 @@ class Tally(NamedTuple):
     rejected: list[Reject]
 
     def __str__(self) -> str:
-        scored = self.records - len(self.rejected)
-        said = f"{scored} of {self.records} records predicted"
-        return f"{said}; why {len(self.rejected)} were not is in the column reason" if self.rejected else said
+        return f"{self.records - len(self.rejected)} of {self.records} records predicted"
+
+    def why(self, place: str) -> str:
+        """The same, and in which place stands why some were not."""
+        return f"{self}; why {len(self.rejected)} were not is in {place}" if self.rejected else str(self)
 
 
 def predicted_table(
     path: Path | None,
-    records: Iterable[Candidate],
+    records: Candidates,
     heads: Sequence[Trained],
     trunk: Trunk,
     learnt: Mapping[str, str] | None = None,
@@ -74,54 +77,48 @@ def predicted_table(
 ) -> Tally:
     """Predict for records and write their table; beside `learnt`, names of training proteins by sequence, with the
     nearest of them. Otherwise see `write_table`.
-    """
-    level, records = heads[0].info.level, readable(records, heads, trunk)
-    if learnt is None:
-        return write_table(path, level, heads, predict(records, heads, trunk))
-    to_standard = path is None or path == STANDARD
-    with TemporaryDirectory() if to_standard else mmseqs.scratch(path) as folder:
-        scored, searched = tee(records)
-        near = nearest(searched, learnt, Path(folder), threads)
-        return write_table(path, level, heads, predict(scored, heads, trunk), near)
-
-
-def write_table(
-    path: Path | None,
-    level: str,
-    heads: Sequence[Trained],
-    records: Predictions,
-    near: Iterable[Nearest | None] | None = None,
-) -> Tally:
-    """Write the predictions of all records at a level, to standard output without a path or with `-`.
-
-    Parameters
-    ----------
-    path : Path or None
-    level : str
-    heads : sequence of Trained
-    records : iterable of a candidate and what each head says of it
-    near : iterable of Nearest or None, optional
-        of each record, for columns of the nearest training protein; only in a table of proteins.
 
     Raises
     ------
     FoldgraftError
         if maps of pairs are to go to standard output.
     """
-    if path in (None, STANDARD) and level == "pair":
+    to_standard, given = path is None or path == STANDARD, readable(records, heads, trunk)
+    if heads[0].info.level == "pair" and to_standard:
         raise FoldgraftError("maps of residue pairs are no table for standard output; name a file with --output")
+    if learnt is None:
+        return write_table(path, heads, progress(predict(given, heads, trunk), "sequences", records.total))
+    with TemporaryDirectory() if to_standard else mmseqs.scratch(path) as folder:
+        scored, searched = tee(given)
+        near = nearest(searched, learnt, Path(folder), threads)
+        return write_table(path, heads, progress(predict(scored, heads, trunk), "sequences", records.total), near)
+
+
+def write_table(
+    path: Path | None, heads: Sequence[Trained], records: Predictions, near: Iterable[Nearest | None] | None = None
+) -> Tally:
+    """Write the predictions of all records at the heads' level, to standard output without a path or with `-`.
+
+    Parameters
+    ----------
+    path : Path or None
+    heads : sequence of Trained
+    records : iterable of a candidate and what each head says of it
+    near : iterable of Nearest or None, optional
+        of each record, for columns of the nearest training protein; only in a table of proteins.
+    """
     rejected: list[Reject] = []
     count = 0
 
     def kept() -> Iterator[tuple[Candidate, list[Prediction]]]:
         nonlocal count
-        for record, predictions in progress(records, "sequences"):
+        for record, predictions in records:
             count += 1
             if record.reason:
                 rejected.append(Reject(record.id, "sequence", str(len(record.sequence)), record.reason))
             yield record, predictions
 
-    write = {"protein": partial(_proteins, near=near), "residue": _residues, "pair": _pairs}[level]
+    write = {"protein": partial(_proteins, near=near), "residue": _residues, "pair": _pairs}[heads[0].info.level]
     write(path, heads, kept())
     return Tally(count, rejected)
 
@@ -182,12 +179,8 @@ def _proteins(
                     cells += [f"{float(bound):.6g}" for bound in (values.min(), values.max())]
                     score = float(task.target.mean(values)[0]) if np.isnan(score) else score
             scores.append(score)
-            words = [word for one in predictions for word in one.warnings]
-            if near is not None and predictions and len(record.sequence) < mmseqs.SHORTEST:
-                words.append(
-                    f"fewer than {mmseqs.SHORTEST} residues: the search for the nearest training protein finds none"
-                )
-            warning = "; ".join(dict.fromkeys(words))
+            short = near is not None and predictions and len(record.sequence) < mmseqs.SHORTEST
+            warning = _warning(predictions, [UNSEARCHED] if short else [])
             first = [record.id, len(record.sequence), *(cells or [""] * len(columns))]
             like = () if near is None else _like(closest)
             waiting.write(json.dumps([first, [*like, warning, record.reason, record.description]]) + "\n")
@@ -198,6 +191,11 @@ def _proteins(
             for line, place in zip(waiting, _ranks(scores), strict=True):
                 first, last = json.loads(line)
                 write([*first, *([place] if rank else []), *last])
+
+
+def _warning(predictions: Sequence[Prediction], more: Sequence[str] = ()) -> str:
+    """What all heads say of a sequence that is unlike the training proteins, once each."""
+    return "; ".join(dict.fromkeys([word for one in predictions for word in one.warnings] + [*more]))
 
 
 def _like(found: Nearest | None) -> list[str]:
@@ -213,15 +211,18 @@ def _ranks(scores: Sequence[float]) -> Iterator[str]:
 
 
 def _residues(path: Path | None, heads: Sequence[Trained], records: Predictions) -> None:
-    """id, position (from 1), residue, and the columns of each task; rejected records have no rows."""
+    """id, position (from 1), residue, the columns of each task, and in what the sequence is unlike the training
+    proteins; a rejected record has one row, without a position, with the reason."""
     columns = [column for name, task in _names(heads) for column in _columns(name, task)]
-    with _csv(path, ["id", "position", "residue", *columns]) as write:
+    with _csv(path, ["id", "position", "residue", *columns, "warning", "reason"]) as write:
         for record, predictions in records:
+            if record.reason:
+                write([record.id, "", "", *[""] * len(columns), "", record.reason])
+                continue
             said = [_cells(task, task.target.mean(values).numpy()) for task, values in _each(predictions)]
-            for number, (letter, *cells) in enumerate(
-                zip(record.sequence, *said, strict=True) if said else (), start=1
-            ):
-                write([record.id, number, letter, *chain.from_iterable(cells)])
+            last = [_warning(predictions), ""]
+            for number, (letter, *cells) in enumerate(zip(record.sequence, *said, strict=True), start=1):
+                write([record.id, number, letter, *chain.from_iterable(cells), *last])
 
 
 def _pairs(path: Path, heads: Sequence[Trained], records: Predictions) -> None:

@@ -29,7 +29,13 @@ def learnt_from(heads: Sequence[Trained], shards: Sequence[Path], split: Path) -
         fetch/labels/<shard>.parquet of their tables.
     split : Path
         cluster/split.parquet.
+
+    Raises
+    ------
+    FoldgraftError
+        if the heads are not of proteins.
     """
+    _of_proteins(heads, "--labels")
     folds = read_frame(split, SPLIT, ["id", "set", "fold"])
     several = len({table_of(path) for path in shards}) > 1
     found: dict[str, str] = {}
@@ -61,16 +67,20 @@ def training_proteins(given: Path, heads: Sequence[Trained]) -> dict[str, str]:
     FoldgraftError
         if the heads are not of proteins, or what is given holds no such proteins.
     """
-    info = heads[0].info
-    if info.level != "protein":
-        raise FoldgraftError(
-            f"--training: the nearest protein stands in a table of proteins, and {info.name} predicts for each "
-            f"{info.level}; leave it out"
-        )
+    _of_proteins(heads, "--training")
     learnt, unused = (of_run(heads, given), 0) if given.is_dir() else of_table(given)
     without = f"; {unused} rows have no sequence of use" if unused else ""
     print(f"training proteins: {len(learnt)} sequences, {given}{without}", file=sys.stderr)
     return learnt
+
+
+def _of_proteins(heads: Sequence[Trained], key: str) -> None:
+    info = heads[0].info
+    if info.level != "protein":
+        raise FoldgraftError(
+            f"{key}: the nearest protein stands in a table of proteins, and {info.name} predicts for each "
+            f"{info.level}; leave it out"
+        )
 
 
 def of_run(heads: Sequence[Trained], run: Path) -> dict[str, str]:

@@ -83,6 +83,21 @@ def raw_records(path: Path, stream: BufferedReader | None = None) -> Iterator[tu
     yield number, header, "".join(lines).replace(" ", "")
 
 
+def count_records(path: Path) -> int | None:
+    """How many records `raw_records` would yield; None for a file that it would refuse half-way."""
+    count = 0
+    try:
+        with path.open("rb") as raw:
+            handle = _text(raw)
+            while line := handle.readline(MAX_LETTERS):
+                if len(line) == MAX_LETTERS:
+                    return None
+                count += line.strip().startswith(">")
+    except (OSError, EOFError, zlib.error):
+        return None
+    return count
+
+
 def _text(raw: BufferedReader) -> IO[str]:
     unpacked = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == GZIP_MAGIC else raw
     return TextIOWrapper(unpacked, encoding="utf-8-sig", errors="surrogateescape")
