@@ -24,6 +24,15 @@ GENUINE_SHA256 = "53ee834b39ffa26b271674412d2b43ebaadcb27c5eedba376e5d8f4ab6feb3
 GENUINE_FILES = ("config.json", "pytorch_model.bin", "vocab.txt")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Where several processes test, a file's tests and those of the small run stay in one; the longest come first."""
+    if config.pluginmanager.hasplugin("xdist"):
+        items.sort(key=lambda item: not item.location[0].startswith("tests/workflow"))
+        for item in items:
+            group = "small_run" if "small_run" in item.fixturenames else item.location[0]
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
