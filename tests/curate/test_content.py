@@ -14,7 +14,11 @@ def test_plain_and_gzip_in_one_or_more_members():
     assert decompress(gzip.compress(b"data") + gzip.compress(b"_x"), 6) == b"data_x"
 
 
-@pytest.mark.parametrize("raw", [b"data_xy", gzip.compress(b"data_xy"), gzip.compress(b"data_") + gzip.compress(b"xy")])
+@pytest.mark.parametrize(
+    "raw",
+    [b"data_xy", gzip.compress(b"data_xy"), gzip.compress(b"data_") + gzip.compress(b"xy")],
+    ids=["plain", "one member", "two members"],
+)
 def test_not_more_than_the_limit(raw):
     with pytest.raises(UnreadableError) as error:
         decompress(raw, 6)

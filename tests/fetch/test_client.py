@@ -99,7 +99,8 @@ def test_a_certificate_that_nobody_signed_is_refused_behind_a_redirect_too(https
     [
         ("7", 7, 7),
         ("0.5", 0.5, 0.5),
-        *((text, 600, 600) for text in ("1e9", "inf", format_datetime(datetime.now(UTC) + timedelta(days=9), True))),
+        *((text, 600, 600) for text in ("1e9", "inf")),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(days=9), True), 600, 600, id="in nine days"),
         *((f"Wed, 21 Oct {text}", 0, 0) for text in ("99999999999 07:28:00 GMT", f"2015 07:28:00 +{'9' * 20}")),
         *((text, 0, 0) for text in ("", "soon", "nan", "-3", "Wed, 21 Oct 2015 07:28:00 GMT")),
     ],

@@ -1,10 +1,14 @@
 """The workflow as a module of somebody else's, in another folder: run to its end, not only planned."""
 
 import re
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
-from running import snakemake, stood_in
+from running import SMALL, snakemake, stood_in
 from test_kills import OFFLINE
 
 FEW = OFFLINE | {"experiments": {"solubility": {"task": "solubility"}}, "predict": {}}
@@ -100,3 +104,31 @@ def test_a_module_used_twice_and_with_a_rule_of_ones_own_keeps_track_of_what_is_
     shards = {own[:10]: threads for own, threads, _, kind in calls if kind == "shard"}
     read = [told for _, _, told, kind in calls if kind == "summary"]
     assert sorted(shards.values()) == ["1", "2"] and sorted(read) == sorted(shards)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder):
+    """The address at which a real server on loopback gives the files of a folder."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_workflow_from_an_address_runs_with_the_installed_package(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(SMALL | {"predict": {}}))
+    with served(root) as address:
+        words = ["--snakefile", f"{address}/workflow/Snakefile", "--configfile", "mine.yaml", "--until", "fetch_labels"]
+        run(tmp_path, *words)
+        again = run(tmp_path, *words, "--dry-run")
+    assert re.search(r"^total +0$", again, re.MULTILINE)
+    assert (tmp_path / "results/small/fetch/labels/solubility-00001.parquet").is_file()
