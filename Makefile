@@ -17,7 +17,7 @@ test: .venv/developer.stamp $(VIEWER)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(CORES) --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(CORES) --no-loadscope-reorder
 
 format: .venv/developer.stamp
 	$(BIN)/ruff check --fix .

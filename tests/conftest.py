@@ -24,13 +24,22 @@ GENUINE_SHA256 = "53ee834b39ffa26b271674412d2b43ebaadcb27c5eedba376e5d8f4ab6feb3
 GENUINE_FILES = ("config.json", "pytorch_model.bin", "vocab.txt")
 
 
-def pytest_collection_modifyitems(config, items):
-    """Where several processes test, a file's tests and those of the small run stay in one; the longest come first."""
-    if config.pluginmanager.hasplugin("xdist"):
-        items.sort(key=lambda item: not item.location[0].startswith("tests/workflow"))
-        for item in items:
-            group = "small_run" if "small_run" in item.fixturenames else item.location[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+def pytest_collection_modifyitems(items):
+    """The longest come first, so that no process waits for another at the end."""
+    items.sort(key=lambda item: not item.location[0].startswith("tests/workflow"))
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_make_scheduler(config, log):
+    """Where several processes test, a file's tests stay in one, and so do all files that look at the small run."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return "small_run" if "small_run" in (ROOT / file).read_text() else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
