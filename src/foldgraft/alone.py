@@ -148,11 +148,11 @@ def scan(
     script = viewer_script(viewer)
     protein = one(fasta)
     variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
-    print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     matched = match(structure, protein.sequence) if structure else None
     if matched and output_structure:  # before the scan, which takes minutes
         with TemporaryDirectory() as folder:
             paint(matched, Path(folder) / output_structure.name, np.zeros(len(protein.sequence)))
+    print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     frozen = open_trunk(trunk)
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
     found = scan_variants(protein, variants, trained, frozen)
@@ -242,7 +242,8 @@ def records_of(fasta: Path) -> Candidates:
         if there is no such file.
     """
     if fasta != STANDARD and (fasta.is_dir() or not fasta.exists()):
-        raise FoldgraftError(f"{fasta}: there is no such file; name a FASTA file, or - for standard input")
+        problem = "is a folder" if fasta.is_dir() else "there is no such file"
+        raise FoldgraftError(f"{fasta}: {problem}; name a FASTA file, or - for standard input")
     stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD else None
     return Candidates(fasta, PredictSettings(), stream)
 

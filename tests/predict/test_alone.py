@@ -38,7 +38,7 @@ def test_the_table_is_that_of_a_run(folder, head, tmp_path):
     CliRunner().invoke(stage, ["sequences", *map(str, words)], catch_exceptions=False)
     said = call("--output", tmp_path / "b.csv", tmp_path / "new.fasta", "--head", head, "--trunk", folder.path)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    assert "2 of 3 records predicted" in said.stderr
+    assert "2 of 3 records predicted; why 1 was not is in the column reason" in said.stderr
     found = pd.read_csv(tmp_path / "b.csv")
     assert found["id"].tolist() == ["a/1-22", "tiny", "a/1-22"] and found["solubility"].notna().sum() == 2
 
@@ -101,6 +101,8 @@ def test_maps_of_pairs_need_a_file(folder, tmp_path):
 def test_what_is_missing_is_named(folder, head, tmp_path):
     with pytest.raises(FoldgraftError, match=r"none\.fasta: there is no such file"):
         call(tmp_path / "none.fasta", "--head", head)
+    with pytest.raises(FoldgraftError, match="is a folder; name a FASTA file"):
+        call(tmp_path, "--head", head)
     with pytest.raises(FoldgraftError, match="'shiny' is neither a file nor one of"):
         call(tmp_path / "none.fasta", "--head", "shiny")
 

@@ -94,6 +94,14 @@ def test_pairs_may_go_to_standard_output_and_pictures_may_not(alignment, tmp_pat
     assert not (tmp_path / "-").exists()
 
 
+def test_rows_that_are_not_read_are_told(alignment, tmp_path):
+    rows = alignment.read_text()
+    (tmp_path / "a.aln").write_text(f"{rows}{rows.splitlines()[0][:-2]}\n")
+    said = call("--alignment", tmp_path / "a.aln", "--output-pairs", tmp_path / "p.csv").stderr
+    assert "left out of the alignment: 1 row (of another length)\n" in said
+    assert "left out" not in call("--alignment", alignment, "--output-pairs", tmp_path / "p.csv").stderr
+
+
 def test_another_row_may_be_the_protein(alignment, tmp_path):
     text = alignment.read_text().splitlines()[17]
     (tmp_path / "q.fasta").write_text(f">q\nMGHHHHHH{text}\n")
@@ -106,6 +114,11 @@ def test_another_row_may_be_the_protein(alignment, tmp_path):
     ("content", "sequence", "words"),
     [
         ("ACDEFGHIKLMNPQRSTVWY\n", None, "none is kept beside the query"),
+        (
+            ">a\nACDEFGHIKLMNP\n>b\nACDEF\n>c\nMKT\n",
+            None,
+            r"of 3 rows none is kept beside the query, 2 rows \(of another length\) left out",
+        ),
         ("", None, "is empty"),
         ("ACDEFGHIKLMNPQRSTVWY\nACDEFGHIKLMNPQRSTVWW\n", "W" * 30, "no row resembles it"),
         ("ACDEFGHIKLMNPQRSTVWY\nACDEFGHIKLMNPQRSTVWW\n", "W\n>b\nA", "2 records"),

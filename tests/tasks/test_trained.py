@@ -86,7 +86,7 @@ def test_what_is_no_head_is_refused(tmp_path):
     with pytest.raises(FoldgraftError, match="cannot be read as a trained head"):
         load_head(path)
     path.write_bytes(b"no safetensors")
-    with pytest.raises(FoldgraftError, match="cannot be read as a trained head"):
+    with pytest.raises(FoldgraftError, match="cannot be read as a trained head: it is no file of tensors"):
         load_head(path)
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(FoldgraftError, match="is no trained head"):

@@ -31,6 +31,7 @@ class Coupled:
     depth, neff : sequences that were kept, the query included, and their effective number
     residues : residues of the query that have a column
     scores : (L * (L - 1) / 2,) float32, packed as `records.pairs` packs them
+    unread : what of the file was not read, and why; empty if all of it was
     """
 
     sequence: str
@@ -38,6 +39,7 @@ class Coupled:
     neff: float
     residues: int
     scores: np.ndarray
+    unread: str = ""
 
 
 def couple_file(
@@ -56,7 +58,7 @@ def couple_file(
     FoldgraftError
         if the file is no alignment, no row of it is the sequence, it has nothing but the query, or is too long.
     """
-    part = read_parts(path)[0]
+    part, *others = read_parts(path)
     alignment = over_columns(part, path)
     rows = list(alignment.rows)
     if sequence is None:
@@ -68,12 +70,19 @@ def couple_file(
         if reason:
             raise FoldgraftError(f"{path}: the alignment does not serve the sequence: {reason}")
     kept, _ = build(sequence, onto_chain(rows, fit.columns), fit.columns >= 0, settings)
+    unread = [f"{count} {'row' if count == 1 else 'rows'} ({why})" for why, count in part.dropped.items()]
+    unread += [f"{len(others)} more alignments"] if others else []
     if len(kept) < 2:
-        raise FoldgraftError(f"{path}: of {len(rows)} rows none is kept beside the query, so nothing changes together")
+        total = len(rows) + part.dropped.total()
+        told = f", {', '.join(unread)} left out" if unread else ""
+        raise FoldgraftError(
+            f"{path}: of {total} rows none is kept beside the query{told}, so nothing changes together; give an "
+            "alignment of many sequences of one length"
+        )
     most = settings.coevolution.max_length
     if fit.aligned > most:
         raise FoldgraftError(f"{path}: {fit.aligned} aligned positions, more than coevolution.max_length = {most}")
     codes = encode(kept)
     weight = weights(codes, settings.coevolution.identity)
     packed = pack(scores(codes, weight, settings.coevolution.method, device)).astype(np.float32)
-    return Coupled(sequence, len(kept), float(weight.sum()), fit.aligned, packed)
+    return Coupled(sequence, len(kept), float(weight.sum()), fit.aligned, packed, ", ".join(unread))

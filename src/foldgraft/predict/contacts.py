@@ -137,5 +137,7 @@ def tell(coupled: Coupled) -> None:
         f"{coupled.neff / length:.2f} per residue",
         file=sys.stderr,
     )
+    if coupled.unread:
+        print(f"left out of the alignment: {coupled.unread}", file=sys.stderr)
     if coupled.neff < np.sqrt(length):
         print("Neff is below the square root of the length: coevolution says little here", file=sys.stderr)

@@ -64,7 +64,8 @@ class Tally(NamedTuple):
 
     def why(self, place: str) -> str:
         """The same, and in which place stands why some were not."""
-        return f"{self}; why {len(self.rejected)} were not is in {place}" if self.rejected else str(self)
+        count = len(self.rejected)
+        return f"{self}; why {count} {'was' if count == 1 else 'were'} not is in {place}" if count else str(self)
 
 
 def predicted_table(

@@ -191,10 +191,16 @@ def load_head(path: Path, trunk: Trunk | None = None) -> Trained:
             text = (handle.metadata() or {}).get("foldgraft", "null")
             header = Header.model_validate_json(text)
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise FoldgraftError(f"{path}: cannot be read as a trained head ({error}); {origin.REMAKE}") from None
+    except OSError as error:
+        raise FoldgraftError(f"{path}: cannot be read as a trained head ({error.strerror or error})") from None
+    except SafetensorError:
+        raise FoldgraftError(
+            f"{path}: cannot be read as a trained head: it is no file of tensors, or was cut short; name a "
+            f"head.safetensors that `foldgraft train` wrote, and if this is one, {origin.REMAKE}"
+        ) from None
     except ValidationError as error:
-        raise FoldgraftError(f"{path}: is no trained head ({explain(error).splitlines()[0]})") from None
+        why = explain(error).splitlines()[0] if text != "null" else "it says nothing of one"
+        raise FoldgraftError(f"{path}: is no trained head of this version ({why})") from None
     info = header.head
     if header.sha256 != _sha256(json.dumps(json.loads(text)["head"]), tensors):
         raise FoldgraftError(f"{path}: was damaged, its digest is not the one that was written; {origin.REMAKE}")
