@@ -8,6 +8,7 @@
     try {
       return $3Dmol.createViewer(box, look);
     } catch {
+      box.hidden = true;
       hint.textContent = "This browser cannot draw the structure: it has no WebGL.";
       return null;
     }
