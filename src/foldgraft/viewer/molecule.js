@@ -36,7 +36,7 @@
     box.addEventListener("click", () => activate(true));
     box.addEventListener("focusout", () => activate(false));
     box.addEventListener("pointerleave", () => activate(false));
-    const whole = () => { viewer.zoomTo(); viewer.zoom(1.25); viewer.render(); };
+    const whole = () => { viewer.zoomTo(); viewer.render(); };
     const turn = (axis, by) => { viewer.rotate(by, axis); viewer.render(); };
     const zoom = (by) => { viewer.zoom(by); viewer.render(); };
     const KEYS = {
