@@ -155,17 +155,17 @@ def scan(
     print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     frozen = open_trunk(trunk)
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
-    found = scan_variants(protein, variants, trained, frozen)
+    scored = scan_variants(protein, variants, trained, frozen)
     about = f"the head {trained.info.name} on the trunk {frozen.name}"
     if matched and output_structure:
-        chains = paint(matched, output_structure, found.contribution)
+        chains = paint(matched, output_structure, scored.contribution)
         print(f"{output_structure}: chain {', '.join(chains)} painted", file=sys.stderr)
     beside = Beside(contact_scores(protein, frozen), states, matched, script)
-    text = page(found, trained.info.tasks[0].name, about, beside)
+    text = page(scored, trained.info.tasks[0].name, about, beside)
     with text_output(output) as handle:
         handle.write(text)
     if table:
-        write_scan(table, found)
+        write_scan(table, scored)
 
 
 @app.command(name="map")
@@ -300,6 +300,6 @@ def open_trunk(given: Path | None) -> Trunk:
         see `foldgraft.trunk.checkpoint.open_checkpoint`, and `provide` where none is given.
     """
     checkpoint = (within(given, DEFAULT_MODEL) or given) if given else provide(DEFAULT_MODEL)
-    found = open_checkpoint(checkpoint)
-    print(f"trunk: {found.name}, {checkpoint}", file=sys.stderr)
-    return Trunk(found.network, found.name, sha256="")
+    opened = open_checkpoint(checkpoint)
+    print(f"trunk: {opened.name}, {checkpoint}", file=sys.stderr)
+    return Trunk(opened.network, opened.name, sha256="")

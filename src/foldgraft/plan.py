@@ -151,8 +151,10 @@ def _same_files(earlier: Any, shards: Iterable[str], patterns: Collection[str], 
     wanted = [str(data / pattern).replace("**/", "*") for pattern in patterns]
     strange = next((url for url in known if not any(fnmatch(str(data / url), pattern) for pattern in wanted)), None)
     if strange or (patterns and not known):
-        found = f"{strange}, which {key} does not name" if strange else f"none of the files that {key} names"
-        raise FoldgraftError(f"replay: {earlier.lock} has {found}; replay a lock with the configuration it was made by")
+        difference = f"{strange}, which {key} does not name" if strange else f"none of the files that {key} names"
+        raise FoldgraftError(
+            f"replay: {earlier.lock} has {difference}; replay a lock with the configuration it was made by"
+        )
 
 
 def _synthetic(config: Config, ledger: Ledger) -> Plan:
@@ -255,11 +257,11 @@ def reasons(logs: Iterable[str], folder: Path, since: float) -> Iterator[str]:
     """
     text = "".join(Path(log).read_text() for log in logs if Path(log).is_file())
     named = ", ".join(re.findall(r"^ +log: (.+) \(check log file", text, re.MULTILINE)).split(", ")
-    found = [path for path in map(Path, dict.fromkeys(named)) if path.is_file()]
-    for path in found or [path for path in sorted(folder.rglob("*.log")) if path.stat().st_mtime >= since]:
+    named_logs = [path for path in map(Path, dict.fromkeys(named)) if path.is_file()]
+    for path in named_logs or [path for path in sorted(folder.rglob("*.log")) if path.stat().st_mtime >= since]:
         lines = path.read_text(errors="replace").rpartition(AGAIN)[2].rstrip().splitlines()
         first = next((k for k, line in enumerate(lines) if ERRORS.match(line)), None)
-        if found or first is not None:
+        if named_logs or first is not None:
             yield f"\n{path} ends with"
             first = max(0, len(lines) - LINES) if first is None else first
             yield from (f"    {line[:WIDTH]}" for line in lines[first:][-2 * LINES :])
@@ -273,10 +275,10 @@ def outside(path: str | Path, absolute: bool = False) -> str:
     FoldgraftError
         if Snakemake would take a part of it for a wildcard.
     """
-    if found := re.search(r"\{\s*\w[^{}]*\}", str(path)):
+    if wildcard := re.search(r"\{\s*\w[^{}]*\}", str(path)):
         raise FoldgraftError(
-            f"{path}: Snakemake takes {found[0]} in a path for a wildcard; rename it, or work in that folder and write "
-            "the path from there"
+            f"{path}: Snakemake takes {wildcard[0]} in a path for a wildcard; rename it, or work in that folder and "
+            "write the path from there"
         )
     return str(Path(path).absolute() if absolute else path)
 

@@ -154,15 +154,15 @@ class Sections(Settings):
 
         They are named as `foldgraft embed shard --residues` takes them; no residue embedding is kept that nobody reads.
         """
-        found: set[str] = set()
+        layers: set[str] = set()
         abroad = {name for names in self.evaluate.external.values() for name in names}
         for name in self.experiments:
             task = self.tasks(name)[0]
             sources = {"labels" if task.truth == "labels" else "structures", *(["labels"] if name in abroad else [])}
             resolved = self.resolved(name)
             if kind in sources and resolved.embeds(task.level) == "residues":
-                found.update(resolved.residue_layers)
-        return ["all"] if "all" in found else sorted(found)
+                layers.update(resolved.residue_layers)
+        return ["all"] if "all" in layers else sorted(layers)
 
     def of_task(self, task: str) -> list[str]:
         """Names of the experiments that learn a task, in the order given."""

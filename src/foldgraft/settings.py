@@ -94,9 +94,9 @@ def _nearest(problem: Mapping[str, Any]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _keys(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _keys(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """The keys as the user wrote them: pydantic puts the name of a head, which chose its settings, behind `head`."""
-    return place[:3] + place[4:] if place[:1] == ("experiments",) and place[2:3] == ("head",) else place
+    return location[:3] + location[4:] if location[:1] == ("experiments",) and location[2:3] == ("head",) else location
 
 
 def _instead(location: tuple[int | str, ...], model: type[BaseModel] | None) -> str:
@@ -108,7 +108,7 @@ def _instead(location: tuple[int | str, ...], model: type[BaseModel] | None) -> 
 
 
 def _sections(model: Any, location: tuple[int | str, ...]) -> list[type[BaseModel]]:
-    """The models that a place in the configuration may hold."""
+    """The models that a key of the configuration may hold."""
     models = _models(model)
     for key in location:
         held = []

@@ -53,15 +53,15 @@ def command_sources(stage: str, command: str, level: str = "") -> tuple[Path, ..
     door = PACKAGE / stage / "command.py"
     others = {name for known, names in ONLY.items() if level and known != level for name in names}
     left_out = {PACKAGE / name for name in PRESENTATION | others}
-    found = {door, *(path for path in (PACKAGE / stage).rglob("*") if _is_data(path))}
+    reached = {door, *(path for path in (PACKAGE / stage).rglob("*") if _is_data(path))}
     queue = list(_files(_named(door, command)))
     while queue:
         path = queue.pop()
-        if path not in found | left_out:
-            found.add(path)
+        if path not in reached | left_out:
+            reached.add(path)
             queue += _imported(path)
-            found |= {file for file in path.parent.iterdir() if path.name == "__init__.py" and _is_data(file)}
-    return tuple(sorted(found))
+            reached |= {file for file in path.parent.iterdir() if path.name == "__init__.py" and _is_data(file)}
+    return tuple(sorted(reached))
 
 
 def _is_data(path: Path) -> bool:
@@ -83,15 +83,15 @@ def _named(door: Path, command: str) -> set[str]:
             imported.setdefault(alias, set()).add(name)
     defined = {name: node for node in tree.body for name in _defines(node)}
     commands = {_command(node): node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    found, seen, queue = set(), set(), [commands[command]]
+    reached, seen, queue = set(), set(), [commands[command]]
     while queue:
         for node in ast.walk(queue.pop()):
-            found |= {name for _, name in _imports(node)}
+            reached |= {name for _, name in _imports(node)}
             if isinstance(node, ast.Name) and node.id not in seen:
                 seen.add(node.id)
-                found |= imported.get(node.id, set())
+                reached |= imported.get(node.id, set())
                 queue += [defined[node.id]] if node.id in defined else []
-    return found
+    return reached
 
 
 def _command(node: ast.FunctionDef) -> str:

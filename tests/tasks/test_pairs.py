@@ -50,45 +50,45 @@ def chain(coevolution=None, bins=False) -> Chain:
 
 def test_features_of_some_pairs_are_those_of_all(trunk, coevolution):
     layout = Layout(ALL, trunk)
-    places = pair_index(len(SEQUENCE)).places
-    everything = layout.gather(trunk, SEQUENCE, places, coevolution)
-    assert everything.shape == (len(places), layout.width) == (len(places), len(layout.names))
-    assert np.allclose(layout.gather(trunk, SEQUENCE, places[::7], coevolution), everything[::7], atol=1e-6)
+    packed = pair_index(len(SEQUENCE)).packed
+    everything = layout.gather(trunk, SEQUENCE, packed, coevolution)
+    assert everything.shape == (len(packed), layout.width) == (len(packed), len(layout.names))
+    assert np.allclose(layout.gather(trunk, SEQUENCE, packed[::7], coevolution), everything[::7], atol=1e-6)
 
 
 def test_predicted_pairs_are_far_enough_apart():
     index = pair_index(20)
-    assert (index.j - index.i >= LEAST_SEPARATION).all() and len(index.places) == 14 * 15 // 2
+    assert (index.j - index.i >= LEAST_SEPARATION).all() and len(index.packed) == 14 * 15 // 2
     i, j = np.triu_indices(20, k=1)
-    assert (i[index.places] == index.i).all() and (j[index.places] == index.j).all()
-    assert len(pair_index(6).places) == 0
+    assert (i[index.packed] == index.i).all() and (j[index.packed] == index.j).all()
+    assert len(pair_index(6).packed) == 0
 
 
 def test_coevolution_is_scaled_within_the_chain(trunk, coevolution):
     layout = Layout(("coevolution",), trunk)
-    places = pair_index(len(SEQUENCE)).places
-    z, weighted = layout.gather(trunk, SEQUENCE, places, coevolution).T
+    packed = pair_index(len(SEQUENCE)).packed
+    z, weighted = layout.gather(trunk, SEQUENCE, packed, coevolution).T
     assert z.mean() == pytest.approx(0, abs=1e-5) and z.std() == pytest.approx(1, abs=1e-5)
     assert np.allclose(weighted, z * np.log(41))
     moved = Coevolution(coevolution.scores * 5 - 2, coevolution.neff)
-    assert np.allclose(layout.gather(trunk, SEQUENCE, places, moved)[:, 0], z, atol=1e-4)
+    assert np.allclose(layout.gather(trunk, SEQUENCE, packed, moved)[:, 0], z, atol=1e-4)
 
 
 @pytest.mark.parametrize("silent", [None, Coevolution(np.zeros(33 * 16, np.float32), 1.0)])
 def test_alignments_that_say_nothing_give_zeros(trunk, silent):
-    assert not Layout(("coevolution",), trunk).gather(trunk, SEQUENCE, pair_index(33).places, silent).any()
+    assert not Layout(("coevolution",), trunk).gather(trunk, SEQUENCE, pair_index(33).packed, silent).any()
 
 
 def test_coevolution_of_another_chain_is_refused(trunk):
     with pytest.raises(FoldgraftError, match="rerun the msa stage"):
         Layout(("coevolution",), trunk).gather(
-            trunk, SEQUENCE, pair_index(33).places, Coevolution(np.zeros(3, np.float32), 1.0)
+            trunk, SEQUENCE, pair_index(33).packed, Coevolution(np.zeros(3, np.float32), 1.0)
         )
 
 
 def test_separation_falls_into_one_class(trunk):
     index = pair_index(150)
-    features = Layout(("separation",), trunk).gather(trunk, "A" * 150, index.places, None)
+    features = Layout(("separation",), trunk).gather(trunk, "A" * 150, index.packed, None)
     apart = index.j - index.i
     assert np.allclose(features[:, 0], np.log(apart))
     assert (features[:, 1:].sum(axis=1) == 1).all()
@@ -101,11 +101,11 @@ def test_separation_falls_into_one_class(trunk):
 @given(st.integers(2, 600), st.integers(0, 10))
 def test_sampling_keeps_its_budget_and_says_how_uneven_it_was(budget, seed):
     one = chain()
-    places, offset = sample_pairs(one, budget, np.random.default_rng(seed), even=False)
-    known = pair_index(len(SEQUENCE)).places
+    packed, offset = sample_pairs(one, budget, np.random.default_rng(seed), even=False)
+    known = pair_index(len(SEQUENCE)).packed
     known = known[one.truth[0][known] != UNKNOWN]
-    assert len(places) <= budget and len(set(places)) == len(places) and set(places) <= set(known)
-    contacts, taken = (one.truth[0][rows] == 1 for rows in (known, places))
+    assert len(packed) <= budget and len(set(packed)) == len(packed) and set(packed) <= set(known)
+    contacts, taken = (one.truth[0][rows] == 1 for rows in (known, packed))
     if taken.any() and not taken.all():
         rates = [taken.sum() / contacts.sum(), (~taken).sum() / (~contacts).sum()]
         assert offset == pytest.approx(np.log(rates[0] / rates[1]))
@@ -194,16 +194,16 @@ def test_a_trunk_that_is_trained_along_reads_chains_of_few_residues(trunk, lengt
     examples = TunedPairExamples([BUILT_IN["contact"]], [own], settings, ("attention", "separation"), trunk, [])
     part = TrunkPart(trunk.network, [], Last(last=1), pairs=Widths(*examples.widths), attention=True)
     (scored,) = examples.score([build_tuned("pair", settings, part, [1]).eval()], np.array([0]))
-    assert scored.outputs[0].shape == (1, len(pair_index(length).places), 1)
+    assert scored.outputs[0].shape == (1, len(pair_index(length).packed), 1)
 
 
 def test_a_sure_distogram_says_its_distance():
     length = 12
-    bins = np.arange(len(pair_index(length).places)) % 64
+    bins = np.arange(len(pair_index(length).packed)) % 64
     found = distances(torch.eye(64)[bins], length)
-    places = pair_index(length).places
-    assert found["distance"][places] == pytest.approx(bin_centres()[bins], abs=1e-5)
-    assert np.isnan(np.delete(found["distance"], places)).all()
+    packed = pair_index(length).packed
+    assert found["distance"][packed] == pytest.approx(bin_centres()[bins], abs=1e-5)
+    assert np.isnan(np.delete(found["distance"], packed)).all()
     whole = bins != 19  # the bin that 8 angstrom cuts
-    assert (found["score"][places][whole] == (bin_centres()[bins][whole] < 8)).all()
-    assert expand(np.ones(len(places), np.float32), length, 0.0).sum() == len(places)
+    assert (found["score"][packed][whole] == (bin_centres()[bins][whole] < 8)).all()
+    assert expand(np.ones(len(packed), np.float32), length, 0.0).sum() == len(packed)

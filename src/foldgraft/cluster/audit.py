@@ -86,16 +86,16 @@ def _nearest(rows: pd.DataFrame, tested: pd.Series, searches: Searches) -> pd.Da
     identical = pd.DataFrame({"query": queries, "target": queries, "bits": float("inf"), "evalue": 0.0})
     identical = identical.assign(identity=1.0, coverage_query=1.0, coverage_target=1.0)
     hits = pd.concat([identical, hits[hits["query"] != hits.target], copies], ignore_index=True)
-    found = rows[tested].merge(_best(rows, tested, hits, settings), on=["sequence_sha256", "fold"], how="left")
+    leakage = rows[tested].merge(_best(rows, tested, hits, settings), on=["sequence_sha256", "fold"], how="left")
     residues = sum(map(len, sequences.values()))
     dark = {name for name in blind if not auditable(sequences[name], residues, settings.evalue)}
-    found["method"] = "search"
-    found.loc[found.sequence_sha256.isin(blind), "method"] = "residues"
-    found.loc[found.sequence_sha256.isin(dark) & found.nearest.isna(), "method"] = "none"
-    found["nearest"] = found.nearest.astype(object).where(found.nearest.notna(), None)
-    found["nearest_set"] = found.nearest_set.astype(object).where(found.nearest.notna(), None)
-    found["leak"] = found.leak.eq(True)
-    return found[LEAKAGE.names]
+    leakage["method"] = "search"
+    leakage.loc[leakage.sequence_sha256.isin(blind), "method"] = "residues"
+    leakage.loc[leakage.sequence_sha256.isin(dark) & leakage.nearest.isna(), "method"] = "none"
+    leakage["nearest"] = leakage.nearest.astype(object).where(leakage.nearest.notna(), None)
+    leakage["nearest_set"] = leakage.nearest_set.astype(object).where(leakage.nearest.notna(), None)
+    leakage["leak"] = leakage.leak.eq(True)
+    return leakage[LEAKAGE.names]
 
 
 def _best(rows: pd.DataFrame, tested: pd.Series, hits: pd.DataFrame, settings: ClusterSettings) -> pd.DataFrame:

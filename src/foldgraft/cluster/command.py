@@ -60,11 +60,11 @@ def split(
 ) -> None:
     """Split the proteins by whole components, groups, or the day of release."""
     proteins = read_proteins(index, labels or [])
-    found = folds.split(proteins, read_frame(clusters, CLUSTERS), settings, tried or [])
-    write_frame(split, found.rows, SPLIT)
-    write_rejects(rejects, found.rejects)
-    write_json(summary, found.summary)
-    for sentence in folds.sentences(found.summary):
+    result = folds.split(proteins, read_frame(clusters, CLUSTERS), settings, tried or [])
+    write_frame(split, result.rows, SPLIT)
+    write_rejects(rejects, result.rejects)
+    write_json(summary, result.summary)
+    for sentence in folds.sentences(result.summary):
         print(sentence, file=sys.stderr)
 
 
@@ -136,6 +136,6 @@ def audit_structures(
     roles = read_frame(split, SPLIT, ["set", "id", "split"])
     of_chains = roles[roles["set"] == STRUCTURES]
     with mmseqs.scratch(output) as folder:
-        found = structural_audit(chains, dict(zip(of_chains.id, of_chains.split, strict=True)), folder, threads)
-    write_json(output, found)
-    print(found["text"], file=sys.stderr)
+        result = structural_audit(chains, dict(zip(of_chains.id, of_chains.split, strict=True)), folder, threads)
+    write_json(output, result)
+    print(result["text"], file=sys.stderr)

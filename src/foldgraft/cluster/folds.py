@@ -89,9 +89,9 @@ def split(
         for name in party:
             summary[name] = _summary(rows[rows["set"] == name], name, party, int(late.sum()), settings)
     order = {name: rank for rank, name in enumerate(sets(proteins))}
-    found = pd.concat(parts, ignore_index=True)
-    found = found.sort_values(["set", "id"], key=lambda c: c.map(order) if c.name == "set" else c, ignore_index=True)
-    return Split(found, sorted(rejects), summary)
+    table = pd.concat(parts, ignore_index=True)
+    table = table.sort_values(["set", "id"], key=lambda c: c.map(order) if c.name == "set" else c, ignore_index=True)
+    return Split(table, sorted(rejects), summary)
 
 
 _LATE = "released on or after the day of the split, but related to a chain released before it"
@@ -254,11 +254,11 @@ def _is_published(rows: pd.DataFrame, settings: ClusterSettings) -> bool:
 
 def sentences(summary: dict[str, Any]) -> Iterator[str]:
     """What the split cost, a sentence for each set."""
-    for name, found in summary.items():
+    for name, counts in summary.items():
         way = {"cluster": "components of relatives", "group": "groups", "released": "release date"}
-        text = f"{name}: {found['proteins']} proteins split by {way.get(found['split_by'], 'its published column')}"
-        text += f", {found['left_out']} left out" if found["left_out"] else ", none left out"
-        text += f"; {found['units']} units, the largest of {found['largest_unit']} proteins"
-        if found["together_with"]:
-            text += f"; together with {', '.join(found['together_with'])}"
+        text = f"{name}: {counts['proteins']} proteins split by {way.get(counts['split_by'], 'its published column')}"
+        text += f", {counts['left_out']} left out" if counts["left_out"] else ", none left out"
+        text += f"; {counts['units']} units, the largest of {counts['largest_unit']} proteins"
+        if counts["together_with"]:
+            text += f"; together with {', '.join(counts['together_with'])}"
         yield text

@@ -53,10 +53,10 @@ def cluster(sequences: Mapping[str, str], settings: ClusterSettings, folder: Pat
     columns = ["representative", "member"]
     if not sequences:
         return pd.DataFrame(columns=columns, dtype=object)
-    source, found, table = mmseqs.database(sequences, folder / "all"), folder / "clusters", folder / "clusters.tsv"
+    source, result, table = mmseqs.database(sequences, folder / "all"), folder / "clusters", folder / "clusters.tsv"
     limits = ("--min-seq-id", settings.min_identity, "-c", settings.coverage, "--cov-mode", 0, "-e", settings.evalue)
-    mmseqs.run("linclust", source, found, folder / "linclust", *limits, "--threads", threads)
-    mmseqs.run("createtsv", source, source, found, table, "--threads", threads)
+    mmseqs.run("linclust", source, result, folder / "linclust", *limits, "--threads", threads)
+    mmseqs.run("createtsv", source, source, result, table, "--threads", threads)
     return pd.read_csv(table, sep="\t", names=columns, dtype=str, keep_default_na=False)
 
 

@@ -65,11 +65,11 @@ def near_copies(blind: Iterable[str], sequences: Mapping[str, str], coverage: fl
     if blind:
         seeds = _Seeds([_encoded(sequences[name]) for name in blind])
         for names, block in _blocks(sequences):
-            found = _compared(seeds, block, coverage)
-            found["evalue"] = residues * 2.0**-found.bits
-            found = found[found.evalue <= evalue]
-            found["query"], found["target"] = np.array(blind)[found["query"]], np.array(names)[found.target]
-            parts.append(found[found["query"] != found.target])
+            near = _compared(seeds, block, coverage)
+            near["evalue"] = residues * 2.0**-near.bits
+            near = near[near.evalue <= evalue]
+            near["query"], near["target"] = np.array(blind)[near["query"]], np.array(names)[near.target]
+            parts.append(near[near["query"] != near.target])
     hits = pd.concat(parts, ignore_index=True)
     swapped = {"query": "target", "target": "query", "coverage_query": "coverage_target"}
     hits = pd.concat([hits, hits.rename(columns=swapped | {"coverage_target": "coverage_query"})], ignore_index=True)
@@ -105,13 +105,13 @@ class _Seeds:
 
     def diagonals(self, codes: np.ndarray, owner: np.ndarray) -> pd.DataFrame:
         """Where a blind sequence shares a k-mer with the block: its number, the owner, and where it would begin."""
-        place, kmer = _kmers(codes)
+        position, kmer = _kmers(codes)
         left, right = (np.searchsorted(self._kmer, kmer, side) for side in ("left", "right"))
         count = right - left
-        place = np.repeat(place, count)
+        position = np.repeat(position, count)
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         entry = np.repeat(left, count) + within
-        columns = {"query": self._number[entry], "target": owner[place], "begin": place - self._start[entry]}
+        columns = {"query": self._number[entry], "target": owner[position], "begin": position - self._start[entry]}
         return pd.DataFrame(columns).drop_duplicates().sort_values(["query", "target", "begin"], ignore_index=True)
 
 
@@ -139,25 +139,25 @@ def _compared(seeds: _Seeds, block: list[np.ndarray], coverage: float) -> pd.Dat
     owner = np.repeat(np.arange(len(block)), length + 1)
     for codes, last in zip(block, end, strict=True):
         text[last - len(codes) : last] = codes
-    found = []
+    hits = []
     for number, rows in seeds.diagonals(text, owner).groupby("query", sort=True):
         codes = seeds.sequences[number]
         step = max(1, BLOCK // len(codes))
         for at in range(0, len(rows), step):
             part = rows.iloc[at : at + step]
             last = end[part.target]
-            found.append(_counted(part, codes, text, last - length[part.target], last, coverage))
+            hits.append(_counted(part, codes, text, last - length[part.target], last, coverage))
     columns = ["query", "target", "identity", "coverage_query", "coverage_target", "bits"]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns, dtype=float)
+    return pd.concat(hits, ignore_index=True) if hits else pd.DataFrame(columns=columns, dtype=float)
 
 
 def _counted(
     rows: pd.DataFrame, codes: np.ndarray, text: np.ndarray, first: np.ndarray, last: np.ndarray, coverage: float
 ) -> pd.DataFrame:
     """Count what a blind sequence and the owners of the rows share when it begins where the rows say."""
-    place = rows.begin.to_numpy()[:, None] + np.arange(len(codes))
-    inside = (place >= first[:, None]) & (place < last[:, None])
-    other = text[np.where(inside, place, 0)]
+    position = rows.begin.to_numpy()[:, None] + np.arange(len(codes))
+    inside = (position >= first[:, None]) & (position < last[:, None])
+    other = text[np.where(inside, position, 0)]
     known = inside & (other < UNKNOWN) & (codes < UNKNOWN)
     same, compared, shared = (known & (other == codes)).sum(axis=1), known.sum(axis=1), inside.sum(axis=1)
     values = {

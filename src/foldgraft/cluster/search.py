@@ -34,18 +34,18 @@ class Searches:
         """Hits of the queries among all sequences, themselves included; columns as `mmseqs.read_hits` gives them."""
         return self._search(queries, self.sequences)
 
-    def elsewhere(self, queries: Iterable[str], places: Mapping[str, Collection[Hashable]]) -> pd.DataFrame:
-        """Hits of the queries among the sequences of other places than their own: components, or folds.
+    def elsewhere(self, queries: Iterable[str], groups: Mapping[str, Collection[Hashable]]) -> pd.DataFrame:
+        """Hits of the queries among the sequences of other groups than their own: components, or folds.
 
-        A sequence may have several places. As a query it is asked once for each, as a target it is of all.
+        A sequence may be in several groups. As a query it is asked once for each, as a target it is of all.
         """
-        by_place: dict[Hashable, list[str]] = {}
+        by_group: dict[Hashable, list[str]] = {}
         for name in queries:
-            for place in places[name]:
-                by_place.setdefault(place, []).append(name)
+            for group in groups[name]:
+                by_group.setdefault(group, []).append(name)
         hits = []
-        for here, names in by_place.items():
-            others = {name: text for name, text in self.sequences.items() if set(places[name]) != {here}}
+        for here, names in by_group.items():
+            others = {name: text for name, text in self.sequences.items() if set(groups[name]) != {here}}
             hits.append(self._search(names, others))
         return pd.concat(hits, ignore_index=True) if hits else mmseqs.no_hits()
 

@@ -99,7 +99,7 @@ def nearest_folds(hits: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     `hits` are foldseek's, which knows chains by the numbers of their files; `names` are the ids by number.
     """
     numbered = {column: hits[column].map(lambda name: int(NAME.match(name)[1])) for column in ("query", "target")}
-    found = pd.DataFrame(
+    nearest = pd.DataFrame(
         {
             "id": [names[number] for number in numbered["query"]],
             "nearest": [names[number] for number in numbered["target"]],
@@ -108,7 +108,7 @@ def nearest_folds(hits: pd.DataFrame, names: list[str]) -> pd.DataFrame:
             "evalue": hits.evalue.astype(float),
         }
     )
-    ranked = found.sort_values(["tmscore", "id", "nearest"], ascending=[False, True, True], ignore_index=True)
+    ranked = nearest.sort_values(["tmscore", "id", "nearest"], ascending=[False, True, True], ignore_index=True)
     return ranked.drop_duplicates("id", ignore_index=True)
 
 
@@ -127,7 +127,7 @@ def _write(shards: Iterable[Path], roles: Mapping[str, str], folder: Path) -> li
 
 def backbone(chain: Chain) -> gemmi.Structure:
     """The resolved residues of a chain with their backbone and CB, numbered along its sequence."""
-    model, found = gemmi.Model(1), gemmi.Chain("A")
+    model, built = gemmi.Model(1), gemmi.Chain("A")
     for number, (letter, atoms) in enumerate(zip(chain.sequence, chain.coordinates, strict=True), start=1):
         residue = gemmi.Residue()
         residue.name = gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) or "UNK"
@@ -140,8 +140,8 @@ def backbone(chain: Chain) -> gemmi.Structure:
                 atom.pos = gemmi.Position(*map(float, position))
                 residue.add_atom(atom)
         if len(residue):
-            found.add_residue(residue)
-    model.add_chain(found)
+            built.add_residue(residue)
+    model.add_chain(built)
     structure = gemmi.Structure()
     structure.add_model(model)
     structure.setup_entities()
@@ -152,9 +152,9 @@ def _search(program: str, folder: Path, threads: int) -> pd.DataFrame:
     columns, out = FORMAT.split(","), folder / "hits.tsv"
     if not any((folder / "q").iterdir()) or not any((folder / "t").iterdir()):
         return pd.DataFrame(columns=columns)
-    places = map(str, (folder / "q", folder / "t", out, folder / "tmp"))
+    paths = map(str, (folder / "q", folder / "t", out, folder / "tmp"))
     options = ("--format-output", FORMAT, "-e", "10", "--threads", str(threads))
-    _call([program, "easy-search", *places, *options])
+    _call([program, "easy-search", *paths, *options])
     return pd.read_csv(out, sep="\t", names=columns)
 
 

@@ -81,12 +81,12 @@ def _worst(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _identities(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Test proteins by the identity of their nearest protein: what a metric by identity has to stand on."""
-    found = rows.identity.dropna()
-    counts = np.histogram(found, bins=BINS)[0].tolist()
+    identities = rows.identity.dropna()
+    counts = np.histogram(identities, bins=BINS)[0].tolist()
     bins = [
         {"from": low, "to": high, "test": count} for low, high, count in zip(BINS[:-1], BINS[1:], counts, strict=True)
     ]
-    return [{"from": None, "to": None, "test": len(rows) - len(found)}, *bins]
+    return [{"from": None, "to": None, "test": len(rows) - len(identities)}, *bins]
 
 
 def enforce(verdicts: Mapping[str, Mapping[str, Any]], settings: ClusterSettings) -> None:

@@ -5,7 +5,7 @@ Decisions
 - Numbering comes first. If the residues, spaced as their numbers say, agree with the sequence at one offset, they
   stand there.
 - Else Biopython's `PairwiseAligner` places them, once with a wildcard for each residue that the numbers skip, once
-  without any. The best offset stands unless one of these has three matches more, where a residue without a place
+  without any. The best offset stands unless one of these has three matches more, where a residue without a position
   counts as three less.
 - Scores: 2 for the same letter, -1 for another, so that a stretch of other residues stays a stretch of mismatches, as
   no gap is cheaper; 0 for X and for a wildcard. A gap within the sequence costs 6 whatever its length, as a loop is
@@ -62,10 +62,10 @@ def align(observed: str, steps: np.ndarray, sequence: str, numbers: np.ndarray |
     to be aligned.
     """
     spacings = [steps] if numbers is None or (numbers == steps).all() else [numbers, steps]
-    candidates = [places for one in spacings if (places := _by_number(observed, one, sequence)) is not None]
-    for places in candidates:
-        if agreement(observed, places, sequence) == 1:
-            return places
+    candidates = [positions for one in spacings if (positions := _by_number(observed, one, sequence)) is not None]
+    for positions in candidates:
+        if agreement(observed, positions, sequence) == 1:
+            return positions
     if len(observed) * len(sequence) <= LARGEST:
         spacings += [] if (steps == 1).all() else [np.ones_like(steps)]
         for one in spacings:
@@ -73,35 +73,35 @@ def align(observed: str, steps: np.ndarray, sequence: str, numbers: np.ndarray |
             if agreement(observed, candidates[-1], sequence) == 1:
                 break
     best = None
-    for places in candidates:
-        if best is None or _worth(observed, places, sequence) >= _worth(observed, best, sequence) + MARGIN:
-            best = places
+    for positions in candidates:
+        if best is None or _worth(observed, positions, sequence) >= _worth(observed, best, sequence) + MARGIN:
+            best = positions
     return best
 
 
-def _worth(observed: str, places: np.ndarray, sequence: str) -> int:
-    return matches(observed, places, sequence) - MARGIN * int(np.count_nonzero(places < 0))
+def _worth(observed: str, positions: np.ndarray, sequence: str) -> int:
+    return matches(observed, positions, sequence) - MARGIN * int(np.count_nonzero(positions < 0))
 
 
-def matches(observed: str, places: np.ndarray, sequence: str) -> int:
+def matches(observed: str, positions: np.ndarray, sequence: str) -> int:
     """How many residues stand on their own letter."""
-    placed = places >= 0
-    return int(np.count_nonzero(_codes(observed)[placed] == _codes(sequence)[places[placed]]))
+    placed = positions >= 0
+    return int(np.count_nonzero(_codes(observed)[placed] == _codes(sequence)[positions[placed]]))
 
 
-def agreement(observed: str, places: np.ndarray, sequence: str, alike: str = "") -> float:
-    """Fraction of the observed residues that have their own letter at their place; 0 if there are none.
+def agreement(observed: str, positions: np.ndarray, sequence: str, alike: str = "") -> float:
+    """Fraction of the observed residues that have their own letter at their position; 0 if there are none.
 
-    X agrees with every letter, and so do the letters `alike` in the model, but a residue without a place disagrees.
+    X agrees with every letter, and so do the letters `alike` in the model, but a residue without a position disagrees.
     """
-    placed = places >= 0
-    ours, theirs = _codes(observed)[placed], _codes(sequence)[places[placed]]
+    placed = positions >= 0
+    ours, theirs = _codes(observed)[placed], _codes(sequence)[positions[placed]]
     compared = (ours != ord(UNKNOWN)) & (theirs != ord(UNKNOWN))
     for one in alike:
         compared &= ours != ord(one)
-    known = int(np.count_nonzero(compared)) + len(places) - len(ours)
+    known = int(np.count_nonzero(compared)) + len(positions) - len(ours)
     same = int(np.count_nonzero((ours == theirs) & compared))
-    return same / known if known else float(len(places) > 0)
+    return same / known if known else float(len(positions) > 0)
 
 
 def _codes(letters: str) -> np.ndarray:
@@ -109,7 +109,7 @@ def _codes(letters: str) -> np.ndarray:
 
 
 def _by_number(observed: str, steps: np.ndarray, sequence: str) -> np.ndarray | None:
-    """The places at the best single offset, None if the residues do not fit in."""
+    """The positions at the best single offset, None if the residues do not fit in."""
     if (steps < 1).any() or not observed:
         return None
     along = np.concatenate([[0], np.cumsum(steps)])
@@ -130,31 +130,31 @@ def _aligned(observed: str, steps: np.ndarray, sequence: str) -> np.ndarray:
     query = np.full(int(along[-1]) + 1, ord(WILDCARD), dtype=np.uint8)
     query[along] = _codes(observed)
     theirs, ours = aligner().align(sequence, query.tobytes().decode("ascii"))[0].indices
-    places = np.full(len(query), -1, dtype=np.int64)
-    places[ours[ours >= 0]] = theirs[ours >= 0]
-    return places[along]
+    positions = np.full(len(query), -1, dtype=np.int64)
+    positions[ours[ours >= 0]] = theirs[ours >= 0]
+    return positions[along]
 
 
-def _slid(places: np.ndarray, steps: np.ndarray, observed: str, sequence: str) -> np.ndarray:
-    """The places with each gap between joined residues moved to a break nearby, where no match is lost by it."""
-    places = places.copy()
-    for at in np.flatnonzero((places[1:] - places[:-1] > 1) & (places[:-1] >= 0) & (steps == 1)).tolist():
-        gap = places[at + 1] - places[at] - 1
+def _slid(positions: np.ndarray, steps: np.ndarray, observed: str, sequence: str) -> np.ndarray:
+    """The positions with each gap between joined residues moved to a break nearby, where no match is lost by it."""
+    positions = positions.copy()
+    for at in np.flatnonzero((positions[1:] - positions[:-1] > 1) & (positions[:-1] >= 0) & (steps == 1)).tolist():
+        gap = positions[at + 1] - positions[at] - 1
         for reach in range(1, FARTHEST_BREAK):
             before, after = at - reach, at + reach
-            if after < len(steps) and steps[after] > 1 and _together(places, at + 1, after):
+            if after < len(steps) and steps[after] > 1 and _together(positions, at + 1, after):
                 part, shift = slice(at + 1, after + 1), -gap
-            elif before >= 0 and steps[before] > 1 and _together(places, before + 1, at):
+            elif before >= 0 and steps[before] > 1 and _together(positions, before + 1, at):
                 part, shift = slice(before + 1, at + 1), gap
             else:
                 continue
-            moved = places[part] + shift
-            if matches(observed[part], moved, sequence) >= matches(observed[part], places[part], sequence):
-                places[part] = moved
+            moved = positions[part] + shift
+            if matches(observed[part], moved, sequence) >= matches(observed[part], positions[part], sequence):
+                positions[part] = moved
                 break
-    return places
+    return positions
 
 
-def _together(places: np.ndarray, first: int, last: int) -> bool:
-    part = places[first : last + 1]
+def _together(positions: np.ndarray, first: int, last: int) -> bool:
+    part = positions[first : last + 1]
     return bool(part[0] >= 0) and bool((np.diff(part) == 1).all())

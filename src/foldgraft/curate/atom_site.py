@@ -78,21 +78,21 @@ def _aligned(body: bytes, tags: list[str]) -> AtomTable | None:
     spans = _spans(filled)
     if len(spans) != len(tags) or not (rows[:, -1] == 10).all() or not _one_token_each(filled, spans):
         return None
-    place = dict(zip(tags, spans, strict=True))
-    groups = _cells(rows, place["group_pdb"]) if "group_pdb" in place else None
+    span_of = dict(zip(tags, spans, strict=True))
+    groups = _cells(rows, span_of["group_pdb"]) if "group_pdb" in span_of else None
     if groups is None or not ((groups == b"ATOM") | (groups == b"HETATM")).all():
         return None
     models = 1
-    if MODEL in place:
-        a, b = place[MODEL]
+    if MODEL in span_of:
+        a, b = span_of[MODEL]
         first = (rows[:, a:b] == rows[0, a:b]).all(axis=1)
         if not first.all():
-            models = len(np.unique(_cells(rows, place[MODEL])))
+            models = len(np.unique(_cells(rows, span_of[MODEL])))
             rows = rows[first]
-    columns = {tag: _cells(rows, place[tag]) for tag in tags if tag in WANTED}
+    columns = {tag: _cells(rows, span_of[tag]) for tag in tags if tag in WANTED}
     for tag, spare in SPARE.items():  # read only where it is needed, as it takes time
-        if spare in place and (tag not in columns or _null(columns[tag]).any()):
-            columns[spare] = _cells(rows, place[spare])
+        if spare in span_of and (tag not in columns or _null(columns[tag]).any()):
+            columns[spare] = _cells(rows, span_of[spare])
     return AtomTable(columns, models)
 
 
@@ -169,15 +169,15 @@ def cleared(column: np.ndarray) -> np.ndarray:
 
 def first_of(columns: Columns, *tags: str) -> np.ndarray:
     """(A,) bytes, the value of the first of the columns that is there and not null; else empty."""
-    found: np.ndarray | None = None
+    values: np.ndarray | None = None
     for tag in tags:
         if tag not in columns:
             continue
         column = cleared(columns[tag])
-        found = column if found is None else np.where(found == b"", column, found)
-        if (found != b"").all():
+        values = column if values is None else np.where(values == b"", column, values)
+        if (values != b"").all():
             break
-    return np.zeros(len(columns["cartn_x"]), dtype="S1") if found is None else found
+    return np.zeros(len(columns["cartn_x"]), dtype="S1") if values is None else values
 
 
 def numbers(column: np.ndarray, missing: float = np.nan) -> np.ndarray:

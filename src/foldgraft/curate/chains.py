@@ -87,7 +87,7 @@ class _Builder:
             fates["zero_occupancy"] = int(np.count_nonzero(amino & self.near[part] & ~self.occupied[part]))
         every, every_where = atoms, where
         atoms, where = (atoms, where) if seen.all() else (atoms.take(seen), where[seen])
-        several = bool((polymer.places[1:] <= polymer.places[:-1]).any())  # residues at one place, perhaps
+        several = bool((polymer.positions[1:] <= polymer.positions[:-1]).any())  # residues at one position, perhaps
         if len(where) and (self.alternate or several):
             kept = one_conformer(atoms, where, residues.name, polymer.monomers)
             fates["alternate"] = int(np.count_nonzero(~kept & self.entry.amino[atoms.residue]))
@@ -146,36 +146,36 @@ class _Builder:
         return Built(chain, fates, "" if resolved.any() else self._unresolved(every, every_where))
 
     def _atoms(self, polymer: Polymer) -> tuple[Atoms, np.ndarray, slice]:
-        """The atoms of the part of the file that holds the chain, their place in the chain or -1, and that part."""
+        """The atoms of the part of the file that holds the chain, their position in the chain or -1, and that part."""
         residues = self.entry.residues
         if not len(polymer.members):
             return self.entry.atoms.take(slice(0, 0)), np.empty(0, dtype=np.int64), slice(0, 0)
         low, high = int(polymer.members.min()), int(polymer.members.max())
-        place = np.full(high - low + 1, -1, dtype=np.int64)
-        place[polymer.members - low] = polymer.places
+        position = np.full(high - low + 1, -1, dtype=np.int64)
+        position[polymer.members - low] = polymer.positions
         part = slice(int(residues.start[low]), int(residues.start[high + 1]))
         atoms = self.entry.atoms.take(part)
-        return atoms, place[atoms.residue - low], part
+        return atoms, position[atoms.residue - low], part
 
     def _letters(self, polymer: Polymer, atoms: Atoms, where: np.ndarray) -> list[str]:
         """The letters of the chain: of SEQRES, but where the model holds another amino acid, of that."""
         known, names = self.known, self.entry.residues.name
         letters = [known[name] if name in known else letter(name, self.entry.parents) for name in polymer.monomers]
-        pairs = zip(polymer.places.tolist(), polymer.members.tolist(), strict=True)
-        for place, member in pairs:
-            if names[member] != polymer.monomers[place] and known[names[member]] != "X":
-                letters[place] = known[names[member]]
-        for place, residue in dict(zip(where.tolist(), atoms.residue[: len(where)].tolist(), strict=True)).items():
-            if known[names[residue]] != "X":  # several residues at a place: the one kept
-                letters[place] = known[names[residue]]
+        pairs = zip(polymer.positions.tolist(), polymer.members.tolist(), strict=True)
+        for position, member in pairs:
+            if names[member] != polymer.monomers[position] and known[names[member]] != "X":
+                letters[position] = known[names[member]]
+        for position, residue in dict(zip(where.tolist(), atoms.residue[: len(where)].tolist(), strict=True)).items():
+            if known[names[residue]] != "X":  # several residues at a position: the one kept
+                letters[position] = known[names[residue]]
         return letters
 
     def _author_numbers(self, polymer: Polymer) -> list[str]:
         """Author number with insertion code: that of the model's residue, else of the file's table of the polymer."""
         numbers = list(polymer.author) or [""] * len(polymer.monomers)
         author = self.entry.residues.author
-        for place, member in zip(polymer.places.tolist()[::-1], polymer.members.tolist()[::-1], strict=True):
-            numbers[place] = author[member] or numbers[place]
+        for position, member in zip(polymer.positions.tolist()[::-1], polymer.members.tolist()[::-1], strict=True):
+            numbers[position] = author[member] or numbers[position]
         return numbers
 
     def _unresolved(self, atoms: Atoms, where: np.ndarray) -> str:

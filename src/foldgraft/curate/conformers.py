@@ -22,7 +22,7 @@ FARTHEST = 9999.0  # angstrom; the widest number of a PDB column
 
 def near(atoms: Atoms) -> np.ndarray:
     """Mask (A,) of the atoms whose coordinates are some: finite, and within reach."""
-    away = np.abs(atoms.position)
+    away = np.abs(atoms.coordinates)
     if len(away) and away.max() <= FARTHEST:  # False where one is NaN
         return np.ones(len(away), dtype=bool)
     reach = away <= FARTHEST

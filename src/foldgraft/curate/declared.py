@@ -30,7 +30,7 @@ def find_declared(block: gemmi.cif.Block, strands: Sequence[Strand]) -> dict[int
     }
     asyms = [(strand.label_asym_id, strand.entity, strand.auth_asym_id) for strand in strands]
     uniprot, organism, segments = accessions(block), organisms(block), mmcif_segments(block, asyms)
-    found = {}
+    declared = {}
     for index, strand in enumerate(strands):
         entity = strand.entity or of_strand.get(strand.auth_asym_id, "")
         asym = strand.label_asym_id
@@ -39,7 +39,7 @@ def find_declared(block: gemmi.cif.Block, strands: Sequence[Strand]) -> dict[int
             continue
         order = sorted(monomers)
         numbers = author.get(asym, {})
-        found[index] = Declared(
+        declared[index] = Declared(
             monomers=[monomers[number] for number in order],
             numbers=np.array(order, dtype=np.int64),
             kind=kinds.get(entity, ""),
@@ -48,7 +48,7 @@ def find_declared(block: gemmi.cif.Block, strands: Sequence[Strand]) -> dict[int
             segments=segments.get(asym, ()),
             author=[numbers.get(number, "") for number in order],
         )
-    return found
+    return declared
 
 
 def strand_names(block: gemmi.cif.Block) -> dict[str, str]:
@@ -83,12 +83,12 @@ def _scheme(block: gemmi.cif.Block) -> tuple[dict[str, Monomers], dict[str, dict
     author: dict[str, dict[int, str]] = {}
     tags = ("asym_id", "seq_id", "?mon_id", "pdb_seq_num", "?pdb_ins_code")
     for asym, stated, monomer, number, insertion in rows(block, "pdbx_poly_seq_scheme", *tags):
-        place = _number(stated)
-        if place is None:
+        label = _number(stated)
+        if label is None:
             continue
         if monomer:
-            monomers.setdefault(asym, {}).setdefault(place, monomer)
-        author.setdefault(asym, {}).setdefault(place, number + insertion if number else "")
+            monomers.setdefault(asym, {}).setdefault(label, monomer)
+        author.setdefault(asym, {}).setdefault(label, number + insertion if number else "")
     return monomers, author
 
 

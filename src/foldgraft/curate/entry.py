@@ -56,7 +56,7 @@ class Atoms:
     kind: np.ndarray  # (A,) int64, index of `residue_names.KINDS`; OTHER or HYDROGEN
     altloc: np.ndarray  # (A,) S, empty where there is one conformer only
     occupancy: np.ndarray  # (A,) float64, 1 where the file leaves it blank
-    position: np.ndarray  # (A, 3) float64, angstrom; NaN where the file has no number
+    coordinates: np.ndarray  # (A, 3) float64, angstrom; NaN where the file has no number
     b_factor: np.ndarray  # (A,) S, as the file writes it
 
     def __len__(self) -> int:
@@ -108,7 +108,7 @@ class Polymer:
     monomers: list[str]  # (L,) three-letter names; "" for a residue known only by a gap
     numbers: np.ndarray  # (L,) int64, ascending label numbers
     members: np.ndarray  # (K,) int64, residues of the file
-    places: np.ndarray  # (K,) int64, from 0, the place of each along the monomers
+    positions: np.ndarray  # (K,) int64, from 0, the index of each along the monomers
     declared: bool = True  # False if the file has no SEQRES of it
     extended: bool = False  # True if the model holds residues that SEQRES lacks, so that its numbers are not SEQRES's
     uniprot: str | None = None

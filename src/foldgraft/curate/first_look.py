@@ -30,8 +30,10 @@ def check_any_protein(paths: Sequence[Path]) -> None:
             return
         reasons.append(f"{path} {reason}")
     if reasons and len(paths) <= FILES:
-        told = "; ".join(reasons[:3]) + (f"; and so on, {len(reasons)} files" if len(reasons) > 3 else "")
-        raise FoldgraftError(f"structures.files: no file holds a protein: {told}. Name files of proteins, mmCIF or PDB")
+        listed = "; ".join(reasons[:3]) + (f"; and so on, {len(reasons)} files" if len(reasons) > 3 else "")
+        raise FoldgraftError(
+            f"structures.files: no file holds a protein: {listed}. Name files of proteins, mmCIF or PDB"
+        )
 
 
 def why_none(path: Path) -> str | None:

@@ -84,7 +84,7 @@ def _spot(model: Model, order: list[int], guest: int) -> int:
     return int(higher[0]) if len(higher) else len(order)
 
 
-def positions(model: Model, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def group_runs(model: Model, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which position of the chain each of its residue runs (K,) is at, and the first run of each position.
 
     Runs with one number are one position, unless they hold the same atoms.

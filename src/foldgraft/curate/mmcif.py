@@ -115,7 +115,7 @@ def _atoms(columns: Columns, first: np.ndarray) -> Atoms:
         kind=kinds(first_of(columns, "label_atom_id", "auth_atom_id")),
         altloc=first_of(columns, "label_alt_id"),
         occupancy=numbers(columns["occupancy"], 1.0) if "occupancy" in columns else np.ones(len(first)),
-        position=np.stack([numbers(columns[axis]) for axis in POSITION], axis=1),
+        coordinates=np.stack([numbers(columns[axis]) for axis in POSITION], axis=1),
         b_factor=first_of(columns, "b_iso_or_equiv"),
     )
 

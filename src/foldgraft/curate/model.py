@@ -27,7 +27,7 @@ class Model:
         return "".join(letter(self.residues.name[k], self.parents) for k in members.tolist())
 
     def signature(self, residue: int) -> frozenset[tuple[int, bytes]]:
-        """The kinds and alternate locations of a residue's heavy atoms that may have a place."""
+        """The kinds and alternate locations of a residue's heavy atoms that have a column."""
         part = slice(*self.residues.start[residue : residue + 2].tolist())
         return signature(self.atoms, part)
 
@@ -46,7 +46,7 @@ class Model:
 
 
 def signature(atoms: Atoms, part: slice) -> frozenset[tuple[int, bytes]]:
-    """The kinds and alternate locations of the atoms of a residue, of those that may have a place."""
+    """The kinds and alternate locations of the atoms of a residue, of those that have a column."""
     both = zip(atoms.kind[part].tolist(), atoms.altloc[part].tolist(), strict=True)
     return frozenset((kind, altloc) for kind, altloc in both if kind >= 0)
 
@@ -55,5 +55,5 @@ def backbone(atoms: Atoms, count: int) -> np.ndarray:
     """(3, R, 3) N, CA and C of each residue, the first of each name, angstrom; NaN where there is none."""
     points = np.full((3, count, 3), np.nan)
     at = np.flatnonzero((atoms.kind >= 0) & (atoms.kind <= 2))[::-1]  # N, CA and C are the first kinds
-    points[atoms.kind[at], atoms.residue[at]] = atoms.position[at]
+    points[atoms.kind[at], atoms.residue[at]] = atoms.coordinates[at]
     return points

@@ -65,11 +65,11 @@ def _jumps(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def with_gaps(names: Sequence[str], jumps: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Monomers with "" for each missing one, and the place of each of the names (K,) among them."""
-    places = np.concatenate([[0], np.cumsum(jumps)]).astype(np.int64)
-    if int(places[-1]) + 1 == len(names):
-        return list(names), places
-    monomers = [""] * (int(places[-1]) + 1)
-    for name, place in zip(names, places.tolist(), strict=True):
-        monomers[place] = name
-    return monomers, places
+    """Monomers with "" for each missing one, and the index of each of the names (K,) among them."""
+    positions = np.concatenate([[0], np.cumsum(jumps)]).astype(np.int64)
+    if int(positions[-1]) + 1 == len(names):
+        return list(names), positions
+    monomers = [""] * (int(positions[-1]) + 1)
+    for name, position in zip(names, positions.tolist(), strict=True):
+        monomers[position] = name
+    return monomers, positions

@@ -106,9 +106,9 @@ def _header(records: Mapping[bytes, list[bytes]], models: int) -> Header:
     )
 
 
-def _resolution(found: re.Match[bytes] | None) -> float | None:
+def _resolution(match: re.Match[bytes] | None) -> float | None:
     try:
-        value = float(found[1]) if found else 0.0
+        value = float(match[1]) if match else 0.0
     except ValueError:  # as 1.2.3
         return None
     return value if 0 < value < 1000 else None

@@ -1,9 +1,9 @@
-"""The atom records of a legacy PDB file as columns, cut at their fixed places for all lines at once.
+"""The atom records of a legacy PDB file as columns, cut at their fixed columns for all lines at once.
 
 Decisions
 ---------
 - The first model ends at its ENDMDL or at the next MODEL.
-- A coordinate that is no number is NaN, so that the atom is counted and has no place.
+- A coordinate that is no number is NaN, so that the atom is counted and has no coordinates.
 - A blank occupancy is unstated, so 1.
 - A fourth letter behind the residue name belongs to the name where all such names are known ones of four letters, else
   to the chain.
@@ -39,16 +39,16 @@ READ = bytes(
 )
 """What each byte of a number is: the digit itself, or one of the flags above."""
 THOUSANDTHS = np.array([1e6, 1e5, 1e4, 1e3, 0, 100, 10, 1], dtype=np.float32)
-"""What a digit counts at each place of `1234.678`, in thousandths; the sum of all is exact in 24 bits."""
+"""What a digit counts at each position of `1234.678`, in thousandths; the sum of all is exact in 24 bits."""
 
 
 def _eight(flags: list[int]) -> np.uint64:
-    """Flags at each of eight places as one number, to be compared with eight bytes at once."""
+    """Flags at each of eight bytes as one number, to be compared with eight bytes at once."""
     return np.array(flags, dtype=np.uint8).view("<u8")[0]
 
 
 FLAGGED = _eight([OTHER | POINT] * 3 + [0xF0, OTHER | BLANK | SIGN, 0xF0, 0xF0, 0xF0])
-"""What must not be: a point is at the fifth place alone, and only the first three may be blank or a sign."""
+"""What must not be: a point is at the fifth byte alone, and only the first three may be blank or a sign."""
 POINTED, DIGITS = _eight([0] * 4 + [POINT] + [0] * 3), _eight([0x0F] * 8)
 BLANKS, SIGNS = _eight([BLANK] * 8), _eight([SIGN] * 8)
 
@@ -96,8 +96,8 @@ def read_model(content: bytes) -> PdbModel:
     starts, ends, hetero = starts[is_atom], ends[is_atom], (record == HETATM)[is_atom]
     if not len(starts):
         raise UnreadableError("no_atoms", "the first model has no atom record")
-    position = _coordinates(padded, starts, ends)
-    if np.isnan(position[0]).any() and np.isnan(position).any(axis=1).all():
+    coordinates = _coordinates(padded, starts, ends)
+    if np.isnan(coordinates[0]).any() and np.isnan(coordinates).any(axis=1).all():
         raise _without_coordinates(content, starts, ends)
     first, residues = _residues(padded, starts, ends, hetero, ters)
     atoms = Atoms(
@@ -105,7 +105,7 @@ def read_model(content: bytes) -> PdbModel:
         kind=kinds(_fields(padded, starts + 12, "<u4").view("S4")),
         altloc=_cell(padded, starts + 16, "S1"),
         occupancy=_occupancies(padded, starts, ends),
-        position=position,
+        coordinates=coordinates,
         b_factor=_cell(padded, starts + 60, "S6"),
     )
     return PdbModel(atoms, residues, lines, models)
@@ -275,7 +275,7 @@ def _segments(padded: bytes, starts: np.ndarray, ends: np.ndarray) -> tuple[list
 
 
 def _without_coordinates(content: bytes, starts: np.ndarray, ends: np.ndarray) -> UnreadableError:
-    """Why no atom has a place."""
+    """Why no atom has coordinates."""
     words = content[int(starts[0]) : int(ends[0])].split()
     try:
         tail = [float(word) for word in words[-5:]]

@@ -59,9 +59,9 @@ def confidence(entry: Entry) -> Confidence | None:
         return scale(entry.atoms)
     if entry.header.method is not None:
         return None
-    found = scale(entry.atoms)
-    if found.scale is not None and _one_per_residue(entry.atoms):
-        return found
+    assumed = scale(entry.atoms)
+    if assumed.scale is not None and _one_per_residue(entry.atoms):
+        return assumed
     return Confidence(None, "the file names no method, and its B-factors do not look like pLDDT, so it cannot be known")
 
 

@@ -1,4 +1,4 @@
-"""From residue names to letters, and from atom names to places in the coordinate array.
+"""From residue names to letters, and from atom names to columns of the coordinate array.
 
 Decisions
 ---------
@@ -39,7 +39,7 @@ LETTER_ORDER = "".join(sorted(PLACED))
 SELENIUM = {"M": ATOM_INDEX["SD"], "C": ATOM_INDEX["SG"], "U": ATOM_INDEX["SG"]}
 
 KINDS = (*ATOMS, "SE")
-"""Atoms that may have a place: the columns of the coordinate array, and selenium."""
+"""Atoms with a column in the coordinate array, and selenium."""
 OTHER, HYDROGEN = -1, -2
 SPELLINGS = {"OT1": "O", "OT2": "OXT", "OC1": "O", "OC2": "OXT"}
 
@@ -64,7 +64,7 @@ def only_parents(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, stated in pairs:
         if stated:
             parents.setdefault(name, set()).update(stated.upper().replace(",", " ").split())
-    return {name: next(iter(found)) if len(found) == 1 else "" for name, found in parents.items()}
+    return {name: next(iter(names)) if len(names) == 1 else "" for name, names in parents.items()}
 
 
 def letter(name: str, parents: Mapping[str, str]) -> str:
@@ -80,8 +80,8 @@ def letter(name: str, parents: Mapping[str, str]) -> str:
 @lru_cache(maxsize=4096)
 def tabulated(name: str) -> str:
     """The parent's letter by the names of force fields and gemmi's table of components, X if it is no amino acid."""
-    if found := force_field(name):
-        return found
+    if known := force_field(name):
+        return known
     component = gemmi.find_tabulated_residue(name)
     code = component.one_letter_code.upper()
     return code if component.is_amino_acid() and code in PLACED else "X"
@@ -120,7 +120,7 @@ def _kind(raw: bytes) -> int:
 
 
 def _known_names() -> tuple[np.ndarray, np.ndarray]:
-    """Names of four bytes as both formats write those that may have a place, sorted as numbers, and their kinds."""
+    """Names of atoms with a column, of four bytes as both formats write them, sorted as numbers, and their kinds."""
     known = {}
     for name in (*KINDS, *SPELLINGS):
         for spelled in (name, name.ljust(4), f" {name}".ljust(4)):
@@ -139,11 +139,11 @@ def kinds(names: np.ndarray) -> np.ndarray:
         return _each_kind(names)
     codes = names.astype("S4", copy=False).view("<u4")
     at = np.minimum(np.searchsorted(KNOWN_NAMES, codes), len(KNOWN_NAMES) - 1)
-    found = KNOWN_KINDS[at]
+    kind = KNOWN_KINDS[at]
     unknown = np.flatnonzero(KNOWN_NAMES[at] != codes)
     if len(unknown):
-        found[unknown] = _each_kind(names[unknown])
-    return found
+        kind[unknown] = _each_kind(names[unknown])
+    return kind
 
 
 def _each_kind(names: np.ndarray) -> np.ndarray:

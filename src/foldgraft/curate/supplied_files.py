@@ -23,24 +23,24 @@ def read_supplied(paths: Iterable[Path], entries: Iterable[str] | None = None) -
         for a file that is not FASTA, an id that stands twice, or a sequence with gaps.
     """
     wanted = None if entries is None else set(entries)
-    found: dict[str, str] = {}
+    sequences: dict[str, str] = {}
     for path in paths:
         for record in read_fasta(path):
             if wanted is not None and not {record.id, record.id.rpartition("_")[0]} & wanted:
                 continue
-            if record.id in found:
+            if record.id in sequences:
                 raise FoldgraftError(f"curate.sequences: {path} has a second sequence called {record.id}; keep one")
-            found[record.id] = record.sequence.upper().rstrip("*")
-            if not found[record.id].isalpha():
+            sequences[record.id] = record.sequence.upper().rstrip("*")
+            if not sequences[record.id].isalpha():
                 raise FoldgraftError(f"curate.sequences: {path} ({record.id}): letters alone, without gaps and stops")
-    return found
+    return sequences
 
 
 def check_supplied(patterns: list[str], data: Path) -> None:
     """Check before any job runs that the files of `curate.sequences` exist and can be read, each id once, and that not
     all hold DNA or RNA alone; among proteins such a record may be of a nucleic chain."""
     paths = supplied_paths(patterns, data)
-    found = read_supplied(paths)
-    if found and all(map(is_nucleic, found.values())):
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        raise FoldgraftError(f"curate.sequences: {paths[0]} ({next(iter(found))}){more}: {NUCLEIC}")
+    sequences = read_supplied(paths)
+    if sequences and all(map(is_nucleic, sequences.values())):
+        more = f" and {len(sequences) - 1} more" if len(sequences) > 1 else ""
+        raise FoldgraftError(f"curate.sequences: {paths[0]} ({next(iter(sequences))}){more}: {NUCLEIC}")

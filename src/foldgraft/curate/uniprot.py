@@ -26,13 +26,13 @@ Asym = tuple[str, str, str]  # label_asym_id, entity, auth_asym_id
 
 def accessions(block: gemmi.cif.Block) -> dict[str, str]:
     """UniProt accessions of each entity, comma-separated where it is a fusion."""
-    found: dict[str, dict[str, None]] = {}
-    places = rows(block, "struct_ref", "db_name", "pdbx_db_accession", "entity_id")
-    places += rows(block, "ma_target_ref_db_details", "db_name", "db_accession", "target_entity_id")
-    for database, accession, entity in places:
+    by_entity: dict[str, dict[str, None]] = {}
+    references = rows(block, "struct_ref", "db_name", "pdbx_db_accession", "entity_id")
+    references += rows(block, "ma_target_ref_db_details", "db_name", "db_accession", "target_entity_id")
+    for database, accession, entity in references:
         if database.upper() == "UNP" and accession:
-            found.setdefault(entity, {})[accession] = None
-    return {entity: ",".join(names) for entity, names in found.items()}
+            by_entity.setdefault(entity, {})[accession] = None
+    return {entity: ",".join(names) for entity, names in by_entity.items()}
 
 
 def organisms(block: gemmi.cif.Block) -> dict[str, str]:
@@ -43,13 +43,13 @@ def organisms(block: gemmi.cif.Block) -> dict[str, str]:
         ("pdbx_entity_src_syn", "organism_scientific"),
         ("ma_target_ref_db_details", "organism_scientific"),
     )
-    found: dict[str, str] = {}
+    by_entity: dict[str, str] = {}
     for category, tag in sources:
         entity = "target_entity_id" if category.startswith("ma_") else "entity_id"
         for key, organism in rows(block, category, entity, tag):
             if organism:
-                found.setdefault(key, organism)
-    return found
+                by_entity.setdefault(key, organism)
+    return by_entity
 
 
 def mmcif_segments(block: gemmi.cif.Block, asyms: Sequence[Asym]) -> dict[str, list[Segment]]:
@@ -59,12 +59,12 @@ def mmcif_segments(block: gemmi.cif.Block, asyms: Sequence[Asym]) -> dict[str, l
 
 def _sifts(block: gemmi.cif.Block) -> dict[str, list[Segment]]:
     tags = ("asym_id", "unp_acc", "seq_id_start", "seq_id_end", "unp_start", "unp_end", "?best_mapping")
-    found: dict[str, list[Segment]] = {}
+    segments: dict[str, list[Segment]] = {}
     for asym, accession, start, end, first, last, best in rows(block, "pdbx_sifts_unp_segments", *tags):
         if accession and best.lower() != "n":
             numbers = map(whole, (start, end, first, last))
-            found.setdefault(asym, []).append(_segment(accession, *numbers, "mmcif"))
-    return found
+            segments.setdefault(asym, []).append(_segment(accession, *numbers, "mmcif"))
+    return segments
 
 
 def _struct_ref(block: gemmi.cif.Block, asyms: Sequence[Asym]) -> dict[str, list[Segment]]:
@@ -76,7 +76,7 @@ def _struct_ref(block: gemmi.cif.Block, asyms: Sequence[Asym]) -> dict[str, list
         if database.upper() == "UNP" and accession
     }
     tags = ("ref_id", "?pdbx_strand_id", "seq_align_beg", "seq_align_end", "db_align_beg", "db_align_end")
-    found: dict[str, list[Segment]] = {}
+    segments: dict[str, list[Segment]] = {}
     for key, strand, *ends in rows(block, "struct_ref_seq", *tags):
         if key not in references:
             continue
@@ -84,8 +84,8 @@ def _struct_ref(block: gemmi.cif.Block, asyms: Sequence[Asym]) -> dict[str, list
         segment = _segment(accession, *map(whole, ends), "struct_ref")
         for asym, of, auth in asyms:
             if of == entity and strand in ("", auth):
-                found.setdefault(asym, []).append(segment)
-    return found
+                segments.setdefault(asym, []).append(segment)
+    return segments
 
 
 def _segment(
@@ -102,7 +102,7 @@ def whole(value: str) -> int | None:
 
 def dbref_segments(lines: list[bytes]) -> dict[str, list[Segment]]:
     """UniProt segments of each chain of a legacy PDB file by its name, without label numbers."""
-    found: dict[str, list[Segment]] = {}
+    segments: dict[str, list[Segment]] = {}
     first: list[str] = []
     for line in map(text, (line for line in lines if line.startswith(b"DBREF"))):
         chain, database = line[12:13], line[26:32].strip()
@@ -114,38 +114,38 @@ def dbref_segments(lines: list[bytes]) -> dict[str, list[Segment]]:
         elif line.startswith("DBREF2") and first[:1] == [chain]:
             accession, start, end, pieces = line[18:40], *first[1:], (line[45:55], line[57:67])
         if accession.strip():
-            place = start.replace(" ", "") or None, end.replace(" ", "") or None
-            segment = Segment(accession.strip(), None, None, *place, *map(whole, pieces), "dbref")
-            found.setdefault(chain, []).append(segment)
-    return found
+            author = start.replace(" ", "") or None, end.replace(" ", "") or None
+            segment = Segment(accession.strip(), None, None, *author, *map(whole, pieces), "dbref")
+            segments.setdefault(chain, []).append(segment)
+    return segments
 
 
 def pdb_organisms(lines: list[bytes]) -> dict[str, str]:
     """Organism of each chain of a legacy PDB file, by COMPND and SOURCE; that of '' is the only one of the file."""
     chains = {molecule: values.get("CHAIN", "") for molecule, values in _molecules(lines, b"COMPND").items()}
-    found: dict[str, str] = {}
+    by_chain: dict[str, str] = {}
     names = {
         molecule: values["ORGANISM_SCIENTIFIC"].capitalize()
         for molecule, values in _molecules(lines, b"SOURCE").items()
         if values.get("ORGANISM_SCIENTIFIC")
     }
     for molecule, name in names.items():
-        found |= dict.fromkeys(chains.get(molecule, "").replace(" ", "").split(","), name)
-    found.pop("", None)
-    return found | ({"": next(iter(names.values()))} if len(set(names.values())) == 1 else {})
+        by_chain |= dict.fromkeys(chains.get(molecule, "").replace(" ", "").split(","), name)
+    by_chain.pop("", None)
+    return by_chain | ({"": next(iter(names.values()))} if len(set(names.values())) == 1 else {})
 
 
 def _molecules(lines: list[bytes], record: bytes) -> dict[str, dict[str, str]]:
     """The `KEY: value;` specifications of a record by MOL_ID."""
     whole_text = "".join(text(line[10:80]).rstrip().ljust(1) for line in lines if line.startswith(record))
-    found: dict[str, dict[str, str]] = {}
+    molecules: dict[str, dict[str, str]] = {}
     molecule = ""
     for part in whole_text.split(";"):
         key, _, value = part.partition(":")
         key, value = key.strip().upper(), " ".join(value.split())
         molecule = value if key == "MOL_ID" else molecule
-        found.setdefault(molecule, {})[key] = value
-    return found
+        molecules.setdefault(molecule, {})[key] = value
+    return molecules
 
 
 def fits(segment: Segment, label: np.ndarray, author: list[str]) -> bool:
@@ -175,9 +175,9 @@ def completed(segments: Sequence[Segment], label: np.ndarray, author: list[str])
 
     def both(at: int | None, number: str | None) -> tuple[int | None, str | None]:
         if at is None and number not in by_author and not plain:
-            plain.extend((value, place) for one, place in by_author.items() if (value := whole(one)) is not None)
-        found = _label(number, by_author, by_label, plain) if at is None else at
-        return found, by_label.get(at) or None if number is None else number
+            plain.extend((value, position) for one, position in by_author.items() if (value := whole(one)) is not None)
+        label_number = _label(number, by_author, by_label, plain) if at is None else at
+        return label_number, by_label.get(at) or None if number is None else number
 
     done = {}
     for segment in segments:
@@ -196,5 +196,5 @@ def _label(
     if number in by_author or wanted is None:
         return by_author.get(number)
     value, at = min(plain, key=lambda pair: abs(pair[0] - wanted), default=(0, 0))
-    place = at + wanted - value
-    return place if by_label.get(place) == "" else None
+    label_number = at + wanted - value
+    return label_number if by_label.get(label_number) == "" else None

@@ -7,7 +7,7 @@ Decisions
 - The observed residues are placed on it as `foldgraft.curate.alignment` says: by their numbers if they agree so, else
   by an alignment. A residue that the sequence lacks, such as one of a tag, is left out of the chain, and a row of the
   rejects says which, rule `left_out`.
-- If more than a tenth of the observed residues disagree with the sequence (another letter, or no place; X disagrees
+- If more than a tenth of the observed residues disagree with the sequence (another letter, or no position; X disagrees
   with nothing), the chain is a reject that names the identity. Where fewer do, the model's letter stands, as it does
   with SEQRES.
 """
@@ -31,7 +31,7 @@ class Supplied(NamedTuple):
 
     entry: Entry
     disagreeing: list[tuple[Polymer, float]]  # chains dropped, and how much of each agrees
-    left_out: list[tuple[Polymer, np.ndarray]]  # residues of the file (K,) of a chain that have no place
+    left_out: list[tuple[Polymer, np.ndarray]]  # residues of the file (K,) of a chain that have no position
 
 
 def with_supplied(name: str, entry: Entry, sequences: Mapping[str, str], longest: int) -> Supplied:
@@ -47,41 +47,41 @@ def with_supplied(name: str, entry: Entry, sequences: Mapping[str, str], longest
         residues; a longer sequence is not aligned, as its chain will be dropped
     """
     polymers: list[Polymer] = []
-    found = Supplied(entry, [], [])
+    supplied = Supplied(entry, [], [])
     for polymer in entry.polymers:
         sequence = sequences.get(f"{name}_{polymer.strand.label_asym_id}", sequences.get(name))
         if polymer.declared or sequence is None:
             polymers.append(polymer)
             continue
-        places, same = np.full(len(polymer.monomers), -1), 1.0
+        positions, same = np.full(len(polymer.monomers), -1), 1.0
         if len(sequence) <= longest:
-            places, same = _placed(polymer, entry, sequence)
+            positions, same = _placed(polymer, entry, sequence)
         if same < 1 - MAX_DISAGREEMENT:
-            found.disagreeing.append((polymer, same))
+            supplied.disagreeing.append((polymer, same))
             continue
-        there = places[polymer.places]
+        there = positions[polymer.positions]
         if (there < 0).any() and len(sequence) <= longest:
-            found.left_out.append((polymer, polymer.members[there < 0]))
+            supplied.left_out.append((polymer, polymer.members[there < 0]))
         polymers.append(
             replace(
                 polymer,
                 monomers=[NAMES.get(one, "UNK") for one in sequence],
                 numbers=np.arange(1, len(sequence) + 1),
                 members=polymer.members[there >= 0],
-                places=there[there >= 0],
+                positions=there[there >= 0],
             )
         )
-    return found._replace(entry=replace(entry, polymers=polymers))
+    return supplied._replace(entry=replace(entry, polymers=polymers))
 
 
 def _placed(polymer: Polymer, entry: Entry, sequence: str) -> tuple[np.ndarray, float]:
-    """(L,) the place in the sequence of each monomer of the chain, or -1; and the fraction that agrees."""
+    """(L,) the position in the sequence of each monomer of the chain, or -1; and the fraction that agrees."""
     seen = np.array([at for at, monomer in enumerate(polymer.monomers) if monomer])
     observed = "".join(letter(polymer.monomers[at], entry.parents) for at in seen.tolist())
-    places = np.full(len(seen), -1)
-    if len(seen) * (1 - MAX_DISAGREEMENT) <= len(sequence):  # else too many would have no place
-        found = align(observed, np.diff(seen), sequence)
-        places = places if found is None else found
+    positions = np.full(len(seen), -1)
+    if len(seen) * (1 - MAX_DISAGREEMENT) <= len(sequence):  # else too many would have no position
+        aligned = align(observed, np.diff(seen), sequence)
+        positions = positions if aligned is None else aligned
     along = np.full(len(polymer.monomers), -1)
-    along[seen] = places
-    return along, agreement(observed, places, sequence)
+    along[seen] = positions
+    return along, agreement(observed, positions, sequence)

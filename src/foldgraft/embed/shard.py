@@ -112,17 +112,17 @@ def layer_numbers(words: Sequence[str], depth: int) -> list[int]:
     FoldgraftError
         for a layer that a trunk of `depth` layers has not, or another word.
     """
-    found: set[int] = set()
+    chosen: set[int] = set()
     for word in words:
         if word == "all":
-            found.update(range(1, depth + 1))
+            chosen.update(range(1, depth + 1))
         elif word == "last":
-            found.add(depth)
+            chosen.add(depth)
         elif word.isdecimal() and 1 <= int(word) <= depth:
-            found.add(int(word))
+            chosen.add(int(word))
         else:
             raise FoldgraftError(f"layers: the trunk has the layers 1 to {depth}; give one, last, or all, not {word!r}")
-    return sorted(found)
+    return sorted(chosen)
 
 
 def _judge(id: str, sequence: str, settings: EmbedSettings) -> Reject | None:

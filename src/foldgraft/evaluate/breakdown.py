@@ -54,10 +54,10 @@ def _predictor(comparer: Comparer, one: Predictor, proteins: pd.DataFrame, metri
             value, drawn = resample(part, groups[rows], settings.resamples, settings.seed, what)
             if metric not in value:
                 return
-            found = float(value[metric][0])
-            line.append((position, found))
-            ends = interval(drawn[metric]) if np.isfinite(found) else (np.nan, np.nan)
-            yield (comparer.task, one.name, by, title, position, metric, found, *ends, part.count(metric))
+            estimate = float(value[metric][0])
+            line.append((position, estimate))
+            ends = interval(drawn[metric]) if np.isfinite(estimate) else (np.nan, np.nan)
+            yield (comparer.task, one.name, by, title, position, metric, estimate, *ends, part.count(metric))
         if by == "identity" and len(line) > 1:
             yield (comparer.task, one.name, by, "area", np.nan, metric, _area(line), np.nan, np.nan, len(summary))
 

@@ -74,12 +74,12 @@ class Comparer:
         value, resampled = self.measure(one.name, summary, split)
         if len(np.unique(self.clusters(summary))) == 1:
             one.notes.append(f"{split}: all proteins are of one cluster: no intervals")
-        undefined = [name for name, found in value.items() if not np.isfinite(found[0])]
+        undefined = [name for name, estimate in value.items() if not np.isfinite(estimate[0])]
         if undefined and not one.is_constant:
             one.notes.append(f"{split}: {', '.join(undefined)} undefined: a single class or value, or no such pairs")
-        for name, found in value.items():
-            known = np.isfinite(found[0])
-            row = (float(found[0]), *interval(resampled[name])) if known else (np.nan,) * 3
+        for name, estimate in value.items():
+            known = np.isfinite(estimate[0])
+            row = (float(estimate[0]), *interval(resampled[name])) if known else (np.nan,) * 3
             yield (self.task, one.name, split, name, *row, summary.count(name))
 
     def comparison(self) -> pd.DataFrame:
@@ -110,9 +110,9 @@ class Comparer:
         if split == "test":
             p = p_values(ours, theirs, groups, self.settings.resamples, self.settings.seed)
         clusters = len(np.unique(groups))
-        for name, found in value.items():
+        for name, estimate in value.items():
             low, high = interval(resampled[name] - other_resampled[name])
-            pair = (float(found[0]), float(other_value[name][0]))
+            pair = (float(estimate[0]), float(other_value[name][0]))
             yield (
                 self.task, one.name, other.name, split, name, *pair, pair[0] - pair[1], low, high, ours.count(name),
                 clusters, p.get(name, np.nan),

@@ -115,10 +115,10 @@ def _jumps(epoch: np.ndarray, train: np.ndarray) -> list[Finding]:
     steps = np.diff(train)
     fall = max(train[0] - train.min(), 1e-12)
     usual = np.median(np.abs(steps))
-    found = np.flatnonzero((steps > JUMP * fall) & (steps > 4 * usual)) + 1
-    if not len(found):
+    jumps = np.flatnonzero((steps > JUMP * fall) & (steps > 4 * usual)) + 1
+    if not len(jumps):
         return []
-    where = ", ".join(f"{number:.0f}" for number in epoch[found[:5]])
+    where = ", ".join(f"{number:.0f}" for number in epoch[jumps[:5]])
     text = (
         f"The training loss jumps up at epoch {where}. A single jump it recovers from does no harm; repeated ones ask "
         "for a lower learning rate, a longer warm-up or gradient clipping."

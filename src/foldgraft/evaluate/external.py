@@ -126,9 +126,9 @@ def _wanted(table: pd.DataFrame, predictions: Sequence[Path]) -> dict[int, list[
         return {row: ["test"] for row in range(len(table))}
     frames = [read_frame(path, schema_of(read_about(path)), ["id", "split"]) for path in predictions]
     served = pd.concat(frames, ignore_index=True).drop_duplicates().sort_values(["id", "split"])
-    places = {name: row for row, name in enumerate(table["id"])}
-    found: dict[int, list[str]] = {}
+    row_of = {name: row for row, name in enumerate(table["id"])}
+    splits: dict[int, list[str]] = {}
     for row in served.itertuples():
-        if row.id in places:
-            found.setdefault(places[row.id], []).append(row.split)
-    return found
+        if row.id in row_of:
+            splits.setdefault(row_of[row.id], []).append(row.split)
+    return splits

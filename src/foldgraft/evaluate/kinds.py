@@ -59,9 +59,9 @@ def binary(one: Examples, bins: int, fractional: bool) -> Summary:
         parts.append(regression_rows(truth, score, MIDDLE))
 
     def finish(sums: Array) -> Metrics:
-        found = decisions(sums[:, :first]) | calibration(sums[:, first:second])
+        metrics = decisions(sums[:, :first]) | calibration(sums[:, first:second])
         values = regression(sums[:, second:]) if fractional else {}
-        return found | {name: values[name] for name in ("r2", "pearson", "rmse") if name in values}
+        return metrics | {name: values[name] for name in ("r2", "pearson", "rmse") if name in values}
 
     ranked = Ranked(one.protein, truth, as_ranks(score), areas=True, correlation=fractional)
     rows = by_group(np.concatenate(parts, axis=1), one.protein, len(one.ids))
@@ -83,9 +83,9 @@ def classes(one: Examples, names: Sequence[str]) -> Summary:
     entropy = by_group(mean_rows(cross_entropy(truth, one.score)[:, None]), one.protein, n)
 
     def finish(sums: Array) -> Metrics:
-        found = agreement(sums[:, :-2])
-        q3 = {"Q3": found["accuracy"]} if set(names) == set(THREE_STATES) else {}
-        return q3 | found | {"cross_entropy": means(sums[:, -2:])[:, 0]}
+        metrics = agreement(sums[:, :-2])
+        q3 = {"Q3": metrics["accuracy"]} if set(names) == set(THREE_STATES) else {}
+        return q3 | metrics | {"cross_entropy": means(sums[:, -2:])[:, 0]}
 
     return Summary(one.ids, np.concatenate([confusion, entropy], axis=1), finish)
 

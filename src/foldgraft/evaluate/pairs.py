@@ -60,9 +60,9 @@ class PairTruth:
         """The greatest precisions that any predictor can reach on proteins with id and sequence_sha256."""
         values = []
         for one, sha256 in zip(proteins["id"], proteins["sequence_sha256"], strict=True):
-            found = self.get(one, sha256)
+            bits = self.get(one, sha256)
             length = self._bits[one][0]
-            values.append(list(contact_ceiling(*found, length).values()))
+            values.append(list(contact_ceiling(*bits, length).values()))
         rows = mean_rows(np.array(values, dtype=np.float64).reshape(-1, len(METRICS)))
         return of_means(proteins["id"].to_numpy(), METRICS, rows)
 
@@ -94,17 +94,17 @@ def read_pair_predictor(path: Path, about: About, truth: PairTruth) -> Predictor
             values[ENTROPY] = row[ENTROPY] if row[ENTROPY] is not None else np.nan
         rows.append((row["id"], row["sequence_sha256"], row["split"], row["fold"], *(values[name] for name in titles)))
     table = pd.DataFrame(rows, columns=["id", "sequence_sha256", "split", "fold", *titles])
-    found = Predictor(about.experiment)
+    predictor = Predictor(about.experiment)
     for split in SPLITS:
         part = table[table["split"] == split].sort_values("id", kind="stable", ignore_index=True)
-        found.proteins[split] = part[["id", "sequence_sha256", "fold"]]
+        predictor.proteins[split] = part[["id", "sequence_sha256", "fold"]]
         summands = mean_rows(part[titles].to_numpy(dtype=np.float64))
-        found.summary[split] = of_means(part["id"].to_numpy(), titles, summands)
+        predictor.summary[split] = of_means(part["id"].to_numpy(), titles, summands)
     if undefined:
-        found.notes.append(f"{undefined} proteins have scores that are no numbers, which rank last")
+        predictor.notes.append(f"{undefined} proteins have scores that are no numbers, which rank last")
     if missing:
-        found.notes.append(f"{missing} predicted proteins have no structure target and are left out")
-    return found
+        predictor.notes.append(f"{missing} predicted proteins have no structure target and are left out")
+    return predictor
 
 
 def _bits(packed: bytes, count: int) -> np.ndarray:

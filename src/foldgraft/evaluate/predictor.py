@@ -64,8 +64,8 @@ class Predictor:
             By id: `leak`, and `method`, which is `none` where that could not be found out.
         """
         if self.is_transfer and len(near):
-            found = near.reindex(self.proteins["test"]["id"])
-            leak, blind = found["leak"].eq(True), int((found["method"] == "none").sum())
+            tested = near.reindex(self.proteins["test"]["id"])
+            leak, blind = tested["leak"].eq(True), int((tested["method"] == "none").sum())
             said = f"test: {int(leak.sum())} of {len(leak)} proteins have a relative that this head learnt from"
             self.notes.append(said + (f"; of {blind} it could not be found out" if blind else ""))
 
@@ -92,12 +92,12 @@ def read_predictor(path: Path, about: About, states: Mapping[str, str]) -> Predi
         if a protein has two predictions in a split, or a prediction does not fit its protein or is no number.
     """
     frame = checked(path, read_frame(path, schema_of(about)))
-    found = Predictor(about.experiment)
+    predictor = Predictor(about.experiment)
     for split in SPLITS:
         rows = frame[frame["split"] == split].sort_values("id", kind="stable", ignore_index=True)
-        found.proteins[split] = rows[["id", "sequence_sha256", "fold"]]
-        found.examples[split] = _examples(path, rows, about, states)
-    return found
+        predictor.proteins[split] = rows[["id", "sequence_sha256", "fold"]]
+        predictor.examples[split] = _examples(path, rows, about, states)
+    return predictor
 
 
 def checked(path: Path, frame: pd.DataFrame) -> pd.DataFrame:

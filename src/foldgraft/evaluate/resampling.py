@@ -87,13 +87,13 @@ def p_values(one: Summary, other: Summary, groups: ArrayLike, resamples: int, se
     seen = {name: value[0] for name, value in _differences(both, ones).items()}
     step = max(1, CELLS // (2 * max(1, both.cells)))
     parts = [_differences(both, 1 - moved) for moved in exchanges(groups, resamples, seed, step)]
-    found = {}
+    values = {}
     for name, value in seen.items():
         drawn = np.concatenate([part[name] for part in parts])
         drawn = np.abs(drawn[np.isfinite(drawn)])
         extreme = int((drawn >= abs(value) - 1e-12).sum())
-        found[name] = (1 + extreme) / (1 + len(drawn)) if np.isfinite(value) else float("nan")
-    return found
+        values[name] = (1 + extreme) / (1 + len(drawn)) if np.isfinite(value) else float("nan")
+    return values
 
 
 def _differences(both: Summary, kept: np.ndarray) -> Metrics:

@@ -39,8 +39,8 @@ class Ranked:
     def measure(self, weights: Array) -> Metrics:
         """Metrics of rank for weights of the proteins, shape (b, n); each of shape (b,)."""
         rows = weights[:, self.protein]
-        found = areas(self.truth >= MIDDLE, self.score, rows) if self.areas else {}
-        return found | ({"spearman": spearman(self.truth, self.score, rows)} if self.correlation else {})
+        metrics = areas(self.truth >= MIDDLE, self.score, rows) if self.areas else {}
+        return metrics | ({"spearman": spearman(self.truth, self.score, rows)} if self.correlation else {})
 
 
 @dataclass(frozen=True)

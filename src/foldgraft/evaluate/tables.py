@@ -66,8 +66,8 @@ class Sources:
         """By id the columns identity, leak and method, beside what the head of another table learnt from."""
         columns = ["identity", "leak", "method"]
         paths = [path for path in self.external if predictor.name == f"{TRANSFER}{path.stem}"]
-        found = [_by_id(read_frame(path, LEAKAGE, ["id", *columns])) for path in paths]
-        return found[0] if found else pd.DataFrame(columns=columns)
+        frames = [_by_id(read_frame(path, LEAKAGE, ["id", *columns])) for path in paths]
+        return frames[0] if frames else pd.DataFrame(columns=columns)
 
     def proteins(self) -> pd.DataFrame:
         """By id: length, and where they are known identity, neff and group."""
@@ -153,11 +153,11 @@ def _read(paths: Sequence[Path], sources: Sources, settings: EvaluateSettings) -
 
 def _states(targets: Sequence[Path]) -> dict[str, str]:
     """Secondary structure of each chain."""
-    found: dict[str, str] = {}
+    states: dict[str, str] = {}
     for path in targets:
         for row in read_rows(path, TARGETS, ["id", "ss3"]):
-            found.setdefault(row["id"], row["ss3"])
-    return found
+            states.setdefault(row["id"], row["ss3"])
+    return states
 
 
 def _proteins(predictors: Sequence[Predictor]) -> pd.DataFrame:
@@ -179,8 +179,8 @@ def _ceiling(predictors: Sequence[Predictor], targets: Sequence[Path]) -> pd.Dat
         proteins = pd.concat(parts).drop_duplicates("id") if parts else pd.DataFrame(columns=["id", "sequence_sha256"])
         if len(proteins):
             summary = PairTruth(targets, set(proteins["id"])).ceiling(proteins)
-            found = summary.measure(np.ones((1, len(summary))))
-            rows += [(split, name, float(value[0]), summary.count(name)) for name, value in found.items()]
+            metrics = summary.measure(np.ones((1, len(summary))))
+            rows += [(split, name, float(value[0]), summary.count(name)) for name, value in metrics.items()]
     return pd.DataFrame(rows, columns=CEILING)
 
 

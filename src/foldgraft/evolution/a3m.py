@@ -34,9 +34,9 @@ def onto_chain(rows: Iterable[Row], columns: np.ndarray) -> Iterator[Row]:
     """
     residues = np.flatnonzero(columns >= 0)
     first, last = columns[residues[0]], columns[residues[-1]]
-    # Places in the new row: residue r at 2 r + 1, what is inserted before it at 2 r.
-    place = np.full(last + 1, -1)
-    place[columns[residues]] = 2 * residues + 1
+    # Columns of the new row: residue r at 2 r + 1, what is inserted before it at 2 r.
+    slot = np.full(last + 1, -1)
+    slot[columns[residues]] = 2 * residues + 1
     following = residues[np.searchsorted(columns[residues], np.arange(last + 1))]
     absent = 2 * np.flatnonzero(columns < 0) + 1
     plain = len(residues) == last - first + 1  # no column between the first and the last is without a residue
@@ -48,15 +48,15 @@ def onto_chain(rows: Iterable[Row], columns: np.ndarray) -> Iterator[Row]:
         column = np.cumsum(~inserted) - 1 + inserted  # an insertion belongs to the column after it
         inside = (column >= first + inserted) & (column <= last)
         letters, column, inserted = letters[inside], column[inside], inserted[inside]
-        if not (letters[~inserted & (place[column] >= 0)] != ord("-")).any():
+        if not (letters[~inserted & (slot[column] >= 0)] != ord("-")).any():
             continue
         if simple:
             yield Row(row.name, f"{before}{letters.tobytes().decode('ascii')}{after}")
             continue
-        lowered = inserted | (place[column] < 0)
+        lowered = inserted | (slot[column] < 0)
         kept = ~lowered | (letters != ord("-"))
         letters, column, lowered = letters[kept], column[kept], lowered[kept]
-        keys = np.where(lowered, 2 * following[column], place[column])
+        keys = np.where(lowered, 2 * following[column], slot[column])
         letters = np.where(lowered, letters | 0x20, letters)
         order = np.argsort(np.concatenate([keys, absent]), kind="stable")
         text = np.concatenate([letters, np.full(len(absent), ord("-"), np.uint8)])[order]

@@ -66,4 +66,4 @@ def over_columns(part: Part, where: Path, guide: str | None = None) -> Alignment
 def _of_width(text: str, width: int) -> str:
     """The text if it has that many columns, with or without the `*` of a stop codon at its end; empty if not."""
     short = text.rstrip("*")
-    return next((found for found in (text, short) if len(found.translate(INSERTION)) == width), "")
+    return next((line for line in (text, short) if len(line.translate(INSERTION)) == width), "")

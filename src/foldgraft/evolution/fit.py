@@ -116,14 +116,14 @@ def fits(alignment: Alignment, chains: Chains, identity: float, coverage: float)
     identity, coverage
         the tolerance that the user chose; much poorer fits need not be found.
     """
-    found = {}
+    best = {}
     rows = alignment.candidates
     for chain, numbers in chains.alike(alignment, identity**SEED * coverage).items():
         sequence = chains.sequences[chain]
         tried = [fit for number in numbers if (fit := place(rows[number].text, number, sequence))]
         if tried:
-            found[chains.names[chain]] = max(tried, key=lambda fit: (fit.identical, -fit.row))
-    return found
+            best[chains.names[chain]] = max(tried, key=lambda fit: (fit.identical, -fit.row))
+    return best
 
 
 def place(text: str, number: int, sequence: str) -> Fit | None:
@@ -153,10 +153,10 @@ def _paired(row: str, sequence: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     alphabet = _aligner().substitution_matrix.alphabet
     a, b = ("".join(letter if letter in alphabet else "X" for letter in text) for text in (row, sequence))
-    found = next(iter(_aligner().align(a, b)), None)
-    if found is None:
+    alignment = next(iter(_aligner().align(a, b)), None)
+    if alignment is None:
         return None
-    blocks = np.stack(found.aligned, axis=-1)  # (blocks, begin and end, row and chain)
+    blocks = np.stack(alignment.aligned, axis=-1)  # (blocks, begin and end, row and chain)
     blocks[0, 0] -= _fraying(blocks[0, 0])
     blocks[-1, 1] += _fraying(np.array([len(row), len(sequence)]) - blocks[-1, 1])
     left, right = (np.concatenate([np.arange(*block) for block in blocks[:, :, side]]) for side in (0, 1))

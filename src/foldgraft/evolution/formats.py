@@ -104,13 +104,13 @@ def _parts(path: Path, text: str) -> Iterator[Part]:
     lines = re.split(r"\r\n|\r|\n", text)
     first = next(line.strip() for line in lines if line.strip())
     if first.upper().startswith("# STOCKHOLM"):
-        found = list(_stockholm(lines))
+        alignments = list(_stockholm(lines))
     elif CLUSTAL.match(first):
-        found = [_from_blocks("Clustal", lines[lines.index(next(filter(str.strip, lines))) + 1 :])]
+        alignments = [_from_blocks("Clustal", lines[lines.index(next(filter(str.strip, lines))) + 1 :])]
     else:
         body = [line for line in lines if line.strip() and not line.startswith("#")]
-        found = [_plain(path, first, lines, body)]
-    yield from found
+        alignments = [_plain(path, first, lines, body)]
+    yield from alignments
 
 
 def _plain(path: Path, first: str, lines: list[str], body: list[str]) -> Part:

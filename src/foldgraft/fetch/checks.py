@@ -117,19 +117,19 @@ def check_sequences(sequences: SequencesSettings, data: Path) -> None:
 
 def check_labels(name: str, table: LabelsSettings, data: Path, dealt: Dealt = Dealt()) -> None:
     """The table has its columns, each row an id, a sequence and a label, and all are enough for what it is for."""
-    found = read_files(name, table, data)
+    labelled = read_files(name, table, data)
     key = name if name == "solubility" else f"labels.{name}"
-    if all(set(protein.sequence) == {"X"} for protein in found.proteins.values()):
+    if all(set(protein.sequence) == {"X"} for protein in labelled.proteins.values()):
         raise FoldgraftError(
             f"{key}.table: every sequence of {(data / table.table).absolute()} is of X alone, so nothing is known of "
             "any protein; name the column that holds the sequences (columns.sequence)"
         )
-    _check_enough(key, found, dealt)
+    _check_enough(key, labelled, dealt)
     try:
-        read_classes(table, found.proteins)
+        read_classes(table, labelled.proteins)
     except FoldgraftError as error:
         raise FoldgraftError(f"{key}: {error}") from None
-    labels = [label for protein in found.proteins.values() for label in protein.labels]
+    labels = [label for protein in labelled.proteins.values() for label in protein.labels]
     values = {one for label in labels for one in (label if isinstance(label, list) else [label]) if one == one}
     if dealt.learnt and len(values - {None}) == 1:
         values.discard(None)

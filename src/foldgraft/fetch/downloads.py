@@ -92,20 +92,20 @@ def _missing(item: Item, url: str, client: Client, settings: FetchSettings, know
     """What becomes of an entry of which there is no file."""
     reason = "HTTP 404 (not found), and the PDB knows of no withdrawal"
     try:
-        found = withdrawal(item.id, client, settings.services.rcsb_data)
+        removal = withdrawal(item.id, client, settings.services.rcsb_data)
     except (PassingError, FinalError) as error:
-        found = None
+        removal = None
         reason = f"HTTP 404 (not found), and whether it was withdrawn could not be asked: {error}; {AGAIN}"
-    if found:
-        return _withdrawn(item, url, found)
+    if removal:
+        return _withdrawn(item, url, removal)
     return _kept(known, reason) if known else lock_row(item, url, "rejected", reason=reason)
 
 
-def _withdrawn(item: Item, url: str, found: Withdrawal) -> Row:
-    if not found.successors:
-        return lock_row(item, url, "rejected", reason=f"withdrawn {found.day} without a successor: {found.why}")
-    reason = f"withdrawn {found.day}, replaced by {', '.join(found.successors)}"
-    return lock_row(item, url, "replaced", reason=reason, successors=found.successors)
+def _withdrawn(item: Item, url: str, removal: Withdrawal) -> Row:
+    if not removal.successors:
+        return lock_row(item, url, "rejected", reason=f"withdrawn {removal.day} without a successor: {removal.why}")
+    reason = f"withdrawn {removal.day}, replaced by {', '.join(removal.successors)}"
+    return lock_row(item, url, "replaced", reason=reason, successors=removal.successors)
 
 
 def _rcsb(item: Item, client: Client, settings: FetchSettings) -> tuple[str, str | None]:

@@ -109,11 +109,11 @@ def rcsb_items(structures: StructuresSettings) -> list[Item]:
 
 
 def _entries(names: Iterable[str]) -> list[Item]:
-    found = [(given, pdb_id(given)) for given in names]
-    wrong = next((given for given, name in found if name is None), None)
+    ids = [(given, pdb_id(given)) for given in names]
+    wrong = next((given for given, name in ids if name is None), None)
     if wrong is not None:
         raise FoldgraftError(f"structures.rcsb.ids: {wrong!r} is no PDB id; write 1ubq or pdb_00001ubq")
-    return [Item("rcsb", name, name) for _, name in found if name]
+    return [Item("rcsb", name, name) for _, name in ids if name]
 
 
 def alphafold_items(structures: StructuresSettings) -> list[Item]:
@@ -131,10 +131,10 @@ READERS: dict[str, Callable[[list[str]], list[Item]]] = {"files": _files, "rcsb"
 
 def accessions(given: list[str], key: str) -> list[str]:
     """UniProt accessions in their one spelling; `key` is the configuration's, for the message."""
-    found = [accession(text) for text in given]
-    if None in found:
-        raise FoldgraftError(f"{key}: {given[found.index(None)]!r} is no UniProt accession; write P69905 or A0A024R1R8")
-    return [name for name in found if name]
+    ids = [accession(text) for text in given]
+    if None in ids:
+        raise FoldgraftError(f"{key}: {given[ids.index(None)]!r} is no UniProt accession; write P69905 or A0A024R1R8")
+    return [name for name in ids if name]
 
 
 def sifts_path(sifts: str | None, data: Path) -> Path | None:

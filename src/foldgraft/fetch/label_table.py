@@ -66,31 +66,31 @@ class TableReader:
             for a column that is not there (naming those that are), and for rows that are wrong: the first few, and how
             many there are.
         """
-        found = Labelled()
+        labelled = Labelled()
         for path, role in ((self.settings.test_table, "test"), (self.settings.table, None)):
             if path is not None:
-                self._read(self._path(path), role, found)
-        found.unlike.check("rows")
-        if found.problems:
-            more = f"\n... and {len(found.problems) - SHOWN} more rows" if len(found.problems) > SHOWN else ""
-            raise FoldgraftError("\n".join(found.problems[:SHOWN]) + more)
-        if not found.proteins:
-            said = (
-                f"all {len(found.rejects)} rows are without a label or sequence of use"
-                if found.rejects
+                self._read(self._path(path), role, labelled)
+        labelled.unlike.check("rows")
+        if labelled.problems:
+            more = f"\n... and {len(labelled.problems) - SHOWN} more rows" if len(labelled.problems) > SHOWN else ""
+            raise FoldgraftError("\n".join(labelled.problems[:SHOWN]) + more)
+        if not labelled.proteins:
+            reason = (
+                f"all {len(labelled.rejects)} rows are without a label or sequence of use"
+                if labelled.rejects
                 else "the table has no rows"
             )
-            raise FoldgraftError(f"{self.key}.table: {self._path(self.settings.table)}: {said}")
-        return found
+            raise FoldgraftError(f"{self.key}.table: {self._path(self.settings.table)}: {reason}")
+        return labelled
 
-    def _read(self, path: Path, role: str | None, found: Labelled) -> None:
+    def _read(self, path: Path, role: str | None, labelled: Labelled) -> None:
         joins = {name: self._joined(name, file) for name, file in self.settings.join.items()}
         self._check_columns(path)
         for number, row in enumerate(read_rows(path), start=1):
             try:
-                self._take(row, number, role, joins, found)
+                self._take(row, number, role, joins, labelled)
             except FoldgraftError as error:
-                found.problems.append(str(error))
+                labelled.problems.append(str(error))
 
     def _joined(self, join: str, file: str) -> dict[str, dict[str, str]]:
         """Cells of a joined table by id, under their full names."""
@@ -107,14 +107,14 @@ class TableReader:
             _check_repeated(row, used)
         if short := [row for row in rows if row.problem]:
             raise FoldgraftError(f"{self.key}.join: {short[0].where}: {short[0].problem} ({len(short)} such rows)")
-        found: dict[str, dict[str, str]] = {}
+        by_id: dict[str, dict[str, str]] = {}
         for row in rows:
             name = row.cells[column].strip()
-            if found.setdefault(name, row.cells) is not row.cells:
+            if by_id.setdefault(name, row.cells) is not row.cells:
                 raise FoldgraftError(
                     f"{self.key}.join: {row.where}: the id {name!r} has come before; keep one row of it"
                 )
-        return found
+        return by_id
 
     def _check_columns(self, path: Path) -> None:
         joined = {name: header(self._path(file)) for name, file in self.settings.join.items()}
@@ -132,7 +132,7 @@ class TableReader:
         columns |= {f"covariates.{k}": name for k, name in enumerate(self.settings.columns.covariates)}
         return {role: column for role, column in columns.items() if column is not None}
 
-    def _take(self, row: Row, number: int, role: str | None, joins: dict, found: Labelled) -> None:
+    def _take(self, row: Row, number: int, role: str | None, joins: dict, labelled: Labelled) -> None:
         if row.problem:
             raise FoldgraftError(f"{row.where}: {row.problem}")
         columns = self.settings.columns
@@ -142,16 +142,16 @@ class TableReader:
         row = row._replace(where=row.where if f"({name})" in row.where else f"{row.where} ({name})")
         for join, rows in joins.items():
             if name not in rows:
-                found.rejects.append((name, "join", join, f"{self.settings.join[join]} has no row of this id"))
+                labelled.rejects.append((name, "join", join, f"{self.settings.join[join]} has no row of this id"))
                 return
             row.cells.update({f"{join}.{column}": value for column, value in rows[name].items()})
         sequence = letters(_cell(row, columns.sequence), row.where)
-        if reason := found.unlike.reason(sequence, row.where):
-            found.rejects.append((name, "sequence", sequence[:60], reason))
+        if reason := labelled.unlike.reason(sequence, row.where):
+            labelled.rejects.append((name, "sequence", sequence[:60], reason))
             return
         label = self._reader.label(row, len(sequence))
         if isinstance(label, Missing):
-            found.rejects.append((name, *label))
+            labelled.rejects.append((name, *label))
             return
         fold, split = self._reader.fold(row)
         protein = Protein(
@@ -163,7 +163,7 @@ class TableReader:
             group=self._group(row),
             covariates=tuple(_cell(row, column).strip() for column in columns.covariates),
         )
-        self._add(protein, row, role, found)
+        self._add(protein, row, role, labelled)
 
     def _group(self, row: Row) -> str | None:
         column, pattern = self.settings.columns.group, self.settings.group_pattern
@@ -175,20 +175,20 @@ class TableReader:
         match = re.search(pattern, text)
         return (match.group(1) or "").strip() if match else None
 
-    def _add(self, protein: Protein, row: Row, role: str | None, found: Labelled) -> None:
-        earlier = found.proteins.get(protein.id)
+    def _add(self, protein: Protein, row: Row, role: str | None, labelled: Labelled) -> None:
+        earlier = labelled.proteins.get(protein.id)
         if earlier is None:
-            found.proteins[protein.id] = protein
+            labelled.proteins[protein.id] = protein
         elif earlier.split == "test" and role is None and self.settings.test_table:
             reason = f"the test table holds this id; {self.settings.test_table} keeps it"
-            found.rejects.append((protein.id, "test_table", protein.id, reason))
+            labelled.rejects.append((protein.id, "test_table", protein.id, reason))
         elif replace(earlier, labels=()) != replace(protein, labels=()):
             raise FoldgraftError(
                 f"{row.where}: the id {protein.id!r} has come before with another sequence, fold or covariate; rows of "
                 "one id are replicates and must agree in all but the label"
             )
         else:
-            found.proteins[protein.id] = replace(earlier, labels=earlier.labels + protein.labels)
+            labelled.proteins[protein.id] = replace(earlier, labels=earlier.labels + protein.labels)
 
 
 def _instead(role: str, column: str, have: list[str]) -> str:

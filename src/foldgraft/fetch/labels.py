@@ -22,10 +22,10 @@ from foldgraft.records.rejects import write_rejects
 from foldgraft.records.tables import row_writer
 
 
-def rows_of(settings: LabelsSettings, found: Labelled) -> Iterator[dict[str, object]]:
+def rows_of(settings: LabelsSettings, labelled: Labelled) -> Iterator[dict[str, object]]:
     """Rows of `records.labels.SCHEMA`, replicates averaged."""
-    classes = {name: number for number, name in enumerate(read_classes(settings, found.proteins))}
-    for protein in found.proteins.values():
+    classes = {name: number for number, name in enumerate(read_classes(settings, labelled.proteins))}
+    for protein in labelled.proteins.values():
         label, spread = _average(protein.labels, classes)
         yield {
             "id": protein.id,
@@ -85,15 +85,15 @@ class Table:
 def fetch_labels(shard: str, table: Table, out: Path, rejects: Path) -> None:
     """Write the proteins of a shard, in the table's order; the first shard's rejects are those of the whole table."""
     number, size = shard_number(shard), table.origin.settings.label_shard_size
-    found = table.read()
-    rows = list(subsample(found.proteins.items(), table.settings.limit, table.settings.seed))
+    labelled = table.read()
+    rows = list(subsample(labelled.proteins.items(), table.settings.limit, table.settings.seed))
     kept = Labelled(dict(rows))
     description = label_records.Description(
         task=table.name,
         level=table.settings.level,
         kind=table.settings.kind,
         unit=table.settings.unit,
-        classes=tuple(read_classes(table.settings, found.proteins)),
+        classes=tuple(read_classes(table.settings, labelled.proteins)),
         covariates=tuple(table.settings.columns.covariates),
     )
     wanted = Labelled(dict(list(kept.proteins.items())[number * size : (number + 1) * size]))
@@ -101,9 +101,9 @@ def fetch_labels(shard: str, table: Table, out: Path, rejects: Path) -> None:
     with row_writer(out, label_records.described(description), group=4096) as writer:
         for row in rows_of(settings, wanted):
             writer.write(row)
-    write_rejects(rejects, found.rejects if number == 0 else [])
-    if found.rejects:
+    write_rejects(rejects, labelled.rejects if number == 0 else [])
+    if labelled.rejects:
         print(
-            f"{table.name}: {len(found.rejects)} rows without a usable label or sequence; see {rejects}",
+            f"{table.name}: {len(labelled.rejects)} rows without a usable label or sequence; see {rejects}",
             file=sys.stderr,
         )

@@ -25,10 +25,10 @@ class Replay:
 
     def shards(self) -> dict[str, set[str]]:
         """Ids of each shard or input, in the order of the lock."""
-        table, found = self._table(), defaultdict(set)
+        table, names = self._table(), defaultdict(set)
         for shard, name in zip(table["shard"].to_pylist(), table["id"].to_pylist(), strict=True):
-            found[shard].add(name)
-        return found
+            names[shard].add(name)
+        return names
 
     def rows(self, shard: str) -> list[Row]:
         """The rows of a shard or input, in the order of the lock.
@@ -40,10 +40,10 @@ class Replay:
         FoldgraftError
             if the lock cannot be read or has no rows of the shard.
         """
-        found = self._table(("shard", "=", shard)).to_pylist()
-        if not found and not (shard.startswith("query-") and len(self._table(("shard", "=", "search")))):
+        rows = self._table(("shard", "=", shard)).to_pylist()
+        if not rows and not (shard.startswith("query-") and len(self._table(("shard", "=", "search")))):
             raise FoldgraftError(f"replay: {self.lock} has no rows of the shard {shard!r}; is it this run's lock?")
-        return found
+        return rows
 
     def _table(self, *conditions: tuple[str, str, str]) -> pa.Table:
         try:

@@ -52,11 +52,11 @@ def write_search(structures: StructuresSettings, origin: Origin, out: Path, lock
             names = search(query, client, fetch, given)
     except (PassingError, FinalError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FoldgraftError(f"structures.rcsb.query: {fetch.services.rcsb_search} gave no answer: {error}") from None
-    found = "".join(f"{name}\n" for name in names)
-    sha256, size = origin.store.add([found.encode()])
+    listing = "".join(f"{name}\n" for name in names)
+    sha256, size = origin.store.add([listing.encode()])
     asked = f"{fetch.services.rcsb_search}?{urlencode({'json': json.dumps(request(query, 0, PAGE))})}"
     row = lock_row(Item("rcsb", SHARD, ""), asked, "stored", sha256=sha256, bytes=size)
-    _write(out, found)
+    _write(out, listing)
     write_piece(lock, SHARD, [row])
 
 
@@ -76,17 +76,17 @@ def search(query: RcsbQuery, client: Client, fetch: FetchSettings, given: set[st
     start, earlier = 0, []
     while True:
         asked = request(query, start, PAGE)
-        found = client.ask(fetch.services.rcsb_search, asked)
-        if found is None:  # nothing matches
+        answer = client.ask(fetch.services.rcsb_search, asked)
+        if answer is None:  # nothing matches
             break
-        page = [entry if isinstance(entry, str) else entry["identifier"] for entry in found["result_set"]]
+        page = [entry if isinstance(entry, str) else entry["identifier"] for entry in answer["result_set"]]
         if page and page == earlier:
             raise ValueError(f"the page from {start} on is the same as the one before")
         earlier = page
         names = dict.fromkeys(name for name in map(entry_of, page) if name and name not in given and name not in days)
         days |= release_days(names, client, fetch.services.rcsb_data)
         start += len(page)
-        if not page or start >= found.get("group_by_count", found["total_count"]):
+        if not page or start >= answer.get("group_by_count", answer["total_count"]):
             break
         if "group_by" not in asked["request_options"] and _enough(query, days):
             break

@@ -41,8 +41,8 @@ def fetch_sequences(sequences: SequencesSettings, origin: Origin, fasta: Path, l
     rows: list[Row] = []
     check_services(origin.settings)
     with Client(origin.settings) as client:
-        found = _all(sequences, origin, client, rows)
-        write_merged(found, sequences.limit, fasta)
+        records = _all(sequences, origin, client, rows)
+        write_merged(records, sequences.limit, fasta)
         refused = (row for row in rows if row["status"] == "rejected" and row["source"] == "uniprot")
         client.check_answered(row["reason"] for row in refused)
     write_piece(lock, SHARD, rows)
@@ -52,14 +52,14 @@ def fetch_sequences(sequences: SequencesSettings, origin: Origin, fasta: Path, l
 def _replay(replay: Replay, limit: int | None, fasta: Path, lock: Path) -> None:
     rows = replay.rows(SHARD)
 
-    def found() -> Iterator[Sequence]:
+    def records() -> Iterator[Sequence]:
         for row in rows:
             if row["status"] == "stored":
                 path = replay.path(row)
                 known = stored(row, path) if row["source"] == "uniprot" else read_sequences([path], _in_the_lock)
                 yield from known
 
-    write_merged(found(), limit, fasta)
+    write_merged(records(), limit, fasta)
     write_piece(lock, SHARD, rows)
 
 
@@ -67,13 +67,13 @@ def _in_the_lock(path: Path, name: str, reason: str) -> None:
     """A record that is turned away in a replay was so before, and has its row."""
 
 
-def write_merged(found: Iterator[Sequence], limit: int | None, fasta: Path) -> None:
+def write_merged(records: Iterator[Sequence], limit: int | None, fasta: Path) -> None:
     """Write sequences, each id once; a file without any is an error."""
     count = 0
 
     def counted() -> Iterator[Sequence]:
         nonlocal count
-        for record in progress(subsample(merged(found), limit), "sequences"):
+        for record in progress(subsample(merged(records), limit), "sequences"):
             count += 1
             yield record
         if count == 0:
@@ -91,14 +91,14 @@ def stored(row: Row, path: Path) -> list[Sequence]:
         if they are not there.
     """
     try:
-        found = _sequences(path)
+        records = _sequences(path)
     except PassingError as error:
         raise FoldgraftError(f"{row['id']}: {path}: {error}") from None
     if not row["id"].startswith("query-"):
-        found = [record for record in found if record[0] == row["id"]]
-        if not found:
+        records = [record for record in records if record[0] == row["id"]]
+        if not records:
             raise FoldgraftError(f"{row['id']}: {path} does not hold its sequence")
-    return found
+    return records
 
 
 @lru_cache(maxsize=1)  # the rows of one answer follow each other
@@ -198,16 +198,16 @@ class Accessions:
 
     def _heirs(self, old: Entry) -> list[Answer]:
         """What stands at the end of each chain of successors; a chain that leads back has no end."""
-        queue, seen, found = deque(old.successors), {old.accession}, []
+        queue, seen, answers = deque(old.successors), {old.accession}, []
         while queue and len(seen) <= MOST_SUCCESSORS:
             name = queue.popleft()
             if name not in seen:
                 seen.add(name)
                 answer = self._single(name)
                 queue.extend(answer[0].successors)
-                found += [] if answer[0].successors else [answer]
+                answers += [] if answer[0].successors else [answer]
         beyond = f"not asked for, since {old.accession} leads to more than {MOST_SUCCESSORS} entries"
-        return found + [(Entry(name, fault=beyond), None) for name in dict.fromkeys(queue) if name not in seen]
+        return answers + [(Entry(name, fault=beyond), None) for name in dict.fromkeys(queue) if name not in seen]
 
     def _note(self, answer: Answer, reason: str | None = None) -> Iterator[Sequence]:
         """Write down an entry that was had, or why it was not."""
@@ -248,8 +248,8 @@ def _failed(name: str, error: PassingError | FinalError) -> Answer:
 
 
 def _page_row(name: str, page: Page, **more: object) -> Row:
-    found = {"sha256": page.sha256, "bytes": page.bytes, "release": page.release}
-    return lock_row(_item(name), page.url, "stored", **found, **more)
+    answer = {"sha256": page.sha256, "bytes": page.bytes, "release": page.release}
+    return lock_row(_item(name), page.url, "stored", **answer, **more)
 
 
 def _item(name: str) -> Item:

@@ -77,9 +77,9 @@ def write_segments(path: Path, table: Path, bound: int) -> str | None:
     """
     bad: list[str] = []
     try:
-        found = rows(path, bound, bad)
+        mapped = rows(path, bound, bad)
         batches = []
-        while part := list(islice(found, BATCH)):
+        while part := list(islice(mapped, BATCH)):
             columns = zip(*part, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
             batches.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))

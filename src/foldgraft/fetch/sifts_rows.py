@@ -15,7 +15,7 @@ COLUMNS = ("PDB", "CHAIN", "SP_PRIMARY", "RES_BEG", "RES_END", "PDB_BEG", "PDB_E
 AUTHOR = re.compile(r"-?\d+\S?")
 NOTHING = {"", "None", "null"}
 MAX_LINE = 10_000  # bytes
-SHOWN = 10  # bad rows that are told
+SHOWN = 10  # bad rows that a message lists
 FIRST = 1000  # rows that are read before any job
 
 
@@ -37,8 +37,8 @@ def check_table(path: Path, bound: int) -> None:
     except OSError as error:
         raise FoldgraftError(f"structures.sifts: {path} cannot be read ({error.strerror})") from None
     if not enough(good, len(bad)):
-        told = f"of its first {good + len(bad)} rows {len(bad)} are no segments; {bad[0]}" if bad else "has no rows"
-        raise FoldgraftError(f"structures.sifts: {path}: {told}; take pdb_chain_uniprot.csv.gz or .tsv.gz of SIFTS")
+        problem = f"of its first {good + len(bad)} rows {len(bad)} are no segments; {bad[0]}" if bad else "has no rows"
+        raise FoldgraftError(f"structures.sifts: {path}: {problem}; take pdb_chain_uniprot.csv.gz or .tsv.gz of SIFTS")
 
 
 def enough(good: int, bad: int) -> bool:

@@ -75,10 +75,10 @@ class Uniprot:
         page = self._page(self.url(name), strict=True)
         if len(page.entries) != 1:
             raise FinalError(f"the answer holds {len(page.entries)} entries instead of one")
-        found = page.entries[0]
-        if found.accession != name:
-            found = Entry(name, withdrawn=f"now {found.accession}", successors=(found.accession,))
-        return found, page
+        entry = page.entries[0]
+        if entry.accession != name:
+            entry = Entry(name, withdrawn=f"now {entry.accession}", successors=(entry.accession,))
+        return entry, page
 
     def query(self, query: str) -> Iterator[Page]:
         """The pages that a query finds.

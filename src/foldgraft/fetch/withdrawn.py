@@ -28,15 +28,15 @@ def withdrawal(entry: str, client: Client, base: str) -> Withdrawal | None:
         if the service does not answer, or not about this entry.
     """
     try:
-        found = client.ask(f"{base.rstrip('/')}/rest/v1/holdings/removed/{entry.upper()}")
+        answer = client.ask(f"{base.rstrip('/')}/rest/v1/holdings/removed/{entry.upper()}")
     except FinalError as error:
         if error.status == 404:
             return None
         raise
     try:
-        about = found["rcsb_repository_holdings_removed"]
+        about = answer["rcsb_repository_holdings_removed"]
         names = [pdb_id(name) for name in about.get("id_codes_replaced_by") or []]
-        if pdb_id(found["rcsb_id"]) != entry or None in names:
+        if pdb_id(answer["rcsb_id"]) != entry or None in names:
             raise ValueError
         why = " ".join(str(about.get("details") or "no reason is given").split())[:200]
         day = str(about.get("remove_date") or "on a day unknown")[:10]

@@ -38,7 +38,7 @@ def new_optimizer(
     for parameter, rate in rates:
         groups.setdefault((rate, weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
     kind, defaults = OPTIMIZERS[name]
-    made = [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+    made = [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
     return kind(made, **(defaults | options))
 
 

@@ -65,9 +65,9 @@ def _account(file: Given, chains: Chains, settings: AlignmentFiles, ids: pd.Seri
     for number, (part, alignment) in enumerate(parts, start=1):
         common = {"file": file.name, "part": number, "format": part.format, "rows": len(alignment.rows)}
         common["dropped"] = reasons(part.dropped).removeprefix("; ")
-        found = fits(alignment, chains, settings.identity, settings.coverage)
-        good = {name: fit for name, fit in found.items() if not fit.why_not(settings.identity, settings.coverage)}
-        nearest = max(found.items(), key=lambda item: item[1].identical, default=None)
+        by_chain = fits(alignment, chains, settings.identity, settings.coverage)
+        good = {name: fit for name, fit in by_chain.items() if not fit.why_not(settings.identity, settings.coverage)}
+        nearest = max(by_chain.items(), key=lambda item: item[1].identical, default=None)
         if good:
             rows += [{**common, **_fields(name, fit, file, alignment, ids), "reason": ""} for name, fit in good.items()]
         elif nearest:

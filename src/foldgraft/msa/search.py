@@ -94,14 +94,14 @@ class Found:
         if is_empty(database) or not queries:
             return
         check_database(database)
-        source, found = mmseqs.database(queries, folder / "queries"), folder / "found"
+        source, result = mmseqs.database(queries, folder / "queries"), folder / "found"
         rounds = ("--num-iterations", settings.iterations, "-s", settings.sensitivity, "-e", settings.evalue)
         limits = ("--max-seqs", settings.max_sequences, "--split-memory-limit", f"{memory}M", "--threads", threads)
-        mmseqs.run("search", source, database, found, folder / "search", *rounds, *limits, "-a")
+        mmseqs.run("search", source, database, result, folder / "search", *rounds, *limits, "-a")
         targets = database
         if of_clusters(database):
-            found, targets = _members(source, database, found, settings.evalue, threads), _beside(database, "_seq")
-        mmseqs.run("result2msa", source, targets, found, self._data, "--msa-format-mode", 5, "--threads", threads)
+            result, targets = _members(source, database, result, settings.evalue, threads), _beside(database, "_seq")
+        mmseqs.run("result2msa", source, targets, result, self._data, "--msa-format-mode", 5, "--threads", threads)
         keys = dict(line.split("\t")[:2] for line in source.with_name("queries.lookup").read_text().splitlines())
         for line in self._data.with_name("alignments.index").read_text().splitlines():
             key, offset, size = line.split("\t")
@@ -134,16 +134,16 @@ def _beside(database: Path, end: str) -> Path:
     return database.with_name(database.name + end)
 
 
-def _members(source: Path, database: Path, found: Path, evalue: float, threads: int) -> Path:
+def _members(source: Path, database: Path, result: Path, evalue: float, threads: int) -> Path:
     """The members of the clusters found, aligned with the queries.
 
     They are taken whatever their E-value by way of the representative, and judged by their own alignment, as ColabFold
     does (Mirdita et al. 2022, doi 10.1038/s41592-022-01488-1).
     """
     members, clusters = _beside(database, "_seq"), _beside(database, "_aln")
-    expanded, aligned = found.with_name("expanded"), found.with_name("aligned")
+    expanded, aligned = result.with_name("expanded"), result.with_name("aligned")
     diverse = ("--expansion-mode", 0, "-e", "inf", "--expand-filter-clusters", 1, "--max-seq-id", 0.95)
-    mmseqs.run("expandaln", source, members, found, clusters, expanded, *diverse, "--threads", threads)
+    mmseqs.run("expandaln", source, members, result, clusters, expanded, *diverse, "--threads", threads)
     kept = ("-e", evalue, "--max-accept", 1_000_000, "-a")
     mmseqs.run("align", source, members, expanded, aligned, *kept, "--threads", threads)
     return aligned

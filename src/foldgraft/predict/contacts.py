@@ -71,7 +71,7 @@ def write_maps(outputs: Outputs, sequence: str, maps: dict[str, np.ndarray]) -> 
 def write_pairs(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
     """Write the pairs at least six residues apart, the likeliest first by the last of the maps; numbers from 1."""
     index = pair_index(len(sequence))
-    columns = [scores[index.places] for scores in maps.values()]
+    columns = [scores[index.packed] for scores in maps.values()]
     order = np.argsort(-columns[-1], kind="stable") if columns else []
     with text_output(path) as handle:
         table = Rows(handle, ["rank", "i", "residue_i", "j", "residue_j", "separation", *maps])
@@ -96,7 +96,7 @@ def write_rr(path: Path, sequence: str, maps: dict[str, np.ndarray]) -> None:
     if source == "coevolution":
         raise FoldgraftError("scores of coevolution are no probabilities, as RR wants them; give a trunk or a head")
     index = pair_index(len(sequence))
-    chosen = np.clip(scores[index.places], 0, 1)
+    chosen = np.clip(scores[index.packed], 0, 1)
     target = "protein" if path == STANDARD else path.stem.encode("ascii", "replace").decode()
     with text_output(path) as handle:
         handle.write(f"PFRMAT RR\nTARGET {target}\nAUTHOR foldgraft\nMETHOD {source}\nMODEL 1\n")

@@ -45,7 +45,7 @@ KINDS = {"offsets": "I64", "residue": "F16", "pooled": "F16", "checksums": "U32"
 ITEM_BYTES = {"I64": 8, "F16": 2, "U32": 4}
 OPEN_FILES = 64
 
-PLACE = np.dtype(
+LOCATION = np.dtype(
     [
         ("shard", "i4"),
         ("length", "i4"),
@@ -105,19 +105,19 @@ class Embeddings:
         self._paths = [Path(path) for path in paths]
         self._open: OrderedDict[int, IO[bytes]] = OrderedDict()
         self.contents: Contents | None = None
-        found, places = [np.empty(0, dtype="S64")], [np.empty(0, dtype=PLACE)]
+        names, locations = [np.empty(0, dtype="S64")], [np.empty(0, dtype=LOCATION)]
         for shard, path in enumerate(self._paths):
-            names, where, contents = _read_places(path)
+            names, where, contents = _read_locations(path)
             if self.contents not in (None, contents):
                 raise FoldgraftError(
                     f"{path}: made with another trunk, or of other layers, than those before it; rerun the embed stage"
                 )
             self.contents = contents
             where["shard"] = shard
-            found.append(np.array(names, dtype="S64"))
-            places.append(where)
-        self._names, first = np.unique(np.concatenate(found), return_index=True)
-        self._places = np.concatenate(places)[first]
+            names.append(np.array(names, dtype="S64"))
+            locations.append(where)
+        self._names, first = np.unique(np.concatenate(names), return_index=True)
+        self._locations = np.concatenate(locations)[first]
         self._checked = {kind: np.zeros(len(self._names), dtype=bool) for kind in ("pooled", "residue")}
 
     @property
@@ -151,7 +151,7 @@ class Embeddings:
         state = hashlib.sha256(repr(self.contents).encode())
         state.update(self._names.tobytes())
         for kind in ("pooled_crc", "residue_crc"):
-            state.update(self._places[kind].tobytes())
+            state.update(self._locations[kind].tobytes())
         return state.hexdigest()
 
     def __contains__(self, name: str) -> bool:
@@ -179,10 +179,10 @@ class Embeddings:
         chosen = np.arange(self.depth) if layers is None else np.array(layers, dtype=int) - 1
         if not all(0 <= layer < self.depth for layer in chosen):
             raise ValueError(f"layers are counted from 1 to {self.depth}, not {layers}")
-        found = np.empty((len(names), len(chosen), self.width), dtype=np.float32)
-        for row, name in zip(found, names, strict=True):
+        vectors = np.empty((len(names), len(chosen), self.width), dtype=np.float32)
+        for row, name in zip(vectors, names, strict=True):
             row[:] = self._vectors(name, "pooled", (self.depth, self.width))[chosen]
-        return found
+        return vectors
 
     def residues(self, name: str) -> np.ndarray:
         """Residue embeddings of the sequence with this sequence_sha256; shape (length, K, D), float32."""
@@ -192,14 +192,14 @@ class Embeddings:
         row = self._row(name)
         if row is None:
             raise KeyError(name)
-        place = self._places[row]
-        length = int(place["length"])
+        location = self._locations[row]
+        length = int(location["length"])
         shape = (length, *shape[1:]) if kind == "residue" else shape
         size = int(np.prod(shape)) * ITEM_BYTES["F16"]
-        handle = self._file(int(place["shard"]))
-        data = os.pread(handle.fileno(), size, int(place[kind]))  # leaves no position behind, so workers may share it
+        handle = self._file(int(location["shard"]))
+        data = os.pread(handle.fileno(), size, int(location[kind]))  # moves no file position: workers share it
         known = self._checked[kind][row]
-        if len(data) != size or not (known or zlib.crc32(data) == place[f"{kind}_crc"]):
+        if len(data) != size or not (known or zlib.crc32(data) == location[f"{kind}_crc"]):
             raise FoldgraftError(
                 f"{handle.name}: the embedding of sequence {name} is not what was written; delete the file and "
                 "rerun the embed stage"
@@ -219,15 +219,15 @@ class Embeddings:
         return self.__dict__ | {"_open": OrderedDict()}
 
 
-def _read_places(path: Path) -> tuple[list[str], np.ndarray, Contents]:
-    """The names of a shard's sequences, the `PLACE` of each, and what they have in common."""
+def _read_locations(path: Path) -> tuple[list[str], np.ndarray, Contents]:
+    """The names of a shard's sequences, the `LOCATION` of each, and what they have in common."""
     try:
         header, raw = _read_header(path)
         about = header["__metadata__"]
         names, layers = json.loads(about["sequences"]), tuple(json.loads(about["layers"]))
         _, depth, width = header["pooled"]["shape"]
         contents = Contents(about["trunk"], depth, width, layers)
-        where = _places(path, header, raw, contents)
+        where = _locations(path, header, raw, contents)
         if len(names) != len(where):
             raise ValueError("it has not one name per sequence")
         metadata = {key.encode(): text.encode() for key, text in about.items()}
@@ -251,8 +251,8 @@ def _read_header(path: Path) -> tuple[dict[str, Any], bytes]:
         return json.loads(text), start + text
 
 
-def _places(path: Path, header: dict[str, Any], raw: bytes, contents: Contents) -> np.ndarray:
-    """The `PLACE` of each sequence of a shard."""
+def _locations(path: Path, header: dict[str, Any], raw: bytes, contents: Contents) -> np.ndarray:
+    """The `LOCATION` of each sequence of a shard."""
     starts, stops = ({name: len(raw) + header[name]["data_offsets"][end] for name in KINDS} for end in (0, 1))
     if max(stops.values()) != path.stat().st_size or any(header[name]["dtype"] != kind for name, kind in KINDS.items()):
         raise ValueError("it was cut short, or its tensors are of another kind")
@@ -266,7 +266,7 @@ def _places(path: Path, header: dict[str, Any], raw: bytes, contents: Contents) 
     if len(checksums) != 2 * len(offsets) - 1 or checksums[0] != checksum(raw, offsets, checksums[1:]):
         raise ValueError("its checksum is wrong: bytes of it were changed")
     row = contents.width * ITEM_BYTES["F16"]
-    where = np.empty(len(offsets) - 1, dtype=PLACE)
+    where = np.empty(len(offsets) - 1, dtype=LOCATION)
     where["length"] = np.diff(offsets)
     where["pooled"] = starts["pooled"] + np.arange(len(where)) * row * contents.depth
     where["residue"] = starts["residue"] + offsets[:-1] * row * len(contents.layers)

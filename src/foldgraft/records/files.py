@@ -186,8 +186,8 @@ def matches(patterns: list[str], data: Path, key: str) -> list[str]:
     """
     paths: set[str] = set()
     for pattern in patterns:
-        found = [path for path in glob(pattern, root_dir=data, recursive=True) if (data / path).is_file()]  # noqa: PTH207
-        if not found:
+        matching = [path for path in glob(pattern, root_dir=data, recursive=True) if (data / path).is_file()]  # noqa: PTH207
+        if not matching:
             raise FoldgraftError(f"{key}: {pattern!r} matches no file below {Path(data).absolute()}")
-        paths.update(found)
+        paths.update(matching)
     return sorted(paths)

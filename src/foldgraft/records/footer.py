@@ -52,12 +52,12 @@ def damaged(path: Path, metadata: pq.FileMetaData, columns: Collection[str], gro
 
     The footer must be sound. Bytes are read a column of a group at a time.
     """
-    places = range(metadata.num_columns)
+    indices = range(metadata.num_columns)
     with Path(path).open("rb") as file:
-        sums = _footer(file)[: -WORD - len(MARK)][-WORD * metadata.num_row_groups * len(places) or None :]
+        sums = _footer(file)[: -WORD - len(MARK)][-WORD * metadata.num_row_groups * len(indices) or None :]
         for group in groups:
-            for place in places:
-                chunk, at = metadata.row_group(group).column(place), WORD * (group * len(places) + place)
+            for index in indices:
+                chunk, at = metadata.row_group(group).column(index), WORD * (group * len(indices) + index)
                 name = chunk.path_in_schema.partition(".")[0]
                 if name in columns and _word(_sum(file, chunk)) != sums[at : at + WORD]:
                     return name

@@ -66,8 +66,8 @@ def _text(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
     try:
         with Path(path).open("rb") as raw:
             start = raw.read(4)
-        if found := next((kind for magic, kind in FOREIGN.items() if start.startswith(magic)), None):
-            raise FoldgraftError(f"{path}: it is {found}; save the table as CSV (UTF-8), in Excel by Save As")
+        if foreign := next((kind for magic, kind in FOREIGN.items() if start.startswith(magic)), None):
+            raise FoldgraftError(f"{path}: it is {foreign}; save the table as CSV (UTF-8), in Excel by Save As")
         with open_text(path) as handle:
             first = handle.readline(MAX_FIELD).strip("\r\n")
             if not first.strip():

@@ -71,15 +71,16 @@ def read_description(shards: Sequence[Path]) -> Description:
     FoldgraftError
         if a file has none, or two of them differ.
     """
-    found = {}
+    descriptions = {}
     for path in shards:
         text = read_metadata(path, SCHEMA).get("labels")
         if text is None:
             raise FoldgraftError(f"{path}: it does not say what its labels mean; rerun the fetch stage")
-        found[text] = path
-    if len(found) != 1:
-        raise FoldgraftError(f"{', '.join(map(str, found.values()))}: shards of different tables; give those of one")
-    return Description.model_validate_json(next(iter(found)))
+        descriptions[text] = path
+    if len(descriptions) != 1:
+        paths = ", ".join(map(str, descriptions.values()))
+        raise FoldgraftError(f"{paths}: shards of different tables; give those of one")
+    return Description.model_validate_json(next(iter(descriptions)))
 
 
 def table_of(shard: Path) -> str:

@@ -56,8 +56,8 @@ def read_segments(path: Path, entries: Iterable[str]) -> dict[tuple[str, str], l
         if the file is no such table.
     """
     table = read_selected(path, SCHEMA, "entry", {entry.lower() for entry in entries})
-    found: dict[tuple[str, str], list[Segment]] = {}
+    segments: dict[tuple[str, str], list[Segment]] = {}
     for row in table.to_pylist():
         key = row.pop("entry"), row.pop("auth_asym_id")
-        found.setdefault(key, []).append(Segment(**row))
-    return found
+        segments.setdefault(key, []).append(Segment(**row))
+    return segments

@@ -100,10 +100,10 @@ def roles(fold: ArrayLike, cross_validate: bool = False, inner: bool = False) ->
     fold = np.asarray(fold, dtype=np.int64)
     present = sorted(set(fold.tolist()))
     folds = present if cross_validate else sorted({*present, TEST_FOLD, VALID_FOLD})
-    found = []
+    every = []
     for at, test in enumerate(folds if cross_validate else [TEST_FOLD]):
         others = folds[at + 1 :] + folds[:at]
         for valid in others if inner else others[:1]:
             train = np.flatnonzero((fold != test) & (fold != valid))
-            found.append(Roles(test, valid, train, np.flatnonzero(fold == valid), np.flatnonzero(fold == test)))
-    return found
+            every.append(Roles(test, valid, train, np.flatnonzero(fold == valid), np.flatnonzero(fold == test)))
+    return every

@@ -97,16 +97,16 @@ def read_frame(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
 
 def read_selected(path: Path, schema: pa.Schema, column: str, values: set[str]) -> pa.Table:
     """Read the rows whose column has one of the values; row groups that can hold none are not read."""
-    found = [schema.empty_table()]
+    parts = [schema.empty_table()]
     with _open(path, schema, []) as parquet, _reading(path):
-        place = parquet.schema.names.index(column)
+        position = parquet.schema.names.index(column)
         for number in range(parquet.num_row_groups):
-            bounds = parquet.metadata.row_group(number).column(place).statistics
+            bounds = parquet.metadata.row_group(number).column(position).statistics
             if bounds is None or not bounds.has_min_max or any(bounds.min <= v <= bounds.max for v in values):
                 _whole(path, parquet.metadata, schema.names, [number])
                 rows = parquet.read_row_group(number, columns=schema.names)
-                found.append(rows.filter(pc.is_in(rows[column], pa.array(sorted(values), rows[column].type))))
-    return pa.concat_tables([table.replace_schema_metadata(None) for table in found])
+                parts.append(rows.filter(pc.is_in(rows[column], pa.array(sorted(values), rows[column].type))))
+    return pa.concat_tables([table.replace_schema_metadata(None) for table in parts])
 
 
 def read_metadata(path: Path, schema: pa.Schema) -> dict[str, str]:

@@ -62,14 +62,14 @@ def _depths(table: pd.DataFrame) -> Figure:
 
 
 def _filters(table: pd.DataFrame) -> Table:
-    found = int(table["found"].sum())
-    rows = [("found", "homologs before any filter", count(found), "")]
+    homologs = int(table["found"].sum())
+    rows = [("found", "homologs before any filter", count(homologs), "")]
     for name, meaning in DROPPED.items():
         dropped = int(table[name].sum())
         if dropped:
-            rows.append((name, meaning, count(dropped), "" if name == "unusable" else share(dropped, found)))
+            rows.append((name, meaning, count(dropped), "" if name == "unusable" else share(dropped, homologs)))
     kept = int((table["depth"] - 1).sum())
-    rows.append(("kept", "homologs in the alignments", count(kept), share(kept, found)))
+    rows.append(("kept", "homologs in the alignments", count(kept), share(kept, homologs)))
     return Table(("rows", "what", "number", "of those found"), rows, "What the filters of alignments dropped.")
 
 

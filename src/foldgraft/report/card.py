@@ -113,17 +113,17 @@ def _split(run: Run, task: Task) -> str:
         ("none found" if band["from"] is None else f"{band['from']:.0%} to {band['to']:.0%}", count(band["test"]))
         for band in verdict.get("identities", [])
     ]
-    found = verdict.get("text", "")
+    text = verdict.get("text", "")
     if verdict.get("verdict") == "leaks":
-        found += f" {whose(run, task.set, verdict)}"
-    found += "\n\nIdentity to the nearest training or validation protein, by search:\n\n"
-    return found + _table(["identity", "test proteins"], rows)
+        text += f" {whose(run, task.set, verdict)}"
+    text += "\n\nIdentity to the nearest training or validation protein, by search:\n\n"
+    return text + _table(["identity", "test proteins"], rows)
 
 
 def _shown(task: Task, name: str) -> list[str]:
     """Metrics of the table that a predictor has; Q3 is the accuracy of three states, which is not shown twice."""
-    found = [metric for metric in SHOWN if name in task.values(metric=metric).index]
-    return [metric for metric in found if metric != "accuracy" or "Q3" not in found]
+    metrics = [metric for metric in SHOWN if name in task.values(metric=metric).index]
+    return [metric for metric in metrics if metric != "accuracy" or "Q3" not in metrics]
 
 
 def _figures(task: Task, experiment: Experiment) -> str:

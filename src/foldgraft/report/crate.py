@@ -69,11 +69,11 @@ def crate(results: Path, provenance: Mapping[str, Any], commands: Mapping[str, s
     config = provenance["config"]
     files = [_file(results, path) for path in _kept(results) if _current(path.relative_to(results), config)]
     software = [
-        {"@id": f"#{name}", "@type": "SoftwareApplication", "name": name, "softwareVersion": str(found)}
-        for name, found in _software(provenance).items()
+        {"@id": f"#{name}", "@type": "SoftwareApplication", "name": name, "softwareVersion": str(release)}
+        for name, release in _software(provenance).items()
     ]
-    used = use(results / "benchmarks", config)
-    actions = [_action(name, found, commands) for name, found in used.items()]
+    uses = use(results / "benchmarks", config)
+    actions = [_action(name, used, commands) for name, used in uses.items()]
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -96,12 +96,12 @@ def crate(results: Path, provenance: Mapping[str, Any], commands: Mapping[str, s
     software[0] |= {"license": "MIT", "softwareRequirements": [{"@id": one["@id"]} for one in software[1:]]}
     profiles = [{"@id": profile, "@type": "CreativeWork", "name": "Process Run Crate"} for profile in PROFILES]
     graph = [about, root, *profiles, *files, *software, *actions]
-    return {"@context": CONTEXT, "@graph": [*graph, *_properties(used)]}
+    return {"@context": CONTEXT, "@graph": [*graph, *_properties(uses)]}
 
 
 def _kept(results: Path) -> list[Path]:
-    found = {path for pattern in KEPT for path in results.glob(pattern) if path.is_file()}
-    return sorted(path for path in found if not path.name.startswith("."))
+    files = {path for pattern in KEPT for path in results.glob(pattern) if path.is_file()}
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
 def _current(path: Path, config: Mapping[str, Any]) -> bool:
@@ -174,7 +174,7 @@ def use(benchmarks: Path, config: Mapping[str, Any]) -> dict[str, Use]:
     }
 
 
-def _action(name: str, found: Use, commands: Mapping[str, str]) -> dict[str, Any]:
+def _action(name: str, used: Use, commands: Mapping[str, str]) -> dict[str, Any]:
     command = commands.get(_rule(name, commands), "")
     action = {
         "@id": f"#{'-'.join(name.split())}",
@@ -204,8 +204,8 @@ def _names(name: str) -> list[str]:
 
 
 def _properties(used: Mapping[str, Use]) -> Iterator[dict[str, Any]]:
-    for name, found in used.items():
+    for name, total in used.items():
         units = ("jobs", "seconds of wall time", "peak resident megabytes")
-        values = (found.jobs, round(found.seconds, 2), round(found.megabytes, 1))
+        values = (total.jobs, round(total.seconds, 2), round(total.megabytes, 1))
         for one, unit, value in zip(_names(name), units, values, strict=True):
             yield {"@id": one, "@type": "PropertyValue", "name": unit, "value": value if value == value else None}

@@ -17,8 +17,8 @@ def of_kind(task: Task) -> list[Block]:
     kind = task.about.target["kind"]
     if task.about.level == "pair":
         return []
-    found = {"binary": _ranking, "classes": _confusion, "value": _scatter, "angles": _states}[kind](task)
-    return [*found, *(_scatter(task) if task.fractional else [])]
+    figures = {"binary": _ranking, "classes": _confusion, "value": _scatter, "angles": _states}[kind](task)
+    return [*figures, *(_scatter(task) if task.fractional else [])]
 
 
 def calibration(task: Task) -> list[Block]:

@@ -224,29 +224,29 @@ def _only_tried(run: Run) -> set[str]:
 
 def _nearest(run: Run) -> list[Block]:
     tested = run.leakage[~run.leakage["set"].isin(_only_tried(run))]
-    found = tested.dropna(subset=["identity"])
-    if found.empty:
+    hits = tested.dropna(subset=["identity"])
+    if hits.empty:
         return [Text("The search of the test proteins against training found no hit at all.")] if len(tested) else []
     figure, (axes,) = canvas(6.2, 2.7)
-    covered = found[["coverage_query", "coverage_target"]].max(axis=1)
+    covered = hits[["coverage_query", "coverage_target"]].max(axis=1)
     for leak, colour, name in ((False, BLUE, "no leak"), (True, RED, "leak")):
-        rows = (found["leak"] == leak).to_numpy()
+        rows = (hits["leak"] == leak).to_numpy()
         if rows.any():
-            axes.scatter(100 * found["identity"][rows], 100 * covered[rows], s=9, color=colour, alpha=0.6, label=name)
+            axes.scatter(100 * hits["identity"][rows], 100 * covered[rows], s=9, color=colour, alpha=0.6, label=name)
             axes.collections[-1].set_rasterized(True)
     axes.set(xlabel="identity (%)", ylabel="aligned part of the shorter (%)", xlim=(0, 103), ylim=(0, 103))
     axes.set_title("Nearest training protein of each test protein")
     axes.legend()
-    leaks = int(found["leak"].sum())
+    leaks = int(hits["leak"].sum())
     return [
         Figure(
             svg(figure, "nearest"),
-            f"Scatter of {len(found)} test proteins by identity and coverage of their nearest training protein; "
+            f"Scatter of {len(hits)} test proteins by identity and coverage of their nearest training protein; "
             f"{leaks} leak.",
             "For each test protein, the most similar training or validation protein that a search finds.",
             "MMseqs2 search of all test sequences against the others; the coverage is that of the shorter of the two, "
             "since a fragment leaks as well as a whole.",
-            f"{len(tested) - len(found)} of {len(tested)} test proteins have no hit at all; {leaks} have one "
+            f"{len(tested) - len(hits)} of {len(tested)} test proteins have no hit at all; {leaks} have one "
             "that counts as a leak.",
         )
     ]

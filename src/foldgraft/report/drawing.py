@@ -86,16 +86,16 @@ def svg(figure: Canvas, name: str) -> Markup:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(?<=style=")[^"]*', _themed, text)
     used = set(re.findall(r"""#([^)"']+)""", text))  # ids that something refers to; the others would clash
-    text = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", text)
+    text = re.sub(r' id="([^"]*)"', lambda match: match.group() if match.group(1) in used else "", text)
     return Markup(text)
 
 
 def _themed(style: re.Match[str]) -> str:
     """A style whose inks follow the page, so that a figure can be read on dark paper too."""
-    found = style.group()
+    css = style.group()
     for colour, name in INKS.items():
-        found = found.replace(colour, f"var(--{name}, {colour})")
-    return found
+        css = css.replace(colour, f"var(--{name}, {colour})")
+    return css
 
 
 def panels(pictures: Iterable[Markup]) -> Markup:
@@ -114,11 +114,11 @@ def png(figure: Canvas) -> str:
 
 def colours(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Colour and line style by name: experiments in colour, baselines in grey and dashed."""
-    found, dashes = {}, iter(("--", ":", "-.", (0, (5, 1, 1, 1))))
+    styles, dashes = {}, iter(("--", ":", "-.", (0, (5, 1, 1, 1))))
     series = iter(SERIES * 8)
     for name in names:
-        found[name] = (GREY, next(dashes, "--")) if name.startswith("baseline_") else (next(series), "-")
-    return found
+        styles[name] = (GREY, next(dashes, "--")) if name.startswith("baseline_") else (next(series), "-")
+    return styles
 
 
 def number(value: float, digits: int = 3) -> str:

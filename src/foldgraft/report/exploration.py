@@ -25,10 +25,10 @@ WORTH = 0.05
 def blocks(run: Run, one: Labelled) -> list[Block]:
     """What a table of labels of proteins holds, and what can be guessed from it without a head."""
     rows = _with_origin(one.rows).assign(fold=_folds(run, one))
-    found = [_columns(run, one), *_balance(one)]
+    parts = [_columns(run, one), *_balance(one)]
     if one.about.kind != "classes" and rows["label"].nunique() > 1:
-        found += [_correlations(one, rows), *_shortcuts(run, one, rows)]
-    return found
+        parts += [_correlations(one, rows), *_shortcuts(run, one, rows)]
+    return parts
 
 
 def _columns(run: Run, one: Labelled) -> Table:
@@ -79,15 +79,15 @@ def _balance(one: Labelled) -> list[Block]:
     rows = one.rows.dropna(subset=["group"])
     if rows.empty or one.about.kind == "classes":
         return []
-    found = rows.groupby("group")["label"].agg(["size", "mean"]).sort_values("size", ascending=False, kind="stable")
+    groups = rows.groupby("group")["label"].agg(["size", "mean"]).sort_values("size", ascending=False, kind="stable")
     body = [(str(name)[:40], count(row["size"]), share(row["size"], len(rows)), number(row["mean"], 2))
-            for name, row in found.head(SHOWN).iterrows()]  # fmt: skip
-    large = found[found["size"] >= FEWEST]["mean"]
+            for name, row in groups.head(SHOWN).iterrows()]  # fmt: skip
+    large = groups[groups["size"] >= FEWEST]["mean"]
     said = (
         f"The mean label of groups of {FEWEST} and more runs from {number(large.min(), 2)} to {number(large.max(), 2)}"
     )
     caption = (
-        f"The {count(len(body))} largest of {count(len(found))} groups. "
+        f"The {count(len(body))} largest of {count(len(groups))} groups. "
         + (f"{said}; over all it is {number(rows['label'].mean(), 2)}. " if len(large) > 1 else "")
         + "Where groups differ, a head can score by knowing the group: look at its metric by group, and split by group "
         "(`cluster.split_by: group`) to see what is left."

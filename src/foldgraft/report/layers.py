@@ -12,28 +12,28 @@ from foldgraft.report.run import Run
 
 def blocks(run: Run, task: Task) -> list[Block]:
     """The validation metric against the layer, and the shares of layers in learnt mixes, where there are any."""
-    found = {one.name: run.layers(one.name) for one in task.experiments if one.tasks[0] == task.name}
-    found = {name: table.sort_values("layer") for name, table in found.items() if len(table)}
-    compared = {name: table for name, table in found.items() if table["value"].notna().any()}
-    mixed = {name: table for name, table in found.items() if "share" in table and table["share"].notna().any()}
+    tables = {one.name: run.layers(one.name) for one in task.experiments if one.tasks[0] == task.name}
+    tables = {name: table.sort_values("layer") for name, table in tables.items() if len(table)}
+    compared = {name: table for name, table in tables.items() if table["value"].notna().any()}
+    mixed = {name: table for name, table in tables.items() if "share" in table and table["share"].notna().any()}
     return [*_compared(task, _alike(compared)), *_mixed(task, mixed)]
 
 
-def _alike(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def _alike(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables, those that say the same once under all their names: a comparison does not depend on the head."""
     names: dict[tuple[float, ...], list[str]] = {}
-    for name, table in found.items():
+    for name, table in tables.items():
         names.setdefault((*table["layer"], *table["value"].round(6)), []).append(name)
-    return {", ".join(alike): found[alike[0]] for alike in names.values()}
+    return {", ".join(alike): tables[alike[0]] for alike in names.values()}
 
 
-def _compared(task: Task, found: dict[str, pd.DataFrame]) -> list[Block]:
-    if not found:
+def _compared(task: Task, tables: dict[str, pd.DataFrame]) -> list[Block]:
+    if not tables:
         return []
     figure, (axes,) = canvas(5.4, 2.9)
     said = []
-    for name, (colour, dash) in colours(found).items():
-        table = found[name]
+    for name, (colour, dash) in colours(tables).items():
+        table = tables[name]
         axes.plot(table["layer"], table["value"], color=colour, ls=dash, marker="o", ms=3, label=name)
         metric = describe(str(table["metric"].iloc[0]))
         best = table.loc[table["value"].idxmin() if metric.lower_is_better else table["value"].idxmax()]
@@ -52,14 +52,14 @@ def _compared(task: Task, found: dict[str, pd.DataFrame]) -> list[Block]:
     ]
 
 
-def _mixed(task: Task, found: dict[str, pd.DataFrame]) -> list[Block]:
-    if not found:
+def _mixed(task: Task, tables: dict[str, pd.DataFrame]) -> list[Block]:
+    if not tables:
         return []
     figure, (axes,) = canvas(5.4, 2.6)
-    said, width = [], 0.8 / len(found)
-    for row, (name, (colour, _)) in enumerate(colours(found).items()):
-        table = found[name]
-        shift = width * (row - (len(found) - 1) / 2)
+    said, width = [], 0.8 / len(tables)
+    for row, (name, (colour, _)) in enumerate(colours(tables).items()):
+        table = tables[name]
+        shift = width * (row - (len(tables) - 1) / 2)
         axes.bar(table["layer"] + shift, table["share"], width=width, color=colour, label=name)
         most = table.loc[table["share"].idxmax()]
         said.append(f"{name} takes most of layer {most['layer']:.0f} ({share(most['share'], 1)})")

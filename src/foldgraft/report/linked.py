@@ -34,10 +34,10 @@ def block(run: Run, shown: Sequence[Targets], stills: dict[str, str]) -> Linked:
     task = run.pair_task()
     name = task.best if task else None
     scores = run.pair_scores(task, name, [one.id for one in shown]) if task and name else {}
-    found = precisions(task, name)[ALL] if task else {}
+    precision_by_id = precisions(task, name)[ALL] if task else {}
     records = []
     for one in shown:
-        predicted, precision = scores.get(one.id), found.get(one.id, np.nan)
+        predicted, precision = scores.get(one.id), precision_by_id.get(one.id, np.nan)
         about = _about(run, one, name, precision)
         records.append(record(run, run.chain(one.id), one, predicted) | {"about": about, "still": stills.get(one.id)})
     return Linked(as_json(records), name or "", _remarkable(records))

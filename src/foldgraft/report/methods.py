@@ -170,10 +170,10 @@ def _graph(seconds: dict[str, float]) -> Any:
 
 
 def _tables(run: Run) -> list[Block]:
-    found = [(name, what) for name, what in FILES.items() if (run.folder / name).exists()]
-    found += [(f"evaluate/tasks/{task.name}/", f"the tables of {task.name}") for task in run.tasks]
-    found += [(f"train/{one.name}/", f"head, history, checks and predictions of {one.name}") for one in run.experiments]
-    if not found:
+    files = [(name, what) for name, what in FILES.items() if (run.folder / name).exists()]
+    files += [(f"evaluate/tasks/{task.name}/", f"the tables of {task.name}") for task in run.tasks]
+    files += [(f"train/{one.name}/", f"head, history, checks and predictions of {one.name}") for one in run.experiments]
+    if not files:
         return []
     caption = f"Within `results/{run.name}/`. CSV files have their sha256 beside them."
-    return [Heading("Where the tables are", "files"), Table(("file or folder", "what it holds"), found, caption)]
+    return [Heading("Where the tables are", "files"), Table(("file or folder", "what it holds"), files, caption)]

@@ -127,17 +127,17 @@ def _maps(run: Run, task: Task, examples: Sequence[Targets]) -> list[Block]:
     if name is None or not examples:
         return []
     scores = run.pair_scores(task, name, [one.id for one in examples])
-    found = precisions(task, name)[ALL]
+    precision_by_id = precisions(task, name)[ALL]
     shown = [one for one in examples if one.id in scores]
     if not shown:
         return []
     drawn = []
     for one in shown:
         figure, (panel,) = canvas(4.0, 3.7)
-        _map(panel, one, scores[one.id], float(found.get(one.id, np.nan)))
+        _map(panel, one, scores[one.id], float(precision_by_id.get(one.id, np.nan)))
         drawn.append(svg(figure, f"map-{task.name}-{len(drawn)}"))
     number_shown = f"{len(shown)} {plural(len(shown), 'test protein')}"
-    precisions_shown = ", ".join(f"{one.id} {number(float(found.get(one.id, np.nan)), 2)}" for one in shown)
+    precisions_shown = ", ".join(f"{one.id} {number(float(precision_by_id.get(one.id, np.nan)), 2)}" for one in shown)
     return [
         Figure(
             panels(drawn),

@@ -28,7 +28,7 @@ def provenance(lock: Path, config: dict[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "mmseqs": mmseqs.version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: release for name in PACKAGES if (release := _version(name))},
         "inputs": {"count": len(rows), "sha256": hashlib.sha256(contents).hexdigest()},
         "config": config,
     }

@@ -80,13 +80,13 @@ class Run:
         shards: dict[str, list[Path]] = {}
         for path in sorted((self.folder / "fetch/labels").glob("*.parquet")):
             shards.setdefault(labels.table_of(path), []).append(path)
-        found = []
+        tables = []
         for name, paths in shards.items():
             rows = self._taking_part(read_frames(paths, labels.SCHEMA), name)
             if len(rows):
                 rows = rows.assign(known=rows["residues"].map(_known), **_properties(rows["sequence"]))
-                found.append(Labelled(labels.read_description(paths), rows.drop(columns=["sequence", "residues"])))
-        return found
+                tables.append(Labelled(labels.read_description(paths), rows.drop(columns=["sequence", "residues"])))
+        return tables
 
     def unlabelled(self, name: str) -> pd.DataFrame:
         """Rows of a labelled table without a usable label, with what stood there and the reason."""
@@ -131,13 +131,13 @@ class Run:
         return self.index[["id", "sequence_sha256"]].merge(table, on="sequence_sha256")
 
     def depth(self, name: str) -> np.ndarray | None:
-        """Sequences of a chain's alignment that have a residue at each place, itself included; None without one."""
+        """Sequences of a chain's alignment that have a residue at each position, itself included; None without one."""
         sequence, path = self._by_sequence(name, "alignments")
         if not path.exists():
             return None
         rows = read_arrays(path, alignments.ALIGNMENTS, ["sequence_sha256", "depth", "gaps"])
-        found = (1 + (row["depth"] - 1) * (1 - row["gaps"]) for row in rows if row["sequence_sha256"] == sequence)
-        return next(found, None)
+        depths = (1 + (row["depth"] - 1) * (1 - row["gaps"]) for row in rows if row["sequence_sha256"] == sequence)
+        return next(depths, None)
 
     @cached_property
     def given(self) -> pd.DataFrame:
@@ -159,7 +159,7 @@ class Run:
     @cached_property
     def experiments(self) -> list[Experiment]:
         """Those of the run's configuration; all that there are if it is not known."""
-        found = []
+        experiments = []
         wanted = self.provenance.get("config", {}).get("experiments")
         for path in sorted((self.folder / "train").glob("*/experiment.yaml")):
             name = path.parent.name
@@ -168,14 +168,15 @@ class Run:
                 continue
             content = yaml.safe_load(intact(path).read_text(encoding="utf-8")) or {}
             history = self._csv(folder / "history.csv")
-            found.append(Experiment(name, content.get(name, content), history, self._json(folder / "checks.json")))
-        return found
+            checks = self._json(folder / "checks.json")
+            experiments.append(Experiment(name, content.get(name, content), history, checks))
+        return experiments
 
     @cached_property
     def tasks(self) -> list[Task]:
         """The tasks that some experiment learnt, or on whose table heads were tried, and the evaluate stage measured;
         proteins, residues, then pairs."""
-        found = []
+        tasks = []
         tried = self.provenance.get("config", {}).get("evaluate", {}).get("external", {})
         for name in dict.fromkeys([*(name for one in self.experiments for name in one.tasks), *tried]):
             learnt = tuple(one for one in self.experiments if name in one.tasks)
@@ -184,8 +185,8 @@ class Run:
             path = next((path for path in paths if path.exists()), None)
             if path and (self.folder / "evaluate/tasks" / name).is_dir():
                 tables = {table: self._csv(f"evaluate/tasks/{name}/{table}.csv") for table in TABLES}
-                found.append(Task(predictions.read_about(path), tables, learnt))
-        return sorted(found, key=lambda task: LEVELS.index(task.about.level))
+                tasks.append(Task(predictions.read_about(path), tables, learnt))
+        return sorted(tasks, key=lambda task: LEVELS.index(task.about.level))
 
     def pair_task(self) -> Task | None:
         """The task whose pair predictions are shown on structures: contacts, else distances."""

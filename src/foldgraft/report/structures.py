@@ -41,8 +41,8 @@ def section(run: Run, shards: Iterable[str], shown: Sequence[Targets], viewer: s
         blocks += [Heading("Some proteins from all sides", "linked-views"), linked.block(run, shown, stills)]
         blocks += [] if viewer else [Text(VIEWER, "note")]
         blocks += [Heading("One of them on paper", "sides"), _sides(run, run.chain(middle.id), middle)]
-    found = _ramachandran(run, shards)
-    blocks += [Heading("Torsions", "torsions"), *found] if found else []
+    torsions = _ramachandran(run, shards)
+    blocks += [Heading("Torsions", "torsions"), *torsions] if torsions else []
     if not blocks:
         blocks = [Text("This run has no structure targets.", "note")]
     return Section("structures", "Structures", blocks)
@@ -96,10 +96,10 @@ def _torsions(run: Run, shards: Iterable[str]) -> tuple[np.ndarray, np.ndarray, 
 
 def _density(panel: Axes, angles: np.ndarray, title: str) -> None:
     edges = np.linspace(-180, 180, 73)
-    found, _, _ = np.histogram2d(angles[:, 0], angles[:, 1], bins=[edges, edges])
-    if found.max() > 0:
-        norm = LogNorm(vmin=0.7, vmax=max(2.0, found.max()))
-        shown = np.ma.masked_equal(found.T, 0)
+    counts, _, _ = np.histogram2d(angles[:, 0], angles[:, 1], bins=[edges, edges])
+    if counts.max() > 0:
+        norm = LogNorm(vmin=0.7, vmax=max(2.0, counts.max()))
+        shown = np.ma.masked_equal(counts.T, 0)
         panel.imshow(
             shown, origin="lower", extent=(-180, 180, -180, 180), cmap="Blues", norm=norm, interpolation="nearest"
         )
@@ -191,13 +191,13 @@ def _stills(run: Run, shown: Sequence[Targets]) -> dict[str, str]:
     """A picture of each protein with its likeliest contacts, as data URIs."""
     task = run.pair_task()
     scores = run.pair_scores(task, task.best, [one.id for one in shown]) if task and task.best else {}
-    found = {}
+    stills = {}
     for one in shown:
         best = Contacts(np.empty((0, 2), dtype=int), np.empty(0, dtype=bool))
         if one.id in scores:
             best = likeliest(scores[one.id], one)
-        found[one.id] = png(_still(run.chain(one.id), best))
-    return found
+        stills[one.id] = png(_still(run.chain(one.id), best))
+    return stills
 
 
 def _still(chain: Chain, drawn: Contacts) -> Canvas:

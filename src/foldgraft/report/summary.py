@@ -30,19 +30,19 @@ def opening(run: Run) -> Section:
 
 def _answers(run: Run) -> Table:
     """A row for each task: its best head beside the strongest baseline."""
-    found = [answer(task) for task in run.tasks]
+    answers = [answer(task) for task in run.tasks]
     head = ("task", "verdict", "head", "strongest baseline", "difference", "tested on")
-    rows = [(one.task, one.said, one.value, one.baseline, one.difference, one.tested) for one in found]
+    rows = [(one.task, one.said, one.value, one.baseline, one.difference, one.tested) for one in answers]
     caption = (
         "The head that is best on validation proteins, on test proteins that it never saw, beside the strongest "
         "baseline without a language model; in brackets 95 % intervals by resampling clusters of similar proteins. "
         "Better means that the interval of the difference leaves out zero and that p is at most 0.05."
     )
     caption += " Tried: heads that learnt from other tables only." if only_tried(run) else ""
-    caption += " ↓: less is better." if any("↓" in one.value for one in found) else ""
+    caption += " ↓: less is better." if any("↓" in one.value for one in answers) else ""
     crossed = [task.name for task in run.tasks if any(one.cross_validated for one in task.experiments)]
     caption += f" Cross-validated, so that each protein is tested once: {', '.join(crossed)}." if crossed else ""
-    return Table(head, rows, caption, {one.said: "good" for one in found if one.good})
+    return Table(head, rows, caption, {one.said: "good" for one in answers if one.good})
 
 
 def _belief(run: Run) -> Iterator[tuple[str, str]]:

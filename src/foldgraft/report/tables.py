@@ -74,17 +74,17 @@ def metrics_table(task: Task) -> Table:
     """All metrics of a task on test proteins, one column per predictor."""
     rows = task.tables["metrics"]
     rows = rows[rows["split"] == "test"]
-    found = list(dict.fromkeys(rows["experiment"]))
+    experiments = list(dict.fromkeys(rows["experiment"]))
     body = []
     for metric in dict.fromkeys(rows["metric"]):
         values = task.values(metric=metric)
         title = describe(metric).title + (" ↓" if describe(metric).lower_is_better else "")
-        body.append((title, *(_cell(values, name) for name in found)))
+        body.append((title, *(_cell(values, name) for name in experiments)))
     caption = (
         "All metrics of the test proteins. The threshold behind MCC, accuracy, F1, precision and recall of yes-or-no "
     )
     caption += "labels was chosen on validation proteins. ↓: less is better."
-    return Table(("metric", *map(plain, found)), body, caption)
+    return Table(("metric", *map(plain, experiments)), body, caption)
 
 
 def comparison_table(task: Task) -> Table:

@@ -23,8 +23,8 @@ def section(run: Run, level: str, examples: Sequence[Targets]) -> Section:
 
 
 def _task(run: Run, task: Task, examples: Sequence[Targets]) -> list[Block]:
-    found = run.verdict.get(task.set)
-    trusted = [of_set(run, task.set, found)] if found and task.experiments else []
+    verdict = run.verdict.get(task.set)
+    trusted = [of_set(run, task.set, verdict)] if verdict and task.experiments else []
     trusted += relatives(task, allowed(run))
     believed = [*([Bullets(trusted)] if trusted else []), *pairs.caution(run, task)]
     believed += [*curves.calibration(task), *notes_list(task)]

@@ -53,8 +53,8 @@ def _proof(run: Run) -> list[Block]:
     proof = run.trunk.get("proof")
     if not proof:
         return []
-    found = [(what, proof.get(what)) for what in ("representations", "logits", "contacts")]
-    said = ", ".join(f"{what} {value:.1e}" for what, value in found if value is not None)
+    differences = [(what, proof.get(what)) for what in ("representations", "logits", "contacts")]
+    said = ", ".join(f"{what} {value:.1e}" for what, value in differences if value is not None)
     return [
         Text(
             f"On {proof['sequences']} reference sequences the trunk was compared with the network of "

@@ -99,9 +99,9 @@ def trust(run: Run) -> Iterator[tuple[str, str]]:
     Nothing learnt from the split of a table on which heads are only tried: what these learnt from counts there.
     """
     tried = only_tried(run)
-    for name, found in run.verdict.items():
+    for name, verdict in run.verdict.items():
         if name not in tried:
-            yield of_set(run, name, found)
+            yield of_set(run, name, verdict)
     for task in run.tasks:
         yield from relatives(task, allowed(run))
     if run.structural:
@@ -117,7 +117,7 @@ def only_tried(run: Run) -> set[str]:
 
 def allowed(run: Run) -> float:
     """The fraction of test proteins that may have a relative among those learnt from, by the run's settings."""
-    return max((found["threshold"] for found in run.verdict.values()), default=0.0)
+    return max((verdict["threshold"] for verdict in run.verdict.values()), default=0.0)
 
 
 def relatives(task: Task, allowed: float) -> Iterator[tuple[str, str]]:
@@ -128,12 +128,12 @@ def relatives(task: Task, allowed: float) -> Iterator[tuple[str, str]]:
     notes = task.tables["notes"]
     for name in task.tried:
         said = notes.loc[notes["experiment"] == name, "note"] if len(notes) else ()
-        found = next(filter(None, (re.fullmatch(RELATIVES, note) for note in said)), None)
+        match = next(filter(None, (re.fullmatch(RELATIVES, note) for note in said)), None)
         who = f"The {plain(name)}, tried on {task.name}"
-        if found is None:
+        if match is None:
             yield "note", f"{who}: it is not known how many of the proteins have a relative that it learnt from."
             continue
-        near, total, blind = map(int, found.groups("0"))
+        near, total, blind = map(int, match.groups("0"))
         sentence = f"{who}: {count(near)} of {count(total)} proteins have a relative that it learnt from"
         leaks = near > allowed * total
         sentence += f" ({near / total:.1%}); {allowed:.1%} {'were' if leaks else 'are'} allowed."
@@ -142,18 +142,18 @@ def relatives(task: Task, allowed: float) -> Iterator[tuple[str, str]]:
         yield "bad" if leaks else "note" if blind else "good", sentence
 
 
-def of_set(run: Run, name: str, found: dict[str, Any]) -> tuple[str, str]:
+def of_set(run: Run, name: str, verdict: dict[str, Any]) -> tuple[str, str]:
     """The verdict of a set; a leak names whose split it is, and the key that changes it."""
-    text = found.get("text", "")
-    if found.get("verdict") != "leaks":
+    text = verdict.get("text", "")
+    if verdict.get("verdict") != "leaks":
         return "good", f"The split of {name} is clean. {text}"
-    return "bad", f"The split of {name} leaks, so that its metrics are too good. {text} {whose(run, name, found)}"
+    return "bad", f"The split of {name} leaks, so that its metrics are too good. {text} {whose(run, name, verdict)}"
 
 
-def whose(run: Run, name: str, found: dict[str, Any]) -> str:
+def whose(run: Run, name: str, verdict: dict[str, Any]) -> str:
     """Where the split of a set is from, and which key changes it."""
     config = run.provenance.get("config", {})
-    if found.get("split") == "published":
+    if verdict.get("split") == "published":
         table = (config.get(name) if name == "solubility" else (config.get("labels") or {}).get(name)) or {}
         columns = table.get("columns") or {}
         given = [f"its column {columns[key]} (columns.{key})" for key in ("fold", "split") if columns.get(key)]

@@ -32,8 +32,8 @@ def made(results: Path, viewer: Path | None, settings: ReportSettings) -> Page:
     names = list(dict.fromkeys([*(pairs.examples(run, settings.examples) or _typical(run)), *settings.proteins]))
     if unknown := sorted(set(settings.proteins) - set(run.index["id"])):
         raise FoldgraftError(f"report.proteins: this run has no chain {unknown[0]}; curate/index.parquet lists them")
-    found = _read(run, names)
-    shown = [found[name] for name in names if name in found]
+    targets = _read(run, names)
+    shown = [targets[name] for name in names if name in targets]
     script = read_viewer(viewer) if shown else ""
     shards = sorted({run.shard_of(one.id) for one in shown})
     levels = [level for level in LEVELS if any(one.about.level == level for one in run.tasks)]

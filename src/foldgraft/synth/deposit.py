@@ -76,16 +76,16 @@ def _scheme(structure: gemmi.Structure) -> dict[str, list]:
 
 def _modified(structure: gemmi.Structure) -> dict[str, list]:
     """Residues that stand for another one: selenomethionine for methionine."""
-    found = [(chain, residue) for chain in structure[0] for residue in chain if residue.name == "MSE"]
+    selenomethionines = [(chain, residue) for chain in structure[0] for residue in chain if residue.name == "MSE"]
     return {
-        "id": [str(number) for number in range(1, len(found) + 1)],
-        "label_asym_id": [residue.subchain for _, residue in found],
-        "label_comp_id": [residue.name for _, residue in found],
-        "label_seq_id": [str(residue.label_seq) for _, residue in found],
-        "auth_asym_id": [chain.name for chain, _ in found],
-        "auth_seq_id": [str(residue.seqid.num) for _, residue in found],
-        "parent_comp_id": ["MET"] * len(found),
-        "details": ["selenomethionine"] * len(found),
+        "id": [str(number) for number in range(1, len(selenomethionines) + 1)],
+        "label_asym_id": [residue.subchain for _, residue in selenomethionines],
+        "label_comp_id": [residue.name for _, residue in selenomethionines],
+        "label_seq_id": [str(residue.label_seq) for _, residue in selenomethionines],
+        "auth_asym_id": [chain.name for chain, _ in selenomethionines],
+        "auth_seq_id": [str(residue.seqid.num) for _, residue in selenomethionines],
+        "parent_comp_id": ["MET"] * len(selenomethionines),
+        "details": ["selenomethionine"] * len(selenomethionines),
     }
 
 

@@ -188,13 +188,13 @@ def _bound(rng: np.random.Generator, entry: Entry, surface: Array, number: int) 
     return residues
 
 
-def _bound_residue(name: str, subchain: str, entity: str, number: int, atoms: list, places: Array) -> gemmi.Residue:
+def _bound_residue(name: str, subchain: str, entity: str, number: int, atoms: list, points: Array) -> gemmi.Residue:
     residue = gemmi.Residue()
     residue.name, residue.subchain, residue.entity_id, residue.het_flag = name, subchain, entity, "H"
     residue.entity_type = gemmi.EntityType.Water if name == "HOH" else gemmi.EntityType.NonPolymer
     residue.seqid = gemmi.SeqId(number, " ")
-    for i, (atom, place) in enumerate(zip(atoms, places, strict=True)):
-        residue.add_atom(_atom(name, atom, place, i, "\0", 1.0))
+    for i, (atom, xyz) in enumerate(zip(atoms, points, strict=True)):
+        residue.add_atom(_atom(name, atom, xyz, i, "\0", 1.0))
     return residue
 
 

@@ -73,17 +73,17 @@ def orientations(coordinates: np.ndarray, sequence: str) -> tuple[Orientations, 
         theta[row, near] = _torsion_classes(dihedral(n[first], ca[first], points[first], points[second]))
         phi[row, near] = _angle_classes(_angle(ca[first], points[first], points[second]))
         theta[row, without_n[triangle(len(sequence))[row]]] = MASKED
-    found = Orientations(distance=distance_classes(distance), omega=omega[0], theta=theta, phi=phi)
+    targets = Orientations(distance=distance_classes(distance), omega=omega[0], theta=theta, phi=phi)
 
     once = pair_counts(states)
     twice = [2 * number for number in once]
     audit = [
         ["pair_distance", *once],
-        ["pair_omega", *_undefined(once, found.omega)],
+        ["pair_omega", *_undefined(once, targets.omega)],
         ["pair_theta", *_undefined(_without(twice, states, without_n), theta)],
         ["pair_phi", *_undefined(twice, phi)],
     ]
-    return found, audit
+    return targets, audit
 
 
 def distance_classes(values: np.ndarray) -> np.ndarray:

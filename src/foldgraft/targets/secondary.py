@@ -130,10 +130,10 @@ def _bridges(acceptors: np.ndarray, bonded: np.ndarray) -> list[tuple[int, int, 
     i, j = np.minimum(i, j), np.maximum(i, j)
     valid = (j - i >= 3) & (i >= 0) & (j < length)
     valid[valid] = inner[i[valid]] & inner[j[valid]]
-    found: dict[tuple[int, int], bool] = {}
+    kinds: dict[tuple[int, int], bool] = {}
     for low, high, is_parallel in zip(i[valid].tolist(), j[valid].tolist(), kind[valid].tolist(), strict=True):
-        found.setdefault((low, high), is_parallel)  # a pair that is both counts as parallel: those come first
-    return sorted((low, high, is_parallel) for (low, high), is_parallel in found.items())
+        kinds.setdefault((low, high), is_parallel)  # a pair that is both counts as parallel: those come first
+    return sorted((low, high, is_parallel) for (low, high), is_parallel in kinds.items())
 
 
 def _ladders(bridges: list[tuple[int, int, bool]]) -> list[Ladder]:

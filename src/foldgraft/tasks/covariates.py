@@ -34,8 +34,8 @@ def encode(names: Sequence[str], values: Sequence[Sequence[str]]) -> Covariates:
     """
     labels: list[str] = []
     columns: list[np.ndarray] = []
-    for place, name in enumerate(names):
-        text = [row[place].strip() for row in values]
+    for column, name in enumerate(names):
+        text = [row[column].strip() for row in values]
         numbers = _numbers(text)
         if numbers is not None:
             labels.append(name)

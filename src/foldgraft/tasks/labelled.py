@@ -58,29 +58,29 @@ def labelled_proteins(
     """
     columns = ["id", "sequence", "sequence_sha256", "label", "residues", "covariates"]
     table = read_frames(labels, label_records.SCHEMA, columns)
-    found = placed(name, table, split, task.name).sort_values("id", ignore_index=True)
+    proteins = placed(name, table, split, task.name).sort_values("id", ignore_index=True)
     if task.level == "protein":
-        known = found["label"].notna()
-        found = found[known].reset_index(drop=True)
-        return found, [[np.array([[value]], dtype=np.float32) for value in found["label"]]]
-    truth = [np.array(values, dtype=np.float32)[:, None] for values in found["residues"]]
-    for row, values in zip(found.itertuples(), truth, strict=True):
+        known = proteins["label"].notna()
+        proteins = proteins[known].reset_index(drop=True)
+        return proteins, [[np.array([[value]], dtype=np.float32) for value in proteins["label"]]]
+    truth = [np.array(values, dtype=np.float32)[:, None] for values in proteins["residues"]]
+    for row, values in zip(proteins.itertuples(), truth, strict=True):
         if len(values) != len(row.sequence):
             raise FoldgraftError(
                 f"{name}: {row.id} has {len(values)} labels for {len(row.sequence)} residues; correct the table "
                 f"{task.name}"
             )
-    return found, [truth]
+    return proteins, [truth]
 
 
 def placed(name: str, table: pd.DataFrame, split: Path, which: str) -> pd.DataFrame:
     """The rows of a set of proteins that have a fold, with it."""
-    places = read_frame(split, SPLIT, ["id", "set", "fold"])
-    places = places[places["set"] == which].drop(columns="set")
-    found = table.drop_duplicates("id").merge(places, on="id", validate="one_to_one")
-    if len(found) < len(table):
-        print(f"{name}: {len(table) - len(found)} of {len(table)} proteins left out, not in the split", file=sys.stderr)
-    return found
+    folds = read_frame(split, SPLIT, ["id", "set", "fold"])
+    folds = folds[folds["set"] == which].drop(columns="set")
+    rows = table.drop_duplicates("id").merge(folds, on="id", validate="one_to_one")
+    if len(rows) < len(table):
+        print(f"{name}: {len(table) - len(rows)} of {len(table)} proteins left out, not in the split", file=sys.stderr)
+    return rows
 
 
 def readable(name: str, table: pd.DataFrame, trunk: Trunk) -> np.ndarray:

@@ -47,7 +47,7 @@ class _Turns(ABC):
 
 
 class Rectangles(_Turns):
-    """Rectangles of maps at random places, as many of a chain as cover its length once."""
+    """Rectangles of maps at random positions, as many of a chain as cover its length once."""
 
     def count(self, row: int) -> int:
         return -(-len(self.examples.chains[row].sequence) // self.examples.head.crop)

@@ -101,8 +101,8 @@ class PairExamples:
 
     def truth(self, row: int) -> list[Tensor]:
         chain = self.chains[row]
-        places = pair_index(len(chain.sequence)).places
-        return [truth_of(values[places]) for values in chain.truth]
+        packed = pair_index(len(chain.sequence)).packed
+        return [truth_of(values[packed]) for values in chain.truth]
 
     def rates(self, rows: np.ndarray) -> list[Tensor]:
         parts = [self.truth(row) for row in rows]
@@ -133,12 +133,12 @@ class PairExamples:
         """Features of sampled pairs of a chain; kept in memory."""
         if row not in self._sampled:
             chain = self.chains[row]
-            places, offset = self.draw(row)
-            features = self.layout.gather(self.trunk, chain.sequence, places, chain.coevolution)
+            packed, offset = self.draw(row)
+            features = self.layout.gather(self.trunk, chain.sequence, packed, chain.coevolution)
             self._sampled[row] = Batch(
                 (torch.from_numpy(features),),
-                tuple(truth_of(values[places]) for values in chain.truth),
-                offset=torch.full((len(places), 1), offset),
+                tuple(truth_of(values[packed]) for values in chain.truth),
+                offset=torch.full((len(packed), 1), offset),
             )
         return self._sampled[row]
 
@@ -163,17 +163,17 @@ class PairExamples:
         length = len(chain.sequence)
         i = np.arange(top, min(length, top + self.head.crop))
         j = np.arange(left, min(length, left + self.head.crop))
-        places = self.places(row, i, j)
+        packed = self.packed(row, i, j)
         near = (np.abs(i[:, None] - j) < LEAST_SEPARATION).ravel()
         truth = []
         for values in chain.truth:
-            known = truth_of(values[places.ravel()])
+            known = truth_of(values[packed.ravel()])
             known[torch.from_numpy(near)] = torch.nan
             truth.append(known)
         return Batch(self.read_rectangle(row, i, j), tuple(truth))
 
-    def places(self, row: int, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Places in the packed order of the pairs of the rows i and columns j of a chain's map, shape (I, J); 0 where i
+    def packed(self, row: int, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Packed indices of the pairs of the rows i and columns j of a chain's map, shape (I, J); 0 where i
         is j."""
         length = len(self.chains[row].sequence)
         low, high = np.minimum(i[:, None], j), np.maximum(i[:, None], j)
@@ -181,13 +181,13 @@ class PairExamples:
 
     def read_rectangle(self, row: int, i: np.ndarray, j: np.ndarray) -> tuple[Tensor, ...]:
         """What a body reads of the rows i and columns j of a chain's map."""
-        places = self.places(row, i, j)
-        features = np.empty((self.layout.width, places.size), dtype=np.float32)
+        packed = self.packed(row, i, j)
+        features = np.empty((self.layout.width, packed.size), dtype=np.float32)
         if self.layout.width:
-            features[:] = self._whole(row)[:, places.ravel()]
+            features[:] = self._whole(row)[:, packed.ravel()]
             features[:, (i[:, None] == j).ravel()] = 0.0
         residues = torch.from_numpy(self.residues(row).astype(np.float32))
-        return torch.from_numpy(features).unflatten(1, places.shape), residues[i], residues[j]
+        return torch.from_numpy(features).unflatten(1, packed.shape), residues[i], residues[j]
 
     def _whole(self, row: int) -> np.ndarray:
         """Features of all pairs of a chain, shape (width, P), float16; written to disk when first asked for."""
@@ -202,15 +202,15 @@ class PairExamples:
             written.flush()
         return np.load(path, mmap_mode="r")
 
-    def _blocks(self, row: int, places: np.ndarray, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+    def _blocks(self, row: int, packed: np.ndarray, device: torch.device) -> Iterator[tuple[int, Tensor]]:
         """Features of pairs of a chain some columns at a time: from disk where training left them, else the trunk."""
         chain = self.chains[row]
         if self.spool is not None and (self.spool / f"{row}.npy").exists():
             whole = self._whole(row)
             for start in range(0, len(whole), self.trunk.heads):
-                yield start, torch.from_numpy(whole[start : start + self.trunk.heads][:, places]).to(device).float()
+                yield start, torch.from_numpy(whole[start : start + self.trunk.heads][:, packed]).to(device).float()
             return
-        for start, values in self.layout.blocks(self.trunk, chain.sequence, places, chain.coevolution):
+        for start, values in self.layout.blocks(self.trunk, chain.sequence, packed, chain.coevolution):
             yield start, torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
     @torch.no_grad()
@@ -225,14 +225,14 @@ class PairExamples:
     def _logistic(self, heads: Sequence[Head], row: int) -> list[list[Tensor]]:
         index = pair_index(len(self.chains[row].sequence))
         device = next(heads[0].parameters()).device
-        outputs = logistic_outputs(heads, self._blocks(row, index.places, device))
-        return [_expanded(values, len(index.places)) for values in outputs]
+        outputs = logistic_outputs(heads, self._blocks(row, index.packed, device))
+        return [_expanded(values, len(index.packed)) for values in outputs]
 
     def _residual(self, heads: Sequence[Head], row: int) -> list[list[Tensor]]:
         length = len(self.chains[row].sequence)
         device = next(heads[0].parameters()).device
         i, j = triangle(length)
-        places = torch.from_numpy(pair_index(length).places)
+        packed = torch.from_numpy(pair_index(length).packed)
         residues = torch.from_numpy(self.residues(row).astype(np.float32)).to(device)
         totals = [head.body.first_bias(length) for head in heads]
         for start, values in self._blocks(row, np.arange(len(i)), device):
@@ -240,12 +240,12 @@ class PairExamples:
             square[:, i, j] = values
             square[:, j, i] = values
             totals = [total + head.body.columns(start, square) for head, total in zip(heads, totals, strict=True)]
-        found = []
+        packed_outputs = []
         for head, total in zip(heads, totals, strict=True):
             hidden = head.body.finish(total, residues, residues)
             outputs = symmetric([layer(hidden) for layer in head.out], length)
-            found.append([values[places] for values in outputs])
-        return found
+            packed_outputs.append([values[packed] for values in outputs])
+        return packed_outputs
 
 
 def sample_pairs(chain: Chain, budget: int, rng: np.random.Generator, even: bool) -> tuple[np.ndarray, float]:
@@ -253,17 +253,17 @@ def sample_pairs(chain: Chain, budget: int, rng: np.random.Generator, even: bool
 
     Returns
     -------
-    places in the packed order, sorted; offset. The offset is the log ratio of the two sampling rates: a head trained on
+    packed indices, sorted; offset. The offset is the log ratio of the two sampling rates: a head trained on
     its logit plus the offset predicts, without it, the probability among all pairs (case-control correction; Prentice
     and Pyke 1979, Biometrika 66:403).
     """
-    places = pair_index(len(chain.sequence)).places
-    known = np.all([values[places] != UNKNOWN for values in chain.truth], axis=0)
-    places = places[known]
+    packed = pair_index(len(chain.sequence)).packed
+    known = np.all([values[packed] != UNKNOWN for values in chain.truth], axis=0)
+    packed = packed[known]
     if even:
-        return np.sort(rng.permutation(places)[:budget]), 0.0
-    truth = chain.truth[0][places] == 1
-    contacts, others = places[truth], places[~truth]
+        return np.sort(rng.permutation(packed)[:budget]), 0.0
+    truth = chain.truth[0][packed] == 1
+    contacts, others = packed[truth], packed[~truth]
     taken = rng.permutation(contacts)[: budget // 2]
     rest = rng.permutation(others)[: budget - len(taken)]
     offset = 0.0

@@ -38,19 +38,19 @@ class Writers:
 
     def write(self, row: int, split: str, predicted: Sequence[Tensor]) -> None:
         """Write what the members, of each task (M, n, P), say of one protein."""
-        place = self.examples.table.iloc[row]
+        chosen = self.examples.table.iloc[row]
         common = {
-            "id": place["id"],
-            "sequence_sha256": place["sequence_sha256"],
+            "id": chosen["id"],
+            "sequence_sha256": chosen["sequence_sha256"],
             "split": split,
-            "fold": int(place["fold"]),
+            "fold": int(chosen["fold"]),
         }
         truth = self.examples.truth(row)
         columns = {"protein": protein, "residue": residue, "pair": pair}[self.examples.tasks[0].level]
         for writer, task, values, known in zip(self._writers, self.examples.tasks, predicted, truth, strict=True):
             if not bool(task.target.weight(known).any()) and task.level != "pair":
                 continue  # of several tasks this one says nothing of the protein
-            writer.write(common | columns(task, values, known, len(place["sequence"])))
+            writer.write(common | columns(task, values, known, len(chosen["sequence"])))
 
 
 def protein(task: Task, predicted: Tensor, truth: Tensor, length: int) -> dict[str, Any]:

@@ -94,13 +94,13 @@ class SequenceExamples(Dataset[Batch]):
 
     def truth(self, row: int) -> list[Tensor]:
         count = int(self.residues[row]) if self.per_residue else 1
-        found = []
+        truths = []
         for task, rows in zip(self.tasks, self.known, strict=True):
             known = rows[row]
             if not len(known):
                 known = np.full((count, task.target.width), np.nan, dtype=np.float32)
-            found.append(torch.from_numpy(known))
-        return found
+            truths.append(torch.from_numpy(known))
+        return truths
 
     def rates(self, rows: np.ndarray) -> list[Tensor]:
         parts = [self.truth(row) for row in rows]

@@ -64,21 +64,21 @@ class TunedPairExamples(PairExamples):
 
     def pairs(self, row: int) -> Batch:
         """Sampled pairs of a chain."""
-        chain, (places, offset) = self.chains[row], self.draw(row)
-        truth = tuple(truth_of(values[places]) for values in chain.truth)
-        return Batch(self._read_pairs(row, places), truth, offset=torch.full((len(places), 1), offset))
+        chain, (packed, offset) = self.chains[row], self.draw(row)
+        truth = tuple(truth_of(values[packed]) for values in chain.truth)
+        return Batch(self._read_pairs(row, packed), truth, offset=torch.full((len(packed), 1), offset))
 
-    def _read_pairs(self, row: int, places: np.ndarray) -> tuple[Tensor, ...]:
+    def _read_pairs(self, row: int, packed: np.ndarray) -> tuple[Tensor, ...]:
         chain = self.chains[row]
-        i, j = (torch.from_numpy(numbers[places]) for numbers in triangle(len(chain.sequence)))
-        others = self.others.gather(self.trunk, chain.sequence, places, chain.coevolution)
+        i, j = (torch.from_numpy(numbers[packed]) for numbers in triangle(len(chain.sequence)))
+        others = self.others.gather(self.trunk, chain.sequence, packed, chain.coevolution)
         return _tokens(chain), i, j, torch.from_numpy(others.T.copy())
 
     def read_rectangle(self, row: int, i: np.ndarray, j: np.ndarray) -> tuple[Tensor, ...]:
-        chain, places = self.chains[row], self.places(row, i, j)
+        chain, packed = self.chains[row], self.packed(row, i, j)
         pairs = i[:, None] != j
-        others = np.zeros((self.others.width, *places.shape), dtype=np.float32)
-        others[:, pairs] = self.others.gather(self.trunk, chain.sequence, places[pairs], chain.coevolution).T
+        others = np.zeros((self.others.width, *packed.shape), dtype=np.float32)
+        others[:, pairs] = self.others.gather(self.trunk, chain.sequence, packed[pairs], chain.coevolution).T
         return _tokens(chain), torch.from_numpy(i), torch.from_numpy(j), torch.from_numpy(others)
 
     @torch.no_grad()
@@ -88,12 +88,12 @@ class TunedPairExamples(PairExamples):
             head.eval()
         for row in map(int, rows):
             length = len(self.chains[row].sequence)
-            places, everything = pair_index(length).places, np.arange(length)
+            packed, everything = pair_index(length).packed, np.arange(length)
             single = self.head.name == "logistic"
-            inputs = self._read_pairs(row, places) if single else self.read_rectangle(row, everything, everything)
+            inputs = self._read_pairs(row, packed) if single else self.read_rectangle(row, everything, everything)
             outputs = [head([tensor.to(device) for tensor in inputs]) for head in heads]
             if not single:
-                outputs = [[values[places] for values in symmetric(each, length)] for each in outputs]
+                outputs = [[values[packed] for values in symmetric(each, length)] for each in outputs]
             yield Scored(row, [torch.stack(values).float().cpu() for values in zip(*outputs, strict=True)])
 
 

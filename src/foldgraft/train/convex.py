@@ -71,14 +71,14 @@ class Convex:
             slopes = _flat((basis.slopes(layer.weight.grad.double()), layer.bias.grad) for layer in layers)
             return total + 0.5 * penalty * float(weights.detach()), slopes
 
-        found = minimize(
+        solution = minimize(
             objective,
             _flat((basis.coordinates(layer.weight.detach().double()), layer.bias.detach()) for layer in layers),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": MOST_STEPS, "gtol": TOLERANCE, "ftol": LEAST_GAIN, "maxcor": 20},
         )
-        self._set(found.x, basis)
+        self._set(solution.x, basis)
 
     def _basis(self, penalty: float) -> "Basis":
         if self.features.shape[1] > WIDEST:

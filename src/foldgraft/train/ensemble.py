@@ -113,16 +113,16 @@ class Trainer:
         everything = roles(
             self.examples.table["fold"], self.experiment.cross_validate, self.experiment.validation == "all"
         )
-        found: dict[int, Group] = {}
+        groups: dict[int, Group] = {}
         for one in everything:
             train, valid = (rows[self.learnt[rows]] for rows in (one.train, one.valid))
             if len(valid) or one.valid_fold == VALID_FOLD:  # a fold without labelled proteins validates nothing
-                group = found.setdefault(one.test_fold, Group(one.test_fold))
+                group = groups.setdefault(one.test_fold, Group(one.test_fold))
                 group.roles.append(replace(one, train=train, valid=valid))
-        for group in found.values():
+        for group in groups.values():
             for one in group.roles:
                 self._check(one)
-        return list(found.values())
+        return list(groups.values())
 
     def _check(self, one: Roles) -> None:
         where = f"{self.name}, test fold {one.test_fold}, validation fold {one.valid_fold}"
@@ -210,11 +210,11 @@ class Trainer:
         known = [self.examples.truth(int(row)) for row in rows]
         sizes = [len(values[0]) for values in known]
         ends = np.cumsum(sizes)
-        places = {int(row): slice(end - size, end) for row, end, size in zip(rows, ends, sizes, strict=True)}
+        span_of = {int(row): slice(end - size, end) for row, end, size in zip(rows, ends, sizes, strict=True)}
         outputs = [torch.zeros(sum(sizes), task.target.outputs) for task in tasks]
         for scored in self.examples.score([head], rows[number::processes]):
-            for values, found in zip(outputs, scored.outputs, strict=True):
-                values[places[scored.row]] = found[0]
+            for values, groups in zip(outputs, scored.outputs, strict=True):
+                values[span_of[scored.row]] = groups[0]
         outputs = [self.engine.sum(values).cpu() for values in outputs]
         truth = [torch.cat(columns) for columns in zip(*known, strict=True)]
         lengths = self.examples.table["sequence"].iloc[rows].str.len().tolist()

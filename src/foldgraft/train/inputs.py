@@ -88,8 +88,8 @@ def _covariates(experiment: Experiment, table: pd.DataFrame, inputs: Inputs) -> 
         raise FoldgraftError(
             f"covariates: {absent[0]!r} is none of the table's columns.covariates ({', '.join(known) or 'none'})"
         )
-    places = [known.index(name) for name in experiment.covariates]
-    return encode(experiment.covariates, [[row[place] for place in places] for row in table["covariates"]])
+    columns = [known.index(name) for name in experiment.covariates]
+    return encode(experiment.covariates, [[row[column] for column in columns] for row in table["covariates"]])
 
 
 def _from_targets(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.DataFrame, list[list[np.ndarray]]]:
@@ -100,9 +100,9 @@ def _from_targets(name: str, tasks: Sequence[Task], inputs: Inputs) -> tuple[pd.
             rows.append((chain.id, chain.sequence, chain.sequence_sha256))
             truth.append([TRUTH[task.name](chain) for task in tasks])
     table = pd.DataFrame(rows, columns=["id", "sequence", "sequence_sha256"]).assign(number=range(len(rows)))
-    found = placed(name, table, inputs.split, "structures").sort_values("id", kind="stable")
-    found = found.drop_duplicates("sequence_sha256", ignore_index=True)
-    return found, [[truth[number][task] for number in found["number"]] for task in range(len(tasks))]
+    chains = placed(name, table, inputs.split, "structures").sort_values("id", kind="stable")
+    chains = chains.drop_duplicates("sequence_sha256", ignore_index=True)
+    return chains, [[truth[number][task] for number in chains["number"]] for task in range(len(tasks))]
 
 
 def pair_examples(
@@ -149,10 +149,10 @@ def trunk_layers(experiment: Experiment, trunk: Trunk) -> list[int]:
 
 def _choose_chains(name: str, experiment: Experiment, inputs: Inputs) -> pd.DataFrame:
     """Columns id, sequence_sha256, fold, learnt; of chains with one sequence one serves."""
-    limits, places = experiment.pairs, inputs.trunk.network.architecture.max_tokens
+    limits, max_tokens = experiment.pairs, inputs.trunk.network.architecture.max_tokens
     longest = limits.max_length
-    if experiment.unfreeze != 0 and places:  # a trunk that is trained reads a chain as a whole
-        longest = min(longest, places - AROUND)
+    if experiment.unfreeze != 0 and max_tokens:  # a trunk that is trained reads a chain as a whole
+        longest = min(longest, max_tokens - AROUND)
     table = read_frames(inputs.targets, TARGETS, ["id", "sequence", "sequence_sha256"])
     table = table.assign(length=table["sequence"].str.len()).drop(columns="sequence")
     long = int((table["length"] > longest).sum())

@@ -52,7 +52,7 @@ def compare_layers(name: str, experiment: Experiment, examples: SequenceExamples
         seed=experiment.seed,
         training=Training(class_weights=experiment.training.class_weights),
     )
-    metric, found = examples.tasks[0].headline, []
+    metric, scores = examples.tasks[0].headline, []
     for layer in progress(stored.layers, f"{name}: layers"):
         alone = SequenceExamples(
             examples.tasks,
@@ -64,9 +64,9 @@ def compare_layers(name: str, experiment: Experiment, examples: SequenceExamples
         widths = Widths(stored.embeddings.width)
         trainer = Trainer(name, regression, alone, widths, trunk, np.ones(len(alone), dtype=bool))
         value = trainer.train(trainer.groups()[0]).history[0]["valid_metric"]
-        found.append({"layer": layer, "metric": metric, "value": -value if _lower(metric) else value})
-        print(f"{name}: layer {layer}, {metric} {found[-1]['value']:.4f}", file=sys.stderr)
-    return found
+        scores.append({"layer": layer, "metric": metric, "value": -value if _lower(metric) else value})
+        print(f"{name}: layer {layer}, {metric} {scores[-1]['value']:.4f}", file=sys.stderr)
+    return scores
 
 
 def best_layer(rows: Sequence[dict[str, Any]]) -> int:

@@ -85,10 +85,10 @@ class Run:
 
     def take_up(self, head: Head, optimizer: torch.optim.Optimizer, schedule: Schedule) -> tuple[Fit, Any]:
         """Go on from what is on disk, or begin; with it the optimizer as the engine steps it."""
-        found = self.resume.load() if self.resume else None
-        if found is None:
+        saved = self.resume.load() if self.resume else None
+        if saved is None:
             return Fit(), self.engine.setup(optimizer)
-        tensors, about = found
+        tensors, about = saved
         load_trained(head, _below("now.", tensors))
         restore_optimizer(optimizer, tensors)
         schedule.restore(about["schedule"])

@@ -14,12 +14,12 @@ from foldgraft.train.settings import Training
 def build_optimizer(model: nn.Module, training: Training) -> Optimizer:
     """An optimizer of the parameters that are trained; layers of the trunk have learning rates of their own."""
     settings = training.optimizer
-    found = list(depths(model))
-    top = max((depth for _, _, depth in found if depth not in (None, OUTSIDE)), default=0)
+    parameters = list(depths(model))
+    top = max((depth for _, _, depth in parameters if depth not in (None, OUTSIDE)), default=0)
     highest = training.trunk_lr or settings.lr
     rates = [
         (p, settings.lr if depth is None else highest * training.layer_decay ** max(0, top - depth))
-        for _, p, depth in found
+        for _, p, depth in parameters
     ]
     return new_optimizer(settings.name, rates, settings.weight_decay)
 

@@ -67,11 +67,11 @@ def versions() -> dict[str, str]:
 def write_adapters(folder: Path, heads: Sequence[Head], lora: Lora, base: str) -> None:
     """Write each member's LoRA as PEFT keeps it: `member-<n>/adapter_model.safetensors` and its configuration."""
     for number, head in enumerate(heads):
-        place = folder / f"member-{number}"
+        member_folder = folder / f"member-{number}"
         tensors = {name: tensor.cpu().contiguous() for name, tensor in head.body.adapter().items()}
-        with atomic(place / "adapter_model.safetensors") as temporary:
+        with atomic(member_folder / "adapter_model.safetensors") as temporary:
             save_file(tensors, temporary)
-        write_json(place / "adapter_config.json", adapter_config(lora, base, head.body.network))
+        write_json(member_folder / "adapter_config.json", adapter_config(lora, base, head.body.network))
 
 
 def write_last(path: Path, members: Sequence[Member], info: HeadInfo) -> None:

@@ -27,7 +27,7 @@ def expand(experiments: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         if a grid has no values, or two members would have one name.
     """
-    found: dict[str, Any] = {}
+    expanded: dict[str, Any] = {}
     for name, values in experiments.items():
         grid = values.get("grid") if isinstance(values, Mapping) else None
         if not grid:
@@ -40,11 +40,11 @@ def expand(experiments: Mapping[str, Any]) -> dict[str, Any]:
                        for chosen in product(*grid.values())}  # fmt: skip
             if len(members) < len(list(product(*grid.values()))):
                 raise ValueError(f"experiments.{name}.grid: two of its members would have one name")
-        twice = set(members) & set(found)
+        twice = set(members) & set(expanded)
         if twice:
             raise ValueError(f"experiments.{name}.grid: {min(twice)} is the name of another experiment")
-        found |= members
-    return found
+        expanded |= members
+    return expanded
 
 
 def _name(name: str, chosen: tuple[Any, ...]) -> str:

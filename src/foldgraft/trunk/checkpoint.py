@@ -140,9 +140,9 @@ def convert(
     FoldgraftError
         as `open_checkpoint` and `write_trunk` do.
     """
-    found = open_checkpoint(checkpoint, adapter)
-    about = found.about | {"source": {"kind": "checkpoint"} | (source or {}) | found.about["source"]}
-    write_trunk(weights, description, found.network, found.name, about)
+    opened = open_checkpoint(checkpoint, adapter)
+    about = opened.about | {"source": {"kind": "checkpoint"} | (source or {}) | opened.about["source"]}
+    write_trunk(weights, description, opened.network, opened.name, about)
 
 
 def write_trunk(weights: Path, description: Path, network: Network, name: str, about: dict[str, Any]) -> None:

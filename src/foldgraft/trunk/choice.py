@@ -45,14 +45,15 @@ def choose(values: Mapping[str, Any], layers: Iterable[Mapping[str, Any]]) -> tu
         return {**values, "trunk": {key: value for key, value in given.items() if key not in dropped}}, message
     if named:
         return dict(values), ""
-    found = checkpoints(RESOURCES)
-    if len(found) > 1:
-        both = " and ".join(map(str, found))
+    candidates = checkpoints(RESOURCES)
+    if len(candidates) > 1:
+        both = " and ".join(map(str, candidates))
         raise FoldgraftError(f"trunk: no key names one, and there are {both}; name one as trunk.checkpoint")
-    if not found:
+    if not candidates:
         return dict(values), ""
-    chosen = {**given, "checkpoint": _from(Path(str(values.get("data") or ".")), found[0])}
-    return {**values, "trunk": chosen}, f"trunk: {found[0]}, the checkpoint in {RESOURCES}/, since no key names another"
+    chosen = {**given, "checkpoint": _from(Path(str(values.get("data") or ".")), candidates[0])}
+    message = f"trunk: {candidates[0]}, the checkpoint in {RESOURCES}/, since no key names another"
+    return {**values, "trunk": chosen}, message
 
 
 def _named(section: Any) -> list[str]:
@@ -76,8 +77,8 @@ def _is_checkpoint(path: Path) -> bool:
         return False
 
 
-def _from(data: Path, found: Path) -> str:
+def _from(data: Path, checkpoint: Path) -> str:
     """The path as the key takes it: from the folder of the data, so that a run that is moved as a whole stays valid."""
     if data.is_absolute() or data.is_symlink():  # what lies above is not where the run is
-        return str(found.absolute())
-    return os.path.relpath(found, data)
+        return str(checkpoint.absolute())
+    return os.path.relpath(checkpoint, data)

@@ -50,10 +50,10 @@ def download(
     if name is None:
         raise FoldgraftError("trunk.model: name the model to download")
     if name in HUB:
-        found, source = download_hub(name, downloads, settings.hub), {"url": settings.hub}
+        opened, source = download_hub(name, downloads, settings.hub), {"url": settings.hub}
     else:
-        (found, _), source = fetch(name, downloads, settings.url), {"url": settings.url}
-    convert_checkpoint(found, weights, description, adapter, {"kind": "download", "model": name, **source})
+        (opened, _), source = fetch(name, downloads, settings.url), {"url": settings.url}
+    convert_checkpoint(opened, weights, description, adapter, {"kind": "download", "model": name, **source})
 
 
 @app.command()
@@ -73,8 +73,8 @@ def show(
     adapter: Adapter = None,
 ) -> None:
     """Print what a checkpoint is: architecture, parameters, heads, and how it behaves."""
-    found = open_checkpoint(checkpoint, adapter)
-    for line in sheet(describe(found.network, found.name) | found.about):
+    opened = open_checkpoint(checkpoint, adapter)
+    for line in sheet(describe(opened.network, opened.name) | opened.about):
         print(line)
 
 

@@ -81,8 +81,8 @@ def download(name: str, folder: Path, base: str) -> tuple[Path, Path | None]:
     )
     for file, url, limit in wanted:
         bring(folder / file, url, limit, by_hand)
-    found = [folder / file for file, _, _ in wanted]
-    return found[0], found[1] if len(found) > 1 else None
+    files = [folder / file for file, _, _ in wanted]
+    return files[0], files[1] if len(files) > 1 else None
 
 
 def bring(path: Path, url: str, limit: int, by_hand: str) -> None:
@@ -242,7 +242,7 @@ class Transfer:
 def _stated_sha256(response: httpx.Response) -> str | None:
     """The sha256 by which the Hugging Face hub knows a large file, told before it redirects to where the bytes are."""
     tags = (one.headers.get("x-linked-etag", "") for one in (*response.history, response))
-    return next((found[1] for tag in tags if (found := SHA256_TAG.fullmatch(tag))), None)
+    return next((match[1] for tag in tags if (match := SHA256_TAG.fullmatch(tag))), None)
 
 
 def _passing(error: BaseException) -> bool:

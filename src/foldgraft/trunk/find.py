@@ -29,7 +29,7 @@ def within(folder: Path, name: str) -> Path | None:
     """The checkpoint of a published model in a folder that is none itself."""
     if any((folder / file).is_file() for file in (CONFIG, DESCRIPTION)):
         return None
-    return next((place for place in _in_folder(folder, name) if place.is_file() or (place / CONFIG).is_file()), None)
+    return next((path for path in _in_folder(folder, name) if path.is_file() or (path / CONFIG).is_file()), None)
 
 
 def find(name: str, *folders: Path) -> Path | None:
@@ -43,29 +43,29 @@ def find(name: str, *folders: Path) -> Path | None:
         where to look first; each may hold fair-esm's file, or the hub's folder of the model. Then the caches of the
         Hugging Face hub and of torch are looked into.
     """
-    return next((place for place in _places(name, *folders) if _is_whole(place)), None)
+    return next((path for path in _places(name, *folders) if _is_whole(path)), None)
 
 
-def _is_whole(place: Path) -> bool:
+def _is_whole(path: Path) -> bool:
     """Whether all files of a checkpoint are there; an interrupted download leaves some of them."""
     try:
-        located = locate(place)
+        located = locate(path)
     except FoldgraftError:
         return False
-    return located.config is not None or located.regression is not None or place.name.startswith(REGRESSIONLESS)
+    return located.config is not None or located.regression is not None or path.name.startswith(REGRESSIONLESS)
 
 
-def _is_alike(place: Path, name: str) -> bool:
+def _is_alike(path: Path, name: str) -> bool:
     """Whether a checkpoint can be read and is of a model's architecture; what is too large for it is not read."""
     try:
-        size = sum(path.stat().st_size for path in locate(place).weights)
-        return size <= SIZES[name] and open_checkpoint(place).network.architecture == ARCHITECTURES.get(name)
+        size = sum(path.stat().st_size for path in locate(path).weights)
+        return size <= SIZES[name] and open_checkpoint(path).network.architecture == ARCHITECTURES.get(name)
     except FoldgraftError:
         return False
 
 
 def _places(name: str, *folders: Path) -> list[Path]:
-    return [place for folder in folders for place in _in_folder(folder, name)] + list(_in_caches(name))
+    return [path for folder in folders for path in _in_folder(folder, name)] + list(_in_caches(name))
 
 
 def _in_folder(folder: Path, name: str) -> list[Path]:
@@ -92,8 +92,8 @@ def provide(name: str) -> Path:
     """
     kept, addresses = cache(), TrunkSettings()
     folders = [kept, RESOURCES / "store" / "trunks", RESOURCES]
-    if found := find(name, *folders):
-        return found
+    if path := find(name, *folders):
+        return path
     others = [path for path in checkpoints(kept) + checkpoints(RESOURCES) if path.name != f"{name}.pt"]
     if alike := next((path for path in others if _is_alike(path, name)), None):
         return alike
@@ -103,9 +103,9 @@ def provide(name: str) -> Path:
         try:
             return download_hub(f"{OWNER}/{name}", kept, addresses.hub)
         except FoldgraftError:
-            if found := next((place for place in _places(name, *folders) if place.is_file()), None):
-                print(f"{found}: has no contact regression beside it, and none could be downloaded", file=sys.stderr)
-                return found
+            if path := next((path for path in _places(name, *folders) if path.is_file()), None):
+                print(f"{path}: has no contact regression beside it, and none could be downloaded", file=sys.stderr)
+                return path
             raise FoldgraftError(
                 f"the trunk {name} is not on this machine and could not be downloaded: put the file "
                 f"{addresses.url}/models/{name}.pt, or the folder of {addresses.hub}/{OWNER}/{name}, into {kept}, or "

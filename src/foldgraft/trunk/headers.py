@@ -65,25 +65,25 @@ def _torch_shape(path: Path) -> list[int] | None:
         with ZipFile(path) as file:
             entry = next((one for one in file.infolist() if one.filename.endswith("/data.pkl")), None)
             listing = file.read(entry) if entry and entry.file_size <= MAX_HEADER else b""
-        found = False
+        seen = False
         for opcode, value, _ in genops(listing):
-            found = found or (isinstance(value, str) and value.endswith(WORDS))
-            if found and opcode.name == "BINPERSID":
+            seen = seen or (isinstance(value, str) and value.endswith(WORDS))
+            if seen and opcode.name == "BINPERSID":
                 numbers = []  # what follows the storage: offset, rows, columns
             elif numbers is not None and opcode.name.startswith("TUPLE"):
                 return numbers[1:] if len(numbers) == 3 else None
             elif numbers is not None:
                 numbers += [value] if isinstance(value, int) else []
     except (OSError, ValueError, BadZipFile, RuntimeError, zlib.error):
-        pass  # what is wrong with it is told when its tensors are read
+        pass  # what is wrong with it is said when its tensors are read
     return None
 
 
 def _check_width(path: Path, shape: list[int] | None, config: dict[str, Any]) -> None:
-    told = config.get("hidden_size")
-    if told is not None and shape and shape[-1] != told:
+    stated = config.get("hidden_size")
+    if stated is not None and shape and shape[-1] != stated:
         raise FoldgraftError(
-            f"{path}: its embeddings are {shape[-1]} wide, while config.json beside it says hidden_size {told}; "
+            f"{path}: its embeddings are {shape[-1]} wide, while config.json beside it says hidden_size {stated}; "
             "take both from one model"
         )
 

@@ -72,14 +72,14 @@ def locate(checkpoint: Path) -> Located:
         is of a model that cannot be a trunk.
     """
     if checkpoint.is_dir():
-        found = _folder(checkpoint)
+        located = _folder(checkpoint)
     elif checkpoint.is_file():
-        found = _file(checkpoint)
+        located = _file(checkpoint)
     else:
         raise FoldgraftError(f"{checkpoint.absolute()} does not exist; name a checkpoint, its folder or a file of it")
-    for path in found.files:
+    for path in located.files:
         _check_pointer(path)
-    return found
+    return located
 
 
 def locate_adapter(folder: Path) -> Located:

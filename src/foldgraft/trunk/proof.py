@@ -51,24 +51,25 @@ def prove(network: Network, name: str) -> dict[str, Any] | None:
     real, last = tokens != alphabet.PAD, network.architecture.layers
     masked = tokens.clone()
     masked[:, 3::7] = torch.where(real[:, 3::7], alphabet.MASK, alphabet.PAD)
-    found: dict[str, float | None] = {"representations": 0.0, "logits": None, "contacts": None}
+    largest: dict[str, float | None] = {"representations": 0.0, "logits": None, "contacts": None}
     for batch in (tokens, masked):
         theirs = fair(batch, repr_layers=[last])
         ours = network(batch)
-        found["representations"] = max(found["representations"], _apart(ours, theirs["representations"][last], real))
+        apart = _apart(ours, theirs["representations"][last], real)
+        largest["representations"] = max(largest["representations"], apart)
         if network.lm_head is not None:
-            found["logits"] = max(found["logits"] or 0.0, _apart(network.logits(ours), theirs["logits"], real))
+            largest["logits"] = max(largest["logits"] or 0.0, _apart(network.logits(ours), theirs["logits"], real))
     trunk = Trunk(network, name, "", torch.device("cpu"))
-    found["representations"] = max(found["representations"], _embeddings_apart(trunk, fair, sequences, tokens))
+    largest["representations"] = max(largest["representations"], _embeddings_apart(trunk, fair, sequences, tokens))
     if network.contact_head is not None:
-        found["contacts"] = _contacts_apart(trunk, fair, sequences, tokens)
-    for what, apart in found.items():
+        largest["contacts"] = _contacts_apart(trunk, fair, sequences, tokens)
+    for what, apart in largest.items():
         if apart is not None and not apart <= TOLERANCE:
             raise FoldgraftError(
                 f"trunk {name}: its {what} differ from those of fair-esm's own network by {apart:.1e}, and "
                 f"{TOLERANCE:g} is allowed; do not use it, and report where the checkpoint comes from"
             )
-    return {"against": f"fair-esm {version('fair-esm')}", "sequences": len(sequences), "tolerance": TOLERANCE} | found
+    return {"against": f"fair-esm {version('fair-esm')}", "sequences": len(sequences), "tolerance": TOLERANCE} | largest
 
 
 def fair_network(network: Network) -> nn.Module:

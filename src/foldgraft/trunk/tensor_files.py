@@ -119,5 +119,5 @@ def _available() -> int | None:
     """Bytes of memory that can be had; None where the system does not tell."""
     if not MEMORY.is_file():
         return None
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", MEMORY.read_text(), re.M)
-    return int(found[1]) * 1024 if found else None
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", MEMORY.read_text(), re.M)
+    return int(match[1]) * 1024 if match else None

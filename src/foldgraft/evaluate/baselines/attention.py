@@ -109,13 +109,13 @@ def _learnt(inputs: Inputs, trunk: Trunk, layout: Layout) -> Learnt:
     for chain in _chains(inputs.targets, "targets"):
         if chain.id in fold:
             truth = TRUTH[inputs.about.task](chain)
-            places = pair_index(len(chain.sequence)).places
-            places = places[np.isfinite(truth[places, 0])]
-            places = np.sort(rng.permutation(places)[:PAIRS])
-            if len(places):
+            packed = pair_index(len(chain.sequence)).packed
+            packed = packed[np.isfinite(truth[packed, 0])]
+            packed = np.sort(rng.permutation(packed)[:PAIRS])
+            if len(packed):
                 rows.append((chain.id, fold.pop(chain.id)))
-                features.append(layout.gather(trunk, chain.sequence, places, None))
-                truths.append(truth[places].astype(np.float64))
+                features.append(layout.gather(trunk, chain.sequence, packed, None))
+                truths.append(truth[packed].astype(np.float64))
     return Learnt(pd.DataFrame(rows, columns=["id", "fold"]), features, truths)
 
 
@@ -125,23 +125,23 @@ def _predicted(
     """Columns of each row that is asked of a chain."""
     if not asked:
         return
-    length, places = len(chain.sequence), pair_index(len(chain.sequence)).places
+    length, packed = len(chain.sequence), pair_index(len(chain.sequence)).packed
     parts: list[list[np.ndarray]] = [[] for _ in asked]  # of each, (S, 1) or score, distance and loss, (S, 3)
-    truth = TRUTH[inputs.about.task](chain)[places, 0]
-    for start in range(0, max(1, len(places)), TOGETHER):
+    truth = TRUTH[inputs.about.task](chain)[packed, 0]
+    for start in range(0, max(1, len(packed)), TOGETHER):
         some = slice(start, start + TOGETHER)
-        features = layout.gather(trunk, chain.sequence, places[some], None)
+        features = layout.gather(trunk, chain.sequence, packed[some], None)
         for part, (_, said) in zip(parts, asked, strict=True):
             values = said(features) if len(features) else np.zeros((0, max(1, len(inputs.names))))
             part.append(values if inputs.kind == "binary" else _of_bins(values, truth[some]))
     for part in parts:
         columns = np.concatenate(part)
-        found: dict[str, object] = {"score": expand(columns[:, 0], length, 0.0)}
+        prediction: dict[str, object] = {"score": expand(columns[:, 0], length, 0.0)}
         if inputs.kind == "classes":
             known = columns[np.isfinite(truth), 2]
-            found["distance"] = expand(columns[:, 1], length, np.nan)
-            found["cross_entropy"] = float(known.mean()) if known.size else None
-        yield found
+            prediction["distance"] = expand(columns[:, 1], length, np.nan)
+            prediction["cross_entropy"] = float(known.mean()) if known.size else None
+        yield prediction
 
 
 def _of_bins(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -140,10 +140,10 @@ def write_coevolution(inputs: Inputs) -> None:
 
     with row_writer(inputs.output, schema_of(inputs.about)) as writer:
         for shard in progress(list(inputs.coevolution), "shards of coevolution"):
-            for found in read_arrays(shard, COEVOLUTION, ["sequence_sha256", "length", "scores"]):
-                for row in asked.pop(found["sequence_sha256"], ()):
-                    if row["length"] != found["length"]:
+            for coevolution in read_arrays(shard, COEVOLUTION, ["sequence_sha256", "length", "scores"]):
+                for row in asked.pop(coevolution["sequence_sha256"], ()):
+                    if row["length"] != coevolution["length"]:
                         raise FoldgraftError(f"{shard}: {row['id']!r} is of another length than its prediction")
-                    writer.write(filled(row, found["scores"]))
+                    writer.write(filled(row, coevolution["scores"]))
         for row in (row for name in sorted(asked) for row in asked[name]):
             writer.write(filled(row, np.zeros(row["length"] * (row["length"] - 1) // 2, dtype=np.float32)))

@@ -189,11 +189,11 @@ def _neighbours(inputs: Inputs, task: Task, plan: Plan, hits: pd.DataFrame) -> I
         learnt = train if split == "valid" else np.concatenate([train, valid])
         said = np.tile(models.knowing_nothing(task.kind, task.truth[learnt], task.outputs), (len(rows), 1))
         nearest = hits[~hits["fold"].isin(hidden)].drop_duplicates("query").set_index("query").reindex(rows["id"])
-        found = nearest["label"].notna().to_numpy()
-        label = nearest["label"].to_numpy(dtype=np.float64)[found]
+        has_neighbour = nearest["label"].notna().to_numpy()
+        label = nearest["label"].to_numpy(dtype=np.float64)[has_neighbour]
         own = np.eye(task.outputs)[label.astype(np.int64)] if task.kind == "classes" else label[:, None]
-        weight = nearest["identity"].to_numpy(dtype=np.float64)[found][:, None]
-        said[found] = weight * own + (1 - weight) * said[found]
+        weight = nearest["identity"].to_numpy(dtype=np.float64)[has_neighbour][:, None]
+        said[has_neighbour] = weight * own + (1 - weight) * said[has_neighbour]
         yield _frame(task, rows, said)
 
 

@@ -125,8 +125,8 @@ def onehot(task: Task, train: Array, valid: Array) -> tuple[Say, Say]:
             for row, part, start in zip(rows, parts, starts, strict=True)
             if len(part)
         ]
-        found = sparse.vstack([windows("")[:0], *inputs]).tocsr()
-        return found, truth[known].astype(np.float64)
+        features = sparse.vstack([windows("")[:0], *inputs]).tocsr()
+        return features, truth[known].astype(np.float64)
 
     def fitted(rows: Array, strength: float) -> models.Predict:
         return models.linear(task.kind, task.outputs, *examples(rows), strength, task.seed)
@@ -168,12 +168,12 @@ class Embedded:
             for truth, read in zip(task.truth, self.readable, strict=True)
         ]
         share, rng = MOST_EMBEDDED / max(1, sum(map(len, known))), np.random.default_rng(task.seed)
-        drawn = [places[rng.random(len(places)) < share] for places in known]
-        rows = [row for row, places in enumerate(drawn) if len(places)]
-        self.truth = [truth[places].astype(np.float64) for truth, places in zip(task.truth, drawn, strict=True)]
+        drawn = [positions[rng.random(len(positions)) < share] for positions in known]
+        rows = [row for row, positions in enumerate(drawn) if len(positions)]
+        self.truth = [truth[positions].astype(np.float64) for truth, positions in zip(task.truth, drawn, strict=True)]
         self.examples = [np.zeros((0, trunk.width), np.float32)] * len(drawn)
-        found = embedded(trunk, [task.table["sequence"][row] for row in rows])
-        for row, values in zip(rows, found, strict=True):
+        embeddings = embedded(trunk, [task.table["sequence"][row] for row in rows])
+        for row, values in zip(rows, embeddings, strict=True):
             self.examples[row] = values[drawn[row]]
 
     def model(self, task: Task, train: Array, valid: Array) -> tuple[Say, Say]:
@@ -205,10 +205,10 @@ class Embedded:
 def write_untrained(inputs: Inputs) -> None:
     """Write what a regression says on residue embeddings by a trunk of the same shape with random weights."""
     task, trunk = Task(inputs), trunk_of(inputs)
-    found = Embedded(task, trunk, inputs.max_length)
-    if absent := found.readable.count(False):
+    baseline = Embedded(task, trunk, inputs.max_length)
+    if absent := baseline.readable.count(False):
         print(f"untrained: {absent} of {len(task.table)} proteins have no embedding, as in `embed`", file=sys.stderr)
-    _write(inputs, task, found.model)
+    _write(inputs, task, baseline.model)
 
 
 def write(inputs: Inputs, model: Model) -> None:

@@ -47,8 +47,8 @@ def embedded(trunk: Trunk, sequences: Sequence[str]) -> Iterator[np.ndarray]:
 
 def pooled(trunk: Trunk, sequences: Sequence[str], longest: int | None = None) -> np.ndarray:
     """Mean embeddings of the last layer, shape (N, D); NaN of sequences that are not `readable`."""
-    found = np.full((len(sequences), trunk.width), np.nan)
+    means = np.full((len(sequences), trunk.width), np.nan)
     rows = [number for number, one in enumerate(sequences) if readable(one, longest)]
     for row, residues in zip(rows, embedded(trunk, [sequences[row] for row in rows]), strict=True):
-        found[row] = residues.mean(axis=0)
-    return found
+        means[row] = residues.mean(axis=0)
+    return means

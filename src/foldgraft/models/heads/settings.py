@@ -176,7 +176,7 @@ class Lora(Settings):
     """Low-rank additions to the trunk are trained."""
 
     lora: LoraSettings = LoraSettings()
-    """Their rank, scale and places."""
+    """Their rank, scale and the matrices that they adapt."""
 
     @property
     def rank(self) -> int:

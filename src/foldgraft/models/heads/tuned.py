@@ -114,7 +114,7 @@ class Tuned(Body):
 
     def adapter(self) -> dict[str, Tensor]:
         """Matrices of LoRA by PEFT's names; empty without."""
-        found = {}
+        tensors = {}
         names = {ours: theirs for each in products(self.network).values() for ours, theirs in each.items()}
         block = "layers" if is_gated(self.network) else "encoder.layer"
         for number, layer in enumerate(self.network.layers):
@@ -122,9 +122,9 @@ class Tuned(Body):
                 linear = layer.get_submodule(ours)
                 if parametrize.is_parametrized(linear, "weight"):
                     added, name = linear.parametrizations.weight[0], f"base_model.model.{block}.{number}.{theirs}"
-                    found[f"{name}.lora_A.weight"] = added.lora_A.detach()
-                    found[f"{name}.lora_B.weight"] = added.lora_B.detach()
-        return found
+                    tensors[f"{name}.lora_A.weight"] = added.lora_A.detach()
+                    tensors[f"{name}.lora_B.weight"] = added.lora_B.detach()
+        return tensors
 
 
 class TunedSequence(Tuned):

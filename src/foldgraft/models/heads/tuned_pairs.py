@@ -75,13 +75,13 @@ class TunedPairs(Tuned):
         if self.attention:
             x, rotary = self.network.embed(tokens), self.network.rotary(tokens.shape[1])
             for number, layer in enumerate(self.network.layers, 1):
-                x, found = layer.with_maps(x, rotary)
-                maps.append(pair_features(found[0, :, 1:-1, 1:-1].float(), i, j))
+                x, attentions = layer.with_maps(x, rotary)
+                maps.append(pair_features(attentions[0, :, 1:-1, 1:-1].float(), i, j))
                 if number in self.layers:
                     states.append((x if number < depth else self.network.normalise(x))[0, 1:-1].float())
         else:
-            found = enumerate(self.network.states(tokens), 1)
-            states += [state[0, 1:-1].float() for number, state in found if number in self.layers]
+            attentions = enumerate(self.network.states(tokens), 1)
+            states += [state[0, 1:-1].float() for number, state in attentions if number in self.layers]
         return torch.cat(maps), torch.cat(states, dim=-1)
 
     def forward(self, tokens: Tensor, i: Tensor, j: Tensor, others: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.esm2 import ESM2
 
-FIRST_PLACE = alphabet.PAD + 1
+FIRST_POSITION = alphabet.PAD + 1
 """Row of the first token among the learned positions; the rows up to that of padding are not used."""
 
 
@@ -18,7 +18,7 @@ class ESM1b(ESM2):
 
     def _add_positions(self) -> None:
         shape = self.architecture
-        self.embed_positions = nn.Embedding(shape.max_tokens + FIRST_PLACE, shape.width, padding_idx=alphabet.PAD)
+        self.embed_positions = nn.Embedding(shape.max_tokens + FIRST_POSITION, shape.width, padding_idx=alphabet.PAD)
         self.emb_layer_norm_before = nn.LayerNorm(shape.width) if shape.norm_before else None
 
     def rotary(self, length: int) -> None:
@@ -37,8 +37,8 @@ class ESM1b(ESM2):
                 f"the trunk reads {self.architecture.max_tokens} tokens at once, not {tokens.shape[1]}"
             )
         real = tokens != alphabet.PAD
-        places = torch.where(real, real.cumsum(-1) - 1 + FIRST_PLACE, alphabet.PAD)
-        x = self.letters(tokens) + self.embed_positions(places)
+        positions = torch.where(real, real.cumsum(-1) - 1 + FIRST_POSITION, alphabet.PAD)
+        x = self.letters(tokens) + self.embed_positions(positions)
         if self.emb_layer_norm_before is not None:
             x = self.emb_layer_norm_before(x)
         return x * real[..., None]

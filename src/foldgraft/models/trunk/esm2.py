@@ -138,7 +138,7 @@ class ESM2(Network):
         return self.letters(tokens) * (tokens != alphabet.PAD)[..., None]
 
     def letters(self, tokens: Tensor) -> Tensor:
-        """Embeddings of the tokens, without their places; (B, T, D).
+        """Embeddings of the tokens, without their positions; (B, T, D).
 
         With token dropout those of <mask> are zero, and the others are scaled as if as many were masked as in training.
         """

@@ -23,7 +23,7 @@ NEVER = -20.0
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention whose queries and keys are normalised over all heads, then turned by their places."""
+    """Multi-head self-attention with queries and keys normalised over all heads, then turned by their positions."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()

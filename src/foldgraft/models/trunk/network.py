@@ -141,6 +141,6 @@ def frequencies(width: int) -> Tensor:
 
 
 def turns(frequency: Tensor, length: int) -> Tensor:
-    """exp(i t f) of the first `length` places t and each frequency f; shape (T, frequencies)."""
+    """exp(i t f) of the first `length` positions t and each frequency f; shape (T, frequencies)."""
     angle = torch.outer(torch.arange(length, device=frequency.device).float(), frequency)
     return torch.polar(torch.ones_like(angle), angle)

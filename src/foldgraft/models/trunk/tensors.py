@@ -70,8 +70,8 @@ def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, whe
         if name not in state:
             raise FoldgraftError(f"{where}: it lacks the tensor {name} of a trunk of {architecture.layers} layers")
         if state[name].shape != tensor.shape:
-            found, wanted = tuple(state[name].shape), tuple(tensor.shape)
-            raise FoldgraftError(f"{where}: its tensor {name} has the shape {found}, not {wanted}")
+            shape, wanted = tuple(state[name].shape), tuple(tensor.shape)
+            raise FoldgraftError(f"{where}: its tensor {name} has the shape {shape}, not {wanted}")
         kind = state[name]
         if kind.layout != torch.strided or kind.is_meta or not kind.is_floating_point():
             raise FoldgraftError(f"{where}: {name} is no dense tensor of real numbers")

@@ -123,7 +123,7 @@ class Trunk:
 
     def embed(self, sequences: Sequence[str]) -> Iterator[np.ndarray]:
         """Representations of the last layer, as `embed_layers` gives them; shape (length, D), float32, each."""
-        return (found.residues[:, 0] for found in self.embed_layers(sequences, [self.layers]))
+        return (embedded.residues[:, 0] for embedded in self.embed_layers(sequences, [self.layers]))
 
     def embed_layers(self, sequences: Sequence[str], layers: Sequence[int] = ()) -> Iterator[Embedded]:
         """Means over the residues of every layer, and the representations of some, without the tokens around the
@@ -173,11 +173,11 @@ class Trunk:
             starts, sums, kept = self._represent(texts, share, layers)
             for number, piece in enumerate(batch):
                 pooled[piece.sequence] += sums[number] / len(block[piece.sequence])
-                for place, values in enumerate(kept):
+                for column, values in enumerate(kept):
                     rows = values[starts[number] : starts[number] + piece.length]
                     if len(cut[piece.sequence]) > 1:
                         rows = rows * share[number][:, None]
-                    residues[piece.sequence][piece.start : piece.stop, place] += rows
+                    residues[piece.sequence][piece.start : piece.stop, column] += rows
         return map(Embedded, pooled, residues)
 
     @torch.no_grad()

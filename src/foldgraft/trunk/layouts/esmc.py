@@ -79,10 +79,10 @@ def translate(tensors: dict[str, Tensor], config: dict[str, Any] | None, where: 
 
 def adapter_names(architecture: Architecture) -> Names:
     """Our names by those of all three layouts, as an adapter may call them."""
-    found: Names = {}
+    names: Names = {}
     for block, layer in ((BLOCK, FIRST), (BLOCK, FUSED), ("layers.{}.", {name: (name,) for name in OURS})):
-        found |= _names(architecture, block, layer, {})
-    return found
+        names |= _names(architecture, block, layer, {})
+    return names
 
 
 def _layout(tensors: dict[str, Tensor]) -> tuple[str, str, Names]:
@@ -95,14 +95,14 @@ def _layout(tensors: dict[str, Tensor]) -> tuple[str, str, Names]:
 
 def _names(architecture: Architecture, block: str, layer: Names, head: dict[str, str]) -> Names:
     released = block == BLOCK
-    found = {("embed.weight" if released else "embed_tokens.weight"): ("embed_tokens.weight",)}
-    found[("transformer.norm.weight" if released else "norm.weight")] = ("norm.weight",)
+    names = {("embed.weight" if released else "embed_tokens.weight"): ("embed_tokens.weight",)}
+    names[("transformer.norm.weight" if released else "norm.weight")] = ("norm.weight",)
     for number in range(architecture.layers):
         for theirs, ours in layer.items():
-            found[block.format(number) + theirs] = tuple(f"layers.{number}.{name}" for name in ours)
+            names[block.format(number) + theirs] = tuple(f"layers.{number}.{name}" for name in ours)
     for theirs, ours in head.items():
-        found |= {f"{theirs}.{kind}": (f"{ours}.{kind}",) for kind in ("weight", "bias")}
-    return found
+        names |= {f"{theirs}.{kind}": (f"{ours}.{kind}",) for kind in ("weight", "bias")}
+    return names
 
 
 def _head(tensors: dict[str, Tensor], root: str | None) -> dict[str, str]:
@@ -124,9 +124,9 @@ def _architecture(
     rows, width = embeddings.shape
     heads = config.get("num_attention_heads", width // HEAD_WIDTH)
     said = {"hidden_size": width, "num_hidden_layers": layers, "vocab_size": rows}
-    for key, found in said.items():
-        if config.get(key, found) != found:
-            raise FoldgraftError(f"{where}: config.json says {key} {config[key]!r}, but its tensors have {found}")
+    for key, held in said.items():
+        if config.get(key, held) != held:
+            raise FoldgraftError(f"{where}: config.json says {key} {config[key]!r}, but its tensors have {held}")
     if rows != TOKENS:
         raise FoldgraftError(f"{where}: it has embeddings of {rows} tokens; an ESM C has {TOKENS}")
     turns = config.get("rope_parameters") or {}

@@ -9,7 +9,7 @@ from torch import Tensor
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.architecture import Architecture
-from foldgraft.models.trunk.esm1b import FIRST_PLACE
+from foldgraft.models.trunk.esm1b import FIRST_POSITION
 from foldgraft.models.trunk.esm2 import ROTARY
 from foldgraft.trunk.layouts.names import Names, Translated, place, renamed
 
@@ -31,7 +31,7 @@ LAYER = {
 FREQUENCIES = r"(encoder\.layer\.\d+\.attention\.self\.)?rotary_embeddings\.inv_freq"
 CONTACTS = ("contact_head.regression.weight", "contact_head.regression.bias")
 USELESS = {
-    r"embeddings\.position_ids": "counts the places",
+    r"embeddings\.position_ids": "counts the positions",
     r"pooler\..*": "a head for something else",
     r"classifier\..*": "a head for something else",
 }
@@ -111,7 +111,7 @@ def read_architecture(config: dict[str, Any], where: str) -> Architecture:
         width = config["hidden_size"]
         shape = {"layers": config["num_hidden_layers"], "width": width, "heads": config["num_attention_heads"]}
         hidden = config.get("intermediate_size", 4 * width)
-        places = config.get("max_position_embeddings", 1026) - FIRST_PLACE if learned else None
+        max_tokens = config.get("max_position_embeddings", 1026) - FIRST_POSITION if learned else None
     except (KeyError, TypeError) as error:
         raise FoldgraftError(f"{where}: config.json does not describe an ESM ({error})") from None
     if hidden != 4 * width:
@@ -119,7 +119,7 @@ def read_architecture(config: dict[str, Any], where: str) -> Architecture:
     given = {
         "family": "ESM-1b" if learned else "ESM-2",
         "token_dropout": bool(config.get("token_dropout", False)),
-        "max_tokens": places,
+        "max_tokens": max_tokens,
         "norm_before": bool(config.get("emb_layer_norm_before", False)),
     }
     if given["norm_before"] and not learned:

@@ -80,10 +80,10 @@ def renamed(tensors: dict[str, Tensor], rename: Callable[[str], str], where: str
     FoldgraftError
         if two of them then have the same name.
     """
-    found: dict[str, Tensor] = {}
+    state: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         new = rename(name)
-        if new in found:
+        if new in state:
             raise FoldgraftError(f"{where}: it holds the tensor {new} twice, once as {name}")
-        found[new] = tensor
-    return found
+        state[new] = tensor
+    return state

@@ -55,14 +55,14 @@ class Corpus:
 
 def read_unique(fasta: Path) -> dict[str, str]:
     """Unique sequences by their sha256, in the order of it: upper case, no gaps, X for letters no trunk knows."""
-    found: dict[str, str] = {}
+    sequences: dict[str, str] = {}
     for record in read_fasta(fasta):
         sequence = record.sequence.upper().translate(GAPS)
         for letter in alphabet.illegal(sequence):
             sequence = sequence.replace(letter, "X")
         if sequence:
-            found[sequence_sha256(sequence)] = sequence
-    return dict(sorted(found.items()))
+            sequences[sequence_sha256(sequence)] = sequence
+    return dict(sorted(sequences.items()))
 
 
 def test_sequences(
@@ -91,13 +91,13 @@ def test_sequences(
     columns = ["sequence", "sequence_sha256"]
     tables = [read_frames(chains, index.SCHEMA, columns), read_frames(label_tables, labels.SCHEMA, columns)]
     known = pd.concat(tables).drop_duplicates("sequence_sha256")
-    found = known[known["sequence_sha256"].isin(wanted)]
-    if len(found) < len(wanted):
+    rows = known[known["sequence_sha256"].isin(wanted)]
+    if len(rows) < len(wanted):
         raise FoldgraftError(
-            f"{split_table}: {len(wanted) - len(found)} test proteins are in none of the tables given by --index and "
+            f"{split_table}: {len(wanted) - len(rows)} test proteins are in none of the tables given by --index and "
             "--labels; give all tables of the run"
         )
-    return set(found["sequence"])
+    return set(rows["sequence"])
 
 
 def near(

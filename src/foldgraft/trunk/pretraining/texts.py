@@ -55,12 +55,12 @@ def read_texts(paths: Iterable[Path]) -> dict[str, str]:
     FoldgraftError
         as `read_lines` does, and for more than `MAX_RESIDUES` residues.
     """
-    found: dict[str, str] = {}
+    sequences: dict[str, str] = {}
     residues = 0
     for path in paths:
         for sequence in read_lines(path):
             residues += len(sequence)
             if residues > MAX_RESIDUES:
                 raise FoldgraftError(f"{path}: with it the corpus has more than {MAX_RESIDUES} residues; give less")
-            found[sequence_sha256(sequence)] = sequence
-    return dict(sorted(found.items()))
+            sequences[sequence_sha256(sequence)] = sequence
+    return dict(sorted(sequences.items()))

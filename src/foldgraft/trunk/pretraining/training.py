@@ -134,11 +134,11 @@ def digest(train: Corpus, valid: Corpus, settings: PretrainSettings, start: str 
 
 def thawed(trunk: Trunk, settings: PretrainSettings, frequencies: np.ndarray) -> Network:
     """A trunk's network, about to learn; a language head that it lacks begins with the letters' frequencies, (33,)."""
-    places = trunk.network.architecture.max_tokens
-    if places and settings.crop_length > places - AROUND:
+    max_tokens = trunk.network.architecture.max_tokens
+    if max_tokens and settings.crop_length > max_tokens - AROUND:
         raise FoldgraftError(
             f"trunk.pretrain.crop_length: {settings.crop_length} is more than {trunk.name} reads at once; "
-            f"give {places - AROUND} at most"
+            f"give {max_tokens - AROUND} at most"
         )
     network = trunk.network
     network.contact_head = None
