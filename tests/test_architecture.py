@@ -131,6 +131,32 @@ def test_tables_are_written_by_records_alone(root):
             assert not re.search(r"ParquetWriter|write_table\(.*temporary|to_parquet|pq\.write", path.read_text()), path
 
 
+def documented(node: ast.AST) -> list[tuple[str, str]]:
+    """Name and type of each parameter in the numpydoc section of a function's or class's docstring."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=\n\n?\w+\n---|\Z)", ast.get_docstring(node) or "", re.S | re.M)
+    lines = [line for line in (section[1].splitlines() if section else []) if line and not line.startswith(" ")]
+    return [
+        (name.strip(" *"), line.partition(" : ")[2]) for line in lines for name in line.partition(" : ")[0].split(",")
+    ]
+
+
+def test_documented_parameters_exist_and_have_a_type(root):
+    known = 0
+    for path in (root / "src/foldgraft").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                names = {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+            elif isinstance(node, ast.ClassDef):
+                names = {arg.arg for part in ast.walk(node) if isinstance(part, ast.arguments) for arg in part.args}
+                names |= {one.target.id for one in node.body if isinstance(one, ast.AnnAssign)}
+            else:
+                continue
+            for name, kind in documented(node):
+                assert name in names and kind, f"{path}: {node.name}: {name}"
+                known += 1
+    assert known > 300
+
+
 def modules_imported(path: Path, src: Path) -> set[str]:
     """All modules of the package that a file imports, wherever in it: at its top, in a function, for types alone."""
     found = set()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from foldgraft.metrics.ranking import mean_ranks, pr_auc, roc_auc, spearman
+from foldgraft.metrics.ranking import areas, mean_ranks, roc_auc, spearman
 
 few_values = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=40)
 
@@ -20,7 +20,8 @@ def split(pairs: list[tuple[bool, int]]) -> tuple[np.ndarray, np.ndarray]:
 def test_areas_agree_with_scikit_learn_on_ties_and_on_repeated_rows(pairs, seed):
     truth, score = split(pairs)
     weights = np.random.default_rng(seed).integers(0, 4, size=(3, len(truth)))
-    roc, pr = roc_auc(truth, score, weights.astype(float)), pr_auc(truth, score, weights.astype(float))
+    roc, pr = areas(truth, score, weights.astype(float)).values()
+    assert np.array_equal(roc, roc_auc(truth, score, weights.astype(float)), equal_nan=True)
     for row, weight in enumerate(weights):
         y, s = np.repeat(truth, weight), np.repeat(score, weight)
         if y.any() and not y.all():
@@ -34,7 +35,8 @@ def test_areas_agree_with_scikit_learn_on_ties_and_on_repeated_rows(pairs, seed)
 def test_areas_ask_for_the_order_alone(pairs):
     truth, score = split(pairs)
     assert roc_auc(truth, score) == pytest.approx(roc_auc(truth, np.exp(5 * score) - 3), nan_ok=True)
-    assert pr_auc(truth, score) == pytest.approx(pr_auc(truth, np.exp(5 * score) - 3), nan_ok=True)
+    pr, other = (areas(truth, one)["pr_auc"] for one in (score, np.exp(5 * score) - 3))
+    assert pr == pytest.approx(other, nan_ok=True)
     assert roc_auc(truth, -score) == pytest.approx(1 - roc_auc(truth, score), nan_ok=True)
 
 
@@ -59,7 +61,7 @@ def test_ranks_are_those_of_scipy():
 def test_a_single_class_and_no_rows_are_undefined_not_errors():
     score = np.linspace(0.1, 0.9, 6)
     assert np.isnan(roc_auc(np.ones(6), score)).all()
-    assert pr_auc(np.ones(6), score).tolist() == [1.0]  # as scikit-learn
-    assert np.isnan(pr_auc(np.zeros(6), score)).all()
+    assert areas(np.ones(6), score)["pr_auc"].tolist() == [1.0]  # as scikit-learn
+    assert np.isnan(areas(np.zeros(6), score)["pr_auc"]).all()
     nothing = np.zeros(0)
-    assert np.isnan([roc_auc(nothing, nothing), pr_auc(nothing, nothing)]).all()
+    assert np.isnan(list(areas(nothing, nothing).values())).all()

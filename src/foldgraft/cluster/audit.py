@@ -64,7 +64,9 @@ def audit_external(
     proteins : frame
         columns `proteins.COLUMNS`: the table's, and those of other sets that heads learnt from.
     table : str
-    settings, folder, threads
+    settings : ClusterSettings
+    folder : Path
+    threads : int
         as for `audit`.
     """
     rows = proteins.assign(fold=np.where(proteins["set"] == table, 0, 1))

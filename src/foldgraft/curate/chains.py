@@ -77,45 +77,11 @@ class _Builder:
         self.alternate = bool((entry.atoms.altloc != b"").any())
 
     def build(self, polymer: Polymer, segments: Sequence[Segment]) -> Built:
-        residues, header = self.entry.residues, self.entry.header
-        atoms, where, part = self._atoms(polymer)
-        seen = self.near[part] & self.occupied[part] & (where >= 0)
-        fates: Counter[str] = Counter()
-        if not seen.all():
-            amino = self.entry.amino[atoms.residue] & (where >= 0)
-            fates["no_coordinate"] = int(np.count_nonzero(amino & ~self.near[part]))
-            fates["zero_occupancy"] = int(np.count_nonzero(amino & self.near[part] & ~self.occupied[part]))
-        every, every_where = atoms, where
-        atoms, where = (atoms, where) if seen.all() else (atoms.take(seen), where[seen])
-        several = bool((polymer.positions[1:] <= polymer.positions[:-1]).any())  # residues at one position, perhaps
-        if len(where) and (self.alternate or several):
-            kept = one_conformer(atoms, where, residues.name, polymer.monomers)
-            fates["alternate"] = int(np.count_nonzero(~kept & self.entry.amino[atoms.residue]))
-            atoms, where = atoms.take(kept), where[kept]
-        letters = self._letters(polymer, atoms, where if several else where[:0])
-        sequence = "".join(letters)
-        codes = CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
-
-        length = len(sequence)
-        coordinates = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
-        b_factor = np.full(length, np.nan, dtype=np.float32)
-        column = COLUMNS[codes[where], atoms.kind]
-        spots = np.flatnonzero(column >= 0)[::-1]  # backwards, so that of atoms named twice the first stays
-        coordinates[where[spots], column[spots]] = atoms.position[spots]
-        alpha = spots[column[spots] == CA]
-        b_factor[where[alpha]] = numbers(atoms.b_factor[alpha])  # of the few that are needed
-        if self.confidence and self.confidence.scale:
-            b_factor *= self.confidence.scale
-        resolved = np.isfinite(coordinates[:, CA, 0])
-        amino = self.entry.amino[atoms.residue]
-        if amino.all():
-            fates["placed"] = int(np.count_nonzero(np.isfinite(coordinates[:, :, 0])))
-        else:  # as where a cap of another kind is part of SEQRES
-            residues = spots[amino[spots]]
-            fates["placed"] = len(np.unique(where[residues] * len(ATOMS) + column[residues]))
-        fates["hydrogen"] = int(np.count_nonzero(amino & (atoms.kind == HYDROGEN)))
-        fates["not_of_residue"] = int(np.count_nonzero(amino)) - fates["placed"] - fates["hydrogen"]
-
+        """The chain of a polymer; the segments are taken if they fit it, else those of the file."""
+        atoms, where, fates = self._chosen(polymer)
+        sequence = "".join(self._letters(polymer, atoms, where if polymer.shares_positions else where[:0]))
+        coordinates, b_factor = self._arrays(sequence, atoms, where, fates)
+        resolved, header = np.isfinite(coordinates[:, CA, 0]), self.entry.header
         author = self._author_numbers(polymer)
         if not segments or not all(fits(segment, polymer.numbers, author) for segment in segments):
             segments = polymer.segments
@@ -143,7 +109,47 @@ class _Builder:
             models=header.models,
             uniprot_segments=completed(segments, polymer.numbers, author),
         )
-        return Built(chain, fates, "" if resolved.any() else self._unresolved(every, every_where))
+        return Built(chain, fates, "" if resolved.any() else self._unresolved(polymer))
+
+    def _chosen(self, polymer: Polymer) -> tuple[Atoms, np.ndarray, Counter[str]]:
+        """The atoms of one conformer of the chain, their positions in it, and how many others there are by fate."""
+        atoms, where, part = self._atoms(polymer)
+        seen = self.near[part] & self.occupied[part] & (where >= 0)
+        fates: Counter[str] = Counter()
+        if not seen.all():
+            amino = self.entry.amino[atoms.residue] & (where >= 0)
+            fates["no_coordinate"] = int(np.count_nonzero(amino & ~self.near[part]))
+            fates["zero_occupancy"] = int(np.count_nonzero(amino & self.near[part] & ~self.occupied[part]))
+            atoms, where = atoms.take(seen), where[seen]
+        if len(where) and (self.alternate or polymer.shares_positions):
+            kept = one_conformer(atoms, where, self.entry.residues.name, polymer.monomers)
+            fates["alternate"] = int(np.count_nonzero(~kept & self.entry.amino[atoms.residue]))
+            atoms, where = atoms.take(kept), where[kept]
+        return atoms, where, fates
+
+    def _arrays(
+        self, sequence: str, atoms: Atoms, where: np.ndarray, fates: Counter[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates (L, atoms, 3) and B-factors (L,) of the residues; adds to `fates` what became of the atoms."""
+        length, codes = len(sequence), CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
+        coordinates = np.full((length, len(ATOMS), 3), np.nan, dtype=np.float32)
+        b_factor = np.full(length, np.nan, dtype=np.float32)
+        column = COLUMNS[codes[where], atoms.kind]
+        spots = np.flatnonzero(column >= 0)[::-1]  # backwards, so that of atoms named twice the first stays
+        coordinates[where[spots], column[spots]] = atoms.coordinates[spots]
+        alpha = spots[column[spots] == CA]
+        b_factor[where[alpha]] = numbers(atoms.b_factor[alpha])  # of the few that are needed
+        if self.confidence and self.confidence.scale:
+            b_factor *= self.confidence.scale
+        amino = self.entry.amino[atoms.residue]
+        if amino.all():
+            fates["placed"] = int(np.count_nonzero(np.isfinite(coordinates[:, :, 0])))
+        else:  # as where a cap of another kind is part of SEQRES
+            residues = spots[amino[spots]]
+            fates["placed"] = len(np.unique(where[residues] * len(ATOMS) + column[residues]))
+        fates["hydrogen"] = int(np.count_nonzero(amino & (atoms.kind == HYDROGEN)))
+        fates["not_of_residue"] = int(np.count_nonzero(amino)) - fates["placed"] - fates["hydrogen"]
+        return coordinates, b_factor
 
     def _atoms(self, polymer: Polymer) -> tuple[Atoms, np.ndarray, slice]:
         """The atoms of the part of the file that holds the chain, their position in the chain or -1, and that part."""
@@ -178,7 +184,8 @@ class _Builder:
             numbers[position] = author[member] or numbers[position]
         return numbers
 
-    def _unresolved(self, atoms: Atoms, where: np.ndarray) -> str:
+    def _unresolved(self, polymer: Polymer) -> str:
+        atoms, where, _ = self._atoms(polymer)
         placed = where >= 0
         alpha = placed & (atoms.kind == CA)
         if not placed.any():

@@ -116,6 +116,11 @@ class Polymer:
     segments: Sequence[Segment] = ()
     author: Sequence[str] = ()
 
+    @property
+    def shares_positions(self) -> bool:
+        """Whether several residues may stand at one position; surely not where the positions ascend."""
+        return bool((self.positions[1:] <= self.positions[:-1]).any())
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -28,11 +28,11 @@ def write_repeats(label_shards: Sequence[Path], chains: Path | None, repeats: Pa
 
     Parameters
     ----------
-    label_shards
+    label_shards : sequence of Path
         tables of labelled sequences, in the order of the plan.
-    chains
+    chains : Path, optional
         the index of all chains, to tell about the shards of structures; None to tell about those of labels.
-    repeats, digests
+    repeats, digests : Path
         the table to write (parquet), and by shard the digest of its ids, sequences and repeats (JSON).
     """
     columns = ["id", "sequence_sha256"]

@@ -43,13 +43,13 @@ def embed_shard(
 
     Parameters
     ----------
-    sequences
+    sequences : Path
         parquet table with the columns id, sequence and sequence_sha256.
-    elsewhere
+    elsewhere : set of str
         sha256 of the sequences that an earlier shard embeds.
-    trunk
+    trunk : Trunk
         the frozen trunk.
-    layers
+    layers : sequence of int
         whose residue embeddings are kept; the pooled embeddings of all are.
 
     Raises

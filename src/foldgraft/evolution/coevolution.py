@@ -20,7 +20,7 @@ def scores(codes: np.ndarray, weights: np.ndarray, method: Method, device: torch
     ----------
     codes : (M, L) uint8, see `a3m.encode`; the query first
     weights : (M,)
-    device
+    device : torch.device or str
         where pseudolikelihood is maximised; the other methods stay on the CPU.
 
     Returns

@@ -20,9 +20,9 @@ def build(
 
     Parameters
     ----------
-    sequence
+    sequence : str
         the whole chain.
-    rows
+    rows : iterable of Row
         A3M rows over the chain.
     covered : (L,) bool
         residues of the chain that the alignment has a column for; coverage is a fraction of them, and a row like the

@@ -86,7 +86,7 @@ class Chains:
 
         Parameters
         ----------
-        least
+        least : float
             expected fraction of the shorter one's stretches that a fitting row shares; a quarter of it is asked for.
         """
         codes = encode(alignment.candidates)
@@ -113,7 +113,7 @@ def fits(alignment: Alignment, chains: Chains, identity: float, coverage: float)
 
     Parameters
     ----------
-    identity, coverage
+    identity, coverage : float
         the tolerance that the user chose; much poorer fits need not be found.
     """
     best = {}

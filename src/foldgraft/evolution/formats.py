@@ -59,7 +59,7 @@ def read_parts(path: Path, limit: int | None = None) -> list[Part]:
 
     Parameters
     ----------
-    limit
+    limit : int, optional
         bytes after decompression that are read; the rest is left. None reads the whole file.
 
     Raises

@@ -49,7 +49,7 @@ def couple_file(
 
     Parameters
     ----------
-    sequence
+    sequence : str, optional
         the protein; None for the first row. Another row may stand for it, and differ from it by the tolerance of
         `msa.alignments`.
 

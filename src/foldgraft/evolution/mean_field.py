@@ -31,7 +31,7 @@ def strengths(codes: np.ndarray, weights: np.ndarray, pseudocount: float, woodbu
 
     Parameters
     ----------
-    woodbury
+    woodbury : bool, optional
         which of the two ways is taken; by default the cheaper one.
 
     Returns

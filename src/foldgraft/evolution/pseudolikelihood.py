@@ -36,9 +36,10 @@ class Regressions:
     ----------
     codes : (M, L) uint8, see `a3m.encode`
     weights : (M,)
-    ridge
+    ridge : float
         penalty on squared couplings; each regression carries half of what a symmetric model would.
-    device, precision
+    device : torch.device or str
+    precision : torch.dtype
         where and how the numbers are kept.
     """
 
@@ -80,9 +81,9 @@ class Regressions:
 
         Parameters
         ----------
-        rounds
+        rounds : int
             largest number of rounds.
-        tolerance
+        tolerance : float
             fraction of the first round's squared gradient, in the metric of the curvature, at which a position is done.
         """
         found = torch.zeros(GAP * self.length, GAP * self.length, dtype=self.inputs.dtype, device=self.inputs.device)
@@ -192,7 +193,7 @@ def strengths(
     ----------
     codes : (M, L) uint8, see `a3m.encode`
     weights : (M,)
-    regularization
+    regularization : float
         penalty on squared couplings per other letter and other position: `regularization * 19 * (L - 1)`, as plmc and
         EVcouplings scale it (Hopf et al. 2017, doi 10.1038/nbt.3769).
 

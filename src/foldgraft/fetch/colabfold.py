@@ -182,7 +182,7 @@ def read_result(path: Path, sequence: str, bound: int) -> bytes:
 
     Parameters
     ----------
-    bound
+    bound : int
         most bytes after decompression.
 
     Raises

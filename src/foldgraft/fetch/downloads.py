@@ -56,7 +56,8 @@ def download(item: Item, client: Client, store: Store, settings: FetchSettings, 
     url = ""
     try:
         url, version = ADDRESS[item.source](item, client, settings)
-        arrival = _stored(item, url, client, store, settings, known, trust or believe)
+        bound = settings.max_decompressed_mb * 10**6
+        arrival = _stored(url, client, store, known, lambda path: (trust or believe)(path, item.id, bound))
     except (PassingError, FinalError) as error:
         if item.source == "rcsb" and isinstance(error, FinalError) and error.status == 404:
             return _missing(item, url, client, settings, known)
@@ -138,15 +139,7 @@ ADDRESS: dict[str, Callable[[Item, Client, FetchSettings], tuple[str, str | None
 }
 
 
-def _stored(
-    item: Item,
-    url: str,
-    client: Client,
-    store: Store,
-    settings: FetchSettings,
-    known: Row | None,
-    trust: Trust,
-) -> Arrival | None:
+def _stored(url: str, client: Client, store: Store, known: Row | None, check: Callable[[Path], None]) -> Arrival | None:
     """What arrived, once its bytes are in the store; None if the server says that what is known has not changed."""
 
     def attempt() -> Arrival | None:
@@ -159,7 +152,7 @@ def _stored(
                     raise PassingError(f"the answer is a web page ({kind})")
                 sha256, size = spool(client.chunks(response), temporary)
                 final, headers = str(response.url), response.headers
-            trust(temporary, item.id, settings.max_decompressed_mb * 10**6)
+            check(temporary)
             store.adopt(temporary, sha256)
             return Arrival(sha256, size, final, headers.get("Last-Modified"), headers.get("ETag"))
 

@@ -50,9 +50,9 @@ def with_successors(items: list[Item], fetch: Callable[[list[Item]], Iterator[Ro
 
     Parameters
     ----------
-    fetch
+    fetch : function
         the rows of items, in their order.
-    named
+    named : set of str
         lower-case ids that the configuration names: they come in their own right, and no successor is taken twice.
     """
     rows: dict[str, Row] = {}

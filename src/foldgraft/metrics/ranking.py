@@ -18,16 +18,12 @@ def roc_auc(truth: Array, score: Array, weights: Array | None = None) -> Array:
     return _roc_auc(*_class_weights(truth, score, weights))
 
 
-def pr_auc(truth: Array, score: Array, weights: Array | None = None) -> Array:
-    """Average precision: the sum over thresholds of precision times the gain in recall, without interpolation.
-
-    NaN where there are no positives (scikit-learn says 0).
-    """
-    return _pr_auc(*_class_weights(truth, score, weights))
-
-
 def areas(truth: Array, score: Array, weights: Array | None = None) -> dict[str, Array]:
-    """`roc_auc` and `pr_auc` of one sorting of the rows."""
+    """`roc_auc` as above and `pr_auc` of one sorting of the rows.
+
+    `pr_auc` is the average precision: the sum over thresholds of precision times the gain in recall, without
+    interpolation; NaN where there are no positives (scikit-learn says 0).
+    """
     positive, negative = _class_weights(truth, score, weights)
     return {"roc_auc": _roc_auc(positive, negative), "pr_auc": _pr_auc(positive, negative)}
 

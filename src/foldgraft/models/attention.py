@@ -13,10 +13,10 @@ def pair_features(maps: Tensor, i: Tensor, j: Tensor) -> Tensor:
 
     Parameters
     ----------
-    maps
-        attention maps, shape (heads, L, L).
-    i, j
-        residue numbers of the pairs, shape (P,).
+    maps : Tensor, shape (heads, L, L)
+        attention maps.
+    i, j : Tensor, shape (P,)
+        residue numbers of the pairs.
 
     Returns
     -------

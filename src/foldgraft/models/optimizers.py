@@ -31,7 +31,7 @@ def new_optimizer(
         a key of `OPTIMIZERS`.
     rates : iterable of (Parameter, float)
     weight_decay : float
-    options
+    **options : Any
         other arguments of the class.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

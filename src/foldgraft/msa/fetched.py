@@ -20,9 +20,9 @@ class Fetched:
 
     Parameters
     ----------
-    lock
+    lock : Path
         the shard's piece of the lock.
-    ids
+    ids : mapping of str to str
         by sha256 of the sequence, the id that the lock knows it by.
     """
 

@@ -33,7 +33,7 @@ def write_queries(chains: Path, settings: AlignmentFiles, data: Path, outputs: O
 
     Parameters
     ----------
-    chains
+    chains : Path
         the index of all chains, in the order of the shards.
     """
     held = read_frame(chains, index.SCHEMA, ["shard", "id", "sequence_sha256", "sequence"])

@@ -69,13 +69,13 @@ class Found:
 
     Parameters
     ----------
-    sequences
+    sequences : mapping of str to str
         those to search for, by sha256.
-    database
+    database : Path
         mmseqs database that is searched.
-    folder
+    folder : Path
         scratch folder.
-    memory
+    memory : int
         MB that mmseqs may take.
     """
 

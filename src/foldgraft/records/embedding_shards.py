@@ -73,11 +73,11 @@ def unfinished(path: Path, key: str, sizes: Sequence[int]) -> Iterator[tuple[IO[
 
     Parameters
     ----------
-    path
+    path : Path
         of the shard.
-    key
+    key : str
         whatever decides about the records; those of an attempt with another key are not taken over.
-    sizes
+    sizes : sequence of int
         bytes of each batch of records. A batch that an earlier attempt did not finish is dropped.
 
     Yields

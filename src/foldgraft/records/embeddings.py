@@ -167,9 +167,9 @@ class Embeddings:
 
         Parameters
         ----------
-        names
+        names : sequence of str
             their sequence_sha256.
-        layers
+        layers : sequence of int, optional
             some of 1 to L; all by default.
 
         Returns

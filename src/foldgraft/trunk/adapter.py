@@ -33,9 +33,9 @@ def merge(
 
     Parameters
     ----------
-    state
+    state : dict of str to Tensor
         the trunk's tensors by our names.
-    adapter
+    adapter : Located
         its files; the names in them may be those of any layout of the trunk's family, with or without `esm.`.
 
     Raises
@@ -71,7 +71,7 @@ def check_base(adapter: Located, names: Collection[str]) -> None:
 
     Parameters
     ----------
-    names
+    names : collection of str
         under which the checkpoint is known.
     """
     known = {name.rsplit("/", 1)[-1] for name in PUBLISHED}

@@ -45,10 +45,10 @@ def open_checkpoint(checkpoint: Path, adapter: Path | None = None) -> Checkpoint
 
     Parameters
     ----------
-    checkpoint
+    checkpoint : Path
         a Hugging Face folder or a file in it, a file of fair-esm (.pt), of ESM C's first release (.pth), or a trunk of
         Foldgraft: its folder or its safetensors file with `trunk.json` beside it.
-    adapter
+    adapter : Path, optional
         folder of a PEFT adapter to be merged.
 
     Raises
@@ -128,11 +128,12 @@ def convert(
 
     Parameters
     ----------
-    checkpoint, adapter
+    checkpoint : Path
+    adapter : Path, optional
         see `open_checkpoint`.
-    weights, description
+    weights, description : Path
         the two files to write.
-    source
+    source : dict, optional
         what the description says of where it is from beside its files.
 
     Raises
@@ -150,7 +151,7 @@ def write_trunk(weights: Path, description: Path, network: Network, name: str, a
 
     Parameters
     ----------
-    about
+    about : dict
         where the tensors come from.
 
     Raises

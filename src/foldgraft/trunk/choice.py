@@ -20,10 +20,10 @@ def choose(values: Mapping[str, Any], layers: Iterable[Mapping[str, Any]]) -> tu
 
     Parameters
     ----------
-    values
+    values : mapping
         the configuration as Snakemake merged it, key by key: where a file names one source and the command line
         another, it has both.
-    layers
+    layers : iterable of mapping
         what it was merged from, the strongest last: files, then the command line. Read only if that has to be known.
 
     Raises

@@ -54,12 +54,12 @@ def download(name: str, folder: Path, base: str) -> tuple[Path, Path | None]:
 
     Parameters
     ----------
-    name
+    name : str
         of the model, one of `PUBLISHED`.
-    folder
+    folder : Path
         where the files are kept under fair-esm's own names, to be shared by all runs. Processes that want the same
         file wait for the one that is fetching it.
-    base
+    base : str
         address below which fair-esm's folders `models` and `regression` stand.
 
     Returns
@@ -90,9 +90,9 @@ def bring(path: Path, url: str, limit: int, by_hand: str) -> None:
 
     Parameters
     ----------
-    limit
+    limit : int
         the most bytes that it may have.
-    by_hand
+    by_hand : str
         what a user can do where it cannot be had, for the message.
 
     Raises

@@ -37,9 +37,9 @@ def find(name: str, *folders: Path) -> Path | None:
 
     Parameters
     ----------
-    name
+    name : str
         of fair-esm, such as esm2_t6_8M_UR50D.
-    folders
+    folders : Path
         where to look first; each may hold fair-esm's file, or the hub's folder of the model. Then the caches of the
         Hugging Face hub and of torch are looked into.
     """

@@ -17,11 +17,11 @@ def download_hub(name: str, folder: Path, hub: str) -> Path:
 
     Parameters
     ----------
-    name
+    name : str
         of the model, one of `HUB`.
-    folder
+    folder : Path
         where models are kept, in folders of their names, to be shared by all runs.
-    hub
+    hub : str
         address below which `<name>/resolve/main/` stands.
 
     Raises

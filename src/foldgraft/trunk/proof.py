@@ -27,9 +27,9 @@ def prove(network: Network, name: str) -> dict[str, Any] | None:
 
     Parameters
     ----------
-    network
+    network : Network
         of the trunk, in float32.
-    name
+    name : str
         of the trunk, for the message.
 
     Returns

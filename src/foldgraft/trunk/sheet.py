@@ -12,7 +12,7 @@ def sheet(about: dict[str, Any]) -> Iterator[str]:
 
     Parameters
     ----------
-    about
+    about : dict
         a description, as `trunk.json` holds it.
     """
     rows = [*_origin(about), *_shape(about), *_behaviour(about)]

@@ -108,9 +108,9 @@ class ESM2(Network):
 
     Parameters
     ----------
-    architecture
+    architecture : Architecture
         of the trunk.
-    language, contacts
+    language, contacts : bool
         whether there is a language head and a contact regression.
     """
 

@@ -41,15 +41,15 @@ def require_same_behaviour(
 
     Parameters
     ----------
-    known
+    known : array
         fingerprint of the trunk that something was trained on.
-    name
+    name : str
         of that trunk.
-    trunk
+    trunk : Trunk
         the one at hand.
-    where
+    where : str
         what was trained on it, for the message.
-    tolerance
+    tolerance : float
         largest distance of the fingerprints.
 
     Raises

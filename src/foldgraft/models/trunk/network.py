@@ -77,9 +77,8 @@ class Network(nn.Module, ABC):
 
         Parameters
         ----------
-        tokens
-            shape (B, T).
-        padded
+        tokens : Tensor, shape (B, T)
+        padded : bool, optional
             whether any token is padding; to be told spares the wait for a GPU to say so.
 
         Yields
@@ -95,8 +94,8 @@ class Network(nn.Module, ABC):
 
         Parameters
         ----------
-        texts
-            the tokens of each sequence, shape (T,).
+        texts : sequence of Tensor, shape (T,)
+            the tokens of each sequence.
 
         Yields
         ------

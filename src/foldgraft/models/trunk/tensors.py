@@ -19,7 +19,7 @@ def build_network(architecture: Architecture, language: bool = True, contacts: b
 
     Parameters
     ----------
-    language, contacts
+    language, contacts : bool
         whether there is a language head and a contact regression; ESM C has no regression.
     """
     if architecture.family == "ESM C":
@@ -52,9 +52,9 @@ def fill_network(state: dict[str, torch.Tensor], architecture: Architecture, whe
 
     Parameters
     ----------
-    state
+    state : dict of str to Tensor
         the tensors by the names of the network.
-    where
+    where : str
         they are from; named in errors.
 
     Raises

@@ -85,16 +85,16 @@ class Trunk:
 
         Parameters
         ----------
-        weights, description
+        weights, description : Path
             the two files; weights stored in half precision are computed with in float32.
-        device
+        device : torch.device, optional
             where it runs; the first CUDA device or the CPU by default.
-        max_window
+        max_window : int
             residues that are read at once, fewer if the trunk has fewer positions; longer sequences are read in
             overlapping windows.
-        batch_tokens
+        batch_tokens : int
             tokens of a batch, padding and the two tokens around each sequence included.
-        precision
+        precision : torch.dtype
             in which `embed` computes the products of matrices, bfloat16 for speed on a GPU. Weights, norms and sums
             stay in float32, and so do attention and contacts altogether.
 
@@ -131,9 +131,9 @@ class Trunk:
 
         Parameters
         ----------
-        sequences
+        sequences : sequence of str
             letters of the alphabet; see `foldgraft.models.trunk.alphabet.illegal`.
-        layers
+        layers : sequence of int
             whose residues are wanted, from 1 to L; layer L is taken after the final norm.
 
         Yields
@@ -226,9 +226,9 @@ class Trunk:
 
         Parameters
         ----------
-        sequence
+        sequence : str
             letters of the alphabet.
-        select
+        select : array, optional
             numbers of the pairs wanted, in the packed order of `foldgraft.records.pairs`; all by default.
 
         Yields

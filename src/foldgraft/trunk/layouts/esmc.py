@@ -58,9 +58,9 @@ def translate(tensors: dict[str, Tensor], config: dict[str, Any] | None, where: 
 
     Parameters
     ----------
-    config
+    config : dict, optional
         content of `config.json`, where there is one; of the other two layouts the shapes tell all.
-    where
+    where : str
         they are from; named in errors.
 
     Raises

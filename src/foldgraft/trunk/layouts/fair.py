@@ -30,10 +30,10 @@ def translate(content: dict[str, Any], regression: Path | None, where: str) -> T
 
     Parameters
     ----------
-    content
+    content : dict
         `{"cfg": {"model": Namespace}, "model": tensors}` for ESM-2, `{"args": Namespace, "model": tensors}` with the
         architecture roberta_large for ESM-1b and ESM-1v.
-    regression
+    regression : Path, optional
         the file with the weights of its contact regression.
 
     Raises

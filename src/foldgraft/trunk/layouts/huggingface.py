@@ -28,7 +28,6 @@ LAYER = {
     "output.dense": "fc2",
     "LayerNorm": "final_layer_norm",
 }
-FREQUENCIES = r"(encoder\.layer\.\d+\.attention\.self\.)?rotary_embeddings\.inv_freq"
 CONTACTS = ("contact_head.regression.weight", "contact_head.regression.bias")
 USELESS = {
     r"embeddings\.position_ids": "counts the positions",
@@ -48,9 +47,9 @@ def translate(tensors: dict[str, Tensor], config: dict[str, Any], where: str) ->
 
     Parameters
     ----------
-    config
+    config : dict
         content of `config.json`.
-    where
+    where : str
         they are from; named in errors.
 
     Raises

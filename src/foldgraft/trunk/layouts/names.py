@@ -41,7 +41,7 @@ def place(
 
     Parameters
     ----------
-    useless
+    useless : dict of str to str
         patterns of names that are known to be of no use to a trunk, with the reason.
 
     Raises

@@ -64,7 +64,7 @@ def write_checkpoint(path: Path, state: TrainingState, digest: str) -> None:
 
     Parameters
     ----------
-    digest
+    digest : str
         of what it is a pretraining of: settings, corpus, and the weights it began with.
     """
     tensors = {f"weights.{name}": tensor for name, tensor in state.network.state_dict().items()}

@@ -72,11 +72,11 @@ def test_sequences(
 
     Parameters
     ----------
-    split_table
+    split_table : Path
         `cluster/split.parquet`.
-    chains, label_tables
+    chains, label_tables : iterable of Path
         the indices of chains and the shards of labels that hold the sequences.
-    cross_validated
+    cross_validated : iterable of str
         sets (structures, or the name of a labelled table) of which each fold is once the test fold; of the others the
         test split is.
 
@@ -107,15 +107,15 @@ def near(
 
     Parameters
     ----------
-    sequences
+    sequences : dict of str to str
         by name.
-    test
+    test : set of str
         the proteins to keep away from.
-    identity
+    identity : float
         fraction of aligned residues that are identical, at least.
-    coverage
+    coverage : float
         aligned fraction of the shorter of the two, at least.
-    beside
+    beside : Path
         an output, in whose folder the search has its temporary files.
 
     Returns
@@ -143,11 +143,11 @@ def divide(sequences: dict[str, str], valid: int, held_back: dict[str, str] | No
 
     Parameters
     ----------
-    sequences
+    sequences : dict of str to str
         by their sha256.
-    valid
+    valid : int
         most sequences to validate on: the first by sha256, thus at random.
-    held_back
+    held_back : dict of str to str, optional
         what to validate on; none of it is trained on. By default at most a tenth of the sequences is taken off them.
 
     Raises

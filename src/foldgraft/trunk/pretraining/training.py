@@ -60,15 +60,15 @@ def pretrain(
 
     Parameters
     ----------
-    train, valid
+    train, valid : Corpus
         sequences to learn from, and sequences to measure on.
-    settings
+    settings : PretrainSettings
         shape, budget and optimizer; bounded by steps alone, the same seed gives the same network.
-    device
+    device : torch.device
         on CUDA the products are computed in bfloat16.
-    checkpoint
+    checkpoint : Path, optional
         where the state is kept on the way; if the file holds one of this very pretraining, it goes on from there.
-    start
+    start : Trunk, optional
         a trunk to go on from, without its contact regression, which is for the weights as they were; random weights by
         default.
 
@@ -173,7 +173,7 @@ def learn(
 
     Parameters
     ----------
-    keep
+    keep : function
         called every `settings.save_seconds`, and at the end.
 
     Raises

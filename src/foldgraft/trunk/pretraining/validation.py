@@ -18,7 +18,7 @@ def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Te
 
     Parameters
     ----------
-    inputs, positions, letters
+    inputs, positions, letters : Tensor
         as `prefetch.tensors` gives them, on the CPU; they go to the network's device. On CUDA products are in bfloat16.
     """
     device = network.embed_tokens.weight.device
