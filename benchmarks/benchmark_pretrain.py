@@ -44,7 +44,7 @@ def ours(settings: PretrainSettings, corpus: Corpus, device: torch.device) -> tu
     """Our network, and its loss on a batch."""
     network = new_network(settings, corpus.frequencies()).to(device)
     pinned = device.type == "cuda"
-    return network, lambda batch: masked_loss(network, *tensors(batch, pinned)) / len(batch.letters)
+    return network, lambda batch: masked_loss(network, *tensors(batch, pinned)) / len(batch.targets)
 
 
 def theirs(settings: PretrainSettings, device: torch.device) -> tuple[torch.nn.Module, Callable]:

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foldgraft.errors import FoldgraftError
-from foldgraft.fetch.tables import Unlike, letters, merged, subsample
+from foldgraft.fetch.tables import Unlike, clean_sequence, merged, subsample
 from foldgraft.residues import TELLING
 
 
 def test_rare_letters_stay_and_j_becomes_x():
-    assert letters("mkUZBOXj*", "here") == "MKUZBOXX"
+    assert clean_sequence("mkUZBOXj*", "here") == "MKUZBOXX"
 
 
 PEPTIDES = ("GATCNGATNC", "GACT", "GCNTA", "ALAALAALAALA")
@@ -19,13 +19,13 @@ PEPTIDES = ("GATCNGATNC", "GACT", "GCNTA", "ALAALAALAALA")
 @pytest.mark.parametrize("peptide", PEPTIDES)
 def test_a_peptide_whose_letters_are_also_bases_or_codes_passes(peptide):
     unlike = Unlike()
-    assert letters(peptide, "here") == peptide and unlike.reason(peptide, "here") == ""
+    assert clean_sequence(peptide, "here") == peptide and unlike.reason(peptide, "here") == ""
     unlike.check("records")
 
 
 @pytest.mark.parametrize(("text", "word"), [("GATC" * 9, "DNA"), ("MetLysValAla" * 3, "three-letter codes")])
 def test_one_long_sequence_of_bases_or_codes_is_turned_away_and_many_are_refused(text, word):
-    unlike, wrong = Unlike(), letters(text, "here")
+    unlike, wrong = Unlike(), clean_sequence(text, "here")
     assert len(wrong) >= TELLING and word in unlike.reason(wrong, "one")
     assert unlike.reason("MKTAYIAKQRQISFVKSHFSRQ", "two") == ""
     unlike.check("records")

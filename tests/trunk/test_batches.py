@@ -69,7 +69,7 @@ def test_batches_go_on_after_an_epoch_and_crop_anew():
     texts = []
     for batch in batches:
         tokens = batch.inputs.copy()
-        tokens.reshape(-1)[batch.positions] = batch.letters
+        tokens.reshape(-1)[batch.positions] = batch.targets
         texts.append(tokens.tobytes())
     long = {text for text in texts if len(text) == 12}
     assert len(long) > 2 and sum(len(text) == 5 for text in texts) == 10
@@ -110,7 +110,7 @@ def test_what_is_to_be_guessed_stands_at_its_position():
     selected = np.array([[0, 0, 1, 0, 0], [0, 1, 0, 0, 0]], dtype=bool)
     batch = masked(tokens, tokens, selected)
     assert batch.positions.tolist() == [2, 6] and batch.tokens == 8
-    assert "".join(alphabet.TOKENS[letter] for letter in batch.letters) == "KA"
+    assert "".join(alphabet.TOKENS[letter] for letter in batch.targets) == "KA"
 
 
 @given(st.integers(0, 1000))

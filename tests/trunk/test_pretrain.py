@@ -64,15 +64,15 @@ def test_steps_and_seed_determine_the_trunk():
 def merged(one, other):
     """Two batches as one: rows of the shorter padded, positions counted anew."""
     width = max(batch.inputs.shape[1] for batch in (one, other))
-    rows, places, before = [], [], 0
+    rows, positions, before = [], [], 0
     for batch in (one, other):
         beyond = ((0, 0), (0, width - batch.inputs.shape[1]))
         rows.append(np.pad(batch.inputs, beyond, constant_values=alphabet.PAD))
         row, column = np.divmod(batch.positions, batch.inputs.shape[1])
-        places.append((row + before) * width + column)
+        positions.append((row + before) * width + column)
         before += len(batch.inputs)
-    letters = np.concatenate([one.letters, other.letters])
-    return Batch(np.concatenate(rows), np.concatenate(places), letters, one.tokens + other.tokens)
+    targets = np.concatenate([one.targets, other.targets])
+    return Batch(np.concatenate(rows), np.concatenate(positions), targets, one.tokens + other.tokens)
 
 
 def test_accumulating_two_batches_is_learning_from_one_that_is_both(monkeypatch):
@@ -145,7 +145,7 @@ def test_perplexity_is_that_of_fair_esm_on_masked_positions():
     (batch,) = validation.batches
     assert (batch.inputs.reshape(-1)[batch.positions] == alphabet.MASK).all() and len(batch.positions) >= 2
     chances = model(torch.from_numpy(batch.inputs.astype(np.int64)))["logits"].softmax(-1).flatten(0, 1)
-    chances, truth = chances[batch.positions].numpy(), batch.letters
+    chances, truth = chances[batch.positions].numpy(), batch.targets
     expected = np.exp(-np.log(chances[np.arange(len(truth)), truth]).mean())
     assert validation.perplexity(network) == pytest.approx(expected, rel=1e-4)
     assert validation.unigram(valid.frequencies()) == pytest.approx(np.exp(-np.log(valid.frequencies()[truth]).mean()))

@@ -59,16 +59,16 @@ def with_supplied(name: str, entry: Entry, sequences: Mapping[str, str], longest
         if same < 1 - MAX_DISAGREEMENT:
             supplied.disagreeing.append((polymer, same))
             continue
-        there = positions[polymer.positions]
-        if (there < 0).any() and len(sequence) <= longest:
-            supplied.left_out.append((polymer, polymer.members[there < 0]))
+        position_of = positions[polymer.positions]
+        if (position_of < 0).any() and len(sequence) <= longest:
+            supplied.left_out.append((polymer, polymer.members[position_of < 0]))
         polymers.append(
             replace(
                 polymer,
                 monomers=[NAMES.get(one, "UNK") for one in sequence],
                 numbers=np.arange(1, len(sequence) + 1),
-                members=polymer.members[there >= 0],
-                positions=there[there >= 0],
+                members=polymer.members[position_of >= 0],
+                positions=position_of[position_of >= 0],
             )
         )
     return supplied._replace(entry=replace(entry, polymers=polymers))

@@ -142,11 +142,11 @@ def _examples(path: Path, rows: pd.DataFrame, about: About, states: Mapping[str,
     known = np.isfinite(truth).any(axis=1)
     if not np.isfinite(score[known]).all():
         raise FoldgraftError(f"{path}: a score is not a number; rerun the stage that wrote it")
-    letters = None
+    ss3 = None
     if states and about.level == "residue":
-        letters = np.array(list("".join(_fitting(states.get(i), n) for i, n in zip(rows["id"], length, strict=True))))
-        letters = letters[known]
-    return Examples(rows["id"].to_numpy(), protein[known], truth[known], score[known], states=letters)
+        ss3 = np.array(list("".join(_fitting(states.get(i), n) for i, n in zip(rows["id"], length, strict=True))))
+        ss3 = ss3[known]
+    return Examples(rows["id"].to_numpy(), protein[known], truth[known], score[known], states=ss3)
 
 
 def _stacked(path: Path, lists: pd.Series, length: np.ndarray, width: int) -> np.ndarray:

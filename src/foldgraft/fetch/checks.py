@@ -18,7 +18,7 @@ from foldgraft.fetch.inputs import (
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_table import Labelled, read_classes, read_files
 from foldgraft.fetch.settings import SequencesSettings, StructuresSettings
-from foldgraft.fetch.tables import SHOWN, Sequence, Unlike, letters, merged
+from foldgraft.fetch.tables import SHOWN, Sequence, Unlike, clean_sequence, merged
 from foldgraft.records.fasta import checked_record, raw_records
 from foldgraft.records.files import checked_id
 
@@ -97,7 +97,7 @@ def check_sequences(sequences: SequencesSettings, data: Path) -> None:
                 try:
                     record = checked_record(reading, *raw)
                     where = f"{reading} ({record.id})"
-                    sequence = letters(record.sequence, where)
+                    sequence = clean_sequence(record.sequence, where)
                 except FoldgraftError as error:
                     problems.append(str(error))
                     continue

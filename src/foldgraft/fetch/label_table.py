@@ -10,7 +10,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.inputs import table_files
 from foldgraft.fetch.label_settings import LabelsSettings
 from foldgraft.fetch.label_values import Label, LabelReader, Missing
-from foldgraft.fetch.tables import LETTERS, SHOWN, Unlike, letters
+from foldgraft.fetch.tables import LETTERS, SHOWN, Unlike, clean_sequence
 from foldgraft.records.files import checked_id
 from foldgraft.records.label_files import Row, header, read_rows
 
@@ -145,7 +145,7 @@ class TableReader:
                 labelled.rejects.append((name, "join", join, f"{self.settings.join[join]} has no row of this id"))
                 return
             row.cells.update({f"{join}.{column}": value for column, value in rows[name].items()})
-        sequence = letters(_cell(row, columns.sequence), row.where)
+        sequence = clean_sequence(_cell(row, columns.sequence), row.where)
         if reason := labelled.unlike.reason(sequence, row.where):
             labelled.rejects.append((name, "sequence", sequence[:60], reason))
             return

@@ -20,7 +20,7 @@ SHOWN = 5
 Sequence = tuple[str, str]  # id, letters
 
 
-def letters(text: str, where: str) -> str:
+def clean_sequence(text: str, where: str) -> str:
     """A sequence in upper case without the stop at its end; J (leucine or isoleucine) is written X.
 
     Raises
@@ -89,7 +89,7 @@ def read_sequences(paths: Iterable[Path], reject: Callable[[Path, str, str], Non
         unlike = Unlike()
         for record in read_fasta(path):
             where = f"{path} ({record.id})"
-            sequence = letters(record.sequence, where)
+            sequence = clean_sequence(record.sequence, where)
             if reason := unlike.reason(sequence, where):
                 reject(path, record.id, reason)
             else:

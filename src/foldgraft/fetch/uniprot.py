@@ -10,7 +10,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.fetch.client import Client, FinalError, PassingError
 from foldgraft.fetch.identifiers import accession
 from foldgraft.fetch.store import Store, spool
-from foldgraft.fetch.tables import letters
+from foldgraft.fetch.tables import clean_sequence
 
 FIELDS = "accession,id,organism_name,sequence,version"
 PAGE = 500  # the service's largest
@@ -164,7 +164,7 @@ def _entry(value: dict[str, Any]) -> Entry:
     if fault:
         return Entry(name, fault=fault)
     try:
-        return Entry(name, letters(sequence, "UniProtKB"), None if version is None else str(version))
+        return Entry(name, clean_sequence(sequence, "UniProtKB"), None if version is None else str(version))
     except FoldgraftError as error:
         return Entry(name, fault=str(error))
 

@@ -75,12 +75,12 @@ def prove(network: Network, name: str) -> dict[str, Any] | None:
 def fair_network(network: Network) -> nn.Module:
     """fair-esm's own network of the same tensors, in the same memory; a head that is not there is zero."""
     shape = network.architecture
-    letters = esm.Alphabet.from_architecture("ESM-1b")
+    esm_alphabet = esm.Alphabet.from_architecture("ESM-1b")
     with torch.device("meta"):
         if shape.family == "ESM-2":
-            model = esm.ESM2(shape.layers, shape.width, shape.heads, letters, shape.token_dropout)
+            model = esm.ESM2(shape.layers, shape.width, shape.heads, esm_alphabet, shape.token_dropout)
         else:
-            model = esm.ProteinBertModel(_roberta(network), letters)
+            model = esm.ProteinBertModel(_roberta(network), esm_alphabet)
     state = network.state_dict()
     rotary = state.pop(ROTARY, None)
     if rotary is not None:

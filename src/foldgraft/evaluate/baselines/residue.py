@@ -140,12 +140,12 @@ def onehot(task: Task, train: Array, valid: Array) -> tuple[Say, Say]:
 
 def windows(sequence: str) -> sparse.csr_matrix:
     """One-hot letters of the window around each residue, none beyond the ends; shape (L, 15 * 21)."""
-    letters = np.array([AMINO_ACIDS.find(letter) for letter in sequence.upper()])  # -1, the last, for any other
-    letters = np.where(letters < 0, len(AMINO_ACIDS), letters)
+    codes = np.array([AMINO_ACIDS.find(letter) for letter in sequence.upper()])  # -1, the last, for any other
+    codes = np.where(codes < 0, len(AMINO_ACIDS), codes)
     length, width = len(sequence), len(AMINO_ACIDS) + 1
     at = np.arange(length)[:, None] + np.arange(WINDOW) - WINDOW // 2  # (L, 15)
     row, slot = np.nonzero((at >= 0) & (at < length))
-    column = slot * width + letters[at[row, slot]]
+    column = slot * width + codes[at[row, slot]]
     return sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(length, WINDOW * width))
 
 

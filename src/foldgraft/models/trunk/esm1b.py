@@ -38,7 +38,7 @@ class ESM1b(ESM2):
             )
         real = tokens != alphabet.PAD
         positions = torch.where(real, real.cumsum(-1) - 1 + FIRST_POSITION, alphabet.PAD)
-        x = self.letters(tokens) + self.embed_positions(positions)
+        x = self.token_embeddings(tokens) + self.embed_positions(positions)
         if self.emb_layer_norm_before is not None:
             x = self.emb_layer_norm_before(x)
         return x * real[..., None]

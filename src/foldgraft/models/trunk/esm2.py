@@ -135,9 +135,9 @@ class ESM2(Network):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Input embeddings of tokens (B, T); shape (B, T, D), zero at padding."""
-        return self.letters(tokens) * (tokens != alphabet.PAD)[..., None]
+        return self.token_embeddings(tokens) * (tokens != alphabet.PAD)[..., None]
 
-    def letters(self, tokens: Tensor) -> Tensor:
+    def token_embeddings(self, tokens: Tensor) -> Tensor:
         """Embeddings of the tokens, without their positions; (B, T, D).
 
         With token dropout those of <mask> are zero, and the others are scaled as if as many were masked as in training.

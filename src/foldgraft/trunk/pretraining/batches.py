@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
     inputs: np.ndarray  # (B, T) uint8
     positions: np.ndarray  # (S,) int64, into the flattened inputs
-    letters: np.ndarray  # (S,) int64
+    targets: np.ndarray  # (S,) int64
     tokens: int  # without padding
 
 
@@ -102,11 +102,11 @@ def corrupt(tokens: np.ndarray, selected: np.ndarray, generator: np.random.Gener
     """Of the selected positions 80 % become <mask>, 10 % a random amino acid, and the rest stay; shape (B, T)."""
     corrupted = tokens.copy()
     fate = generator.random(int(selected.sum()), dtype=np.float32)
-    letters = tokens[selected]
-    letters[fate < MASKED] = alphabet.MASK
+    replacements = tokens[selected]
+    replacements[fate < MASKED] = alphabet.MASK
     replaced = (fate >= MASKED) & (fate < MASKED + REPLACED)
-    letters[replaced] = generator.choice(RANDOM_LETTERS, int(replaced.sum()))
-    corrupted[selected] = letters
+    replacements[replaced] = generator.choice(RANDOM_LETTERS, int(replaced.sum()))
+    corrupted[selected] = replacements
     return corrupted
 
 

@@ -55,7 +55,7 @@ def prefetch(items: Iterator[T], depth: int = PREFETCHED) -> Iterator[T]:
 
 
 def tensors(batch: Batch, pinned: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs (B, T), positions (S,) and letters (S,); in pinned memory they can be copied while the GPU computes."""
-    pageable = (torch.from_numpy(array) for array in (batch.inputs, batch.positions, batch.letters))
-    inputs, positions, letters = (tensor.pin_memory() if pinned else tensor for tensor in pageable)
-    return inputs, positions, letters
+    """Inputs (B, T), positions (S,) and targets (S,); in pinned memory they can be copied while the GPU computes."""
+    pageable = (torch.from_numpy(array) for array in (batch.inputs, batch.positions, batch.targets))
+    inputs, positions, targets = (tensor.pin_memory() if pinned else tensor for tensor in pageable)
+    return inputs, positions, targets

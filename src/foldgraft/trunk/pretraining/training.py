@@ -244,7 +244,7 @@ def step(state: TrainingState, batches: Sequence[tuple[Tensor, Tensor, Tensor]],
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.zero_grad(set_to_none=True)
-    count, losses = sum(len(letters) for _, _, letters in batches), []
+    count, losses = sum(len(targets) for _, _, targets in batches), []
     for batch in batches:
         loss = masked_loss(state.network, *batch) / count
         loss.backward()

@@ -13,21 +13,21 @@ from foldgraft.trunk.pretraining.prefetch import tensors
 from foldgraft.trunk.pretraining.settings import PretrainSettings
 
 
-def masked_loss(network: Network, inputs: Tensor, positions: Tensor, letters: Tensor) -> Tensor:
+def masked_loss(network: Network, inputs: Tensor, positions: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of the selected positions in nats, their sum; the language head runs on these alone.
 
     Parameters
     ----------
-    inputs, positions, letters : Tensor
+    inputs, positions, targets : Tensor
         as `prefetch.tensors` gives them, on the CPU; they go to the network's device. On CUDA products are in bfloat16.
     """
     device = network.embed_tokens.weight.device
     padded = bool((inputs == alphabet.PAD).any())
-    inputs, positions, letters = (part.to(device, non_blocking=True) for part in (inputs, positions, letters))
+    inputs, positions, targets = (part.to(device, non_blocking=True) for part in (inputs, positions, targets))
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         hidden = network(inputs.long(), padded).flatten(0, 1)
         logits = network.logits(hidden[positions])
-    return F.cross_entropy(logits.float(), letters, reduction="sum")
+    return F.cross_entropy(logits.float(), targets, reduction="sum")
 
 
 class Validation:
@@ -44,13 +44,13 @@ class Validation:
             self.batches.append(masked(tokens, np.where(selected, alphabet.MASK, tokens).astype(np.uint8), selected))
 
     def positions(self) -> int:
-        """How many letters are to be guessed."""
+        """How many tokens are to be guessed."""
         return sum(len(batch.positions) for batch in self.batches)
 
     def unigram(self, frequencies: np.ndarray) -> float:
         """Perplexity of guessing by the frequencies of letters."""
-        letters = np.concatenate([batch.letters for batch in self.batches])
-        return float(np.exp(-np.log(frequencies[letters]).mean()))
+        targets = np.concatenate([batch.targets for batch in self.batches])
+        return float(np.exp(-np.log(frequencies[targets]).mean()))
 
     @torch.no_grad()
     def perplexity(self, network: Network) -> float:
