@@ -105,7 +105,7 @@ class Embeddings:
         self._paths = [Path(path) for path in paths]
         self._open: OrderedDict[int, IO[bytes]] = OrderedDict()
         self.contents: Contents | None = None
-        names, locations = [np.empty(0, dtype="S64")], [np.empty(0, dtype=LOCATION)]
+        stored, locations = [np.empty(0, dtype="S64")], [np.empty(0, dtype=LOCATION)]
         for shard, path in enumerate(self._paths):
             names, where, contents = _read_locations(path)
             if self.contents not in (None, contents):
@@ -114,9 +114,9 @@ class Embeddings:
                 )
             self.contents = contents
             where["shard"] = shard
-            names.append(np.array(names, dtype="S64"))
+            stored.append(np.array(names, dtype="S64"))
             locations.append(where)
-        self._names, first = np.unique(np.concatenate(names), return_index=True)
+        self._names, first = np.unique(np.concatenate(stored), return_index=True)
         self._locations = np.concatenate(locations)[first]
         self._checked = {kind: np.zeros(len(self._names), dtype=bool) for kind in ("pooled", "residue")}
 

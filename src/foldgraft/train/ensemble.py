@@ -213,8 +213,8 @@ class Trainer:
         span_of = {int(row): slice(end - size, end) for row, end, size in zip(rows, ends, sizes, strict=True)}
         outputs = [torch.zeros(sum(sizes), task.target.outputs) for task in tasks]
         for scored in self.examples.score([head], rows[number::processes]):
-            for values, groups in zip(outputs, scored.outputs, strict=True):
-                values[span_of[scored.row]] = groups[0]
+            for values, predicted in zip(outputs, scored.outputs, strict=True):
+                values[span_of[scored.row]] = predicted[0]
         outputs = [self.engine.sum(values).cpu() for values in outputs]
         truth = [torch.cat(columns) for columns in zip(*known, strict=True)]
         lengths = self.examples.table["sequence"].iloc[rows].str.len().tolist()

@@ -50,10 +50,10 @@ def download(
     if name is None:
         raise FoldgraftError("trunk.model: name the model to download")
     if name in HUB:
-        opened, source = download_hub(name, downloads, settings.hub), {"url": settings.hub}
+        path, source = download_hub(name, downloads, settings.hub), {"url": settings.hub}
     else:
-        (opened, _), source = fetch(name, downloads, settings.url), {"url": settings.url}
-    convert_checkpoint(opened, weights, description, adapter, {"kind": "download", "model": name, **source})
+        (path, _), source = fetch(name, downloads, settings.url), {"url": settings.url}
+    convert_checkpoint(path, weights, description, adapter, {"kind": "download", "model": name, **source})
 
 
 @app.command()

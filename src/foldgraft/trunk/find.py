@@ -43,7 +43,7 @@ def find(name: str, *folders: Path) -> Path | None:
         where to look first; each may hold fair-esm's file, or the hub's folder of the model. Then the caches of the
         Hugging Face hub and of torch are looked into.
     """
-    return next((path for path in _places(name, *folders) if _is_whole(path)), None)
+    return next((path for path in _candidates(name, *folders) if _is_whole(path)), None)
 
 
 def _is_whole(path: Path) -> bool:
@@ -64,7 +64,7 @@ def _is_alike(path: Path, name: str) -> bool:
         return False
 
 
-def _places(name: str, *folders: Path) -> list[Path]:
+def _candidates(name: str, *folders: Path) -> list[Path]:
     return [path for folder in folders for path in _in_folder(folder, name)] + list(_in_caches(name))
 
 
@@ -103,7 +103,7 @@ def provide(name: str) -> Path:
         try:
             return download_hub(f"{OWNER}/{name}", kept, addresses.hub)
         except FoldgraftError:
-            if path := next((path for path in _places(name, *folders) if path.is_file()), None):
+            if path := next((path for path in _candidates(name, *folders) if path.is_file()), None):
                 print(f"{path}: has no contact regression beside it, and none could be downloaded", file=sys.stderr)
                 return path
             raise FoldgraftError(

@@ -91,13 +91,13 @@ def test_sequences(
     columns = ["sequence", "sequence_sha256"]
     tables = [read_frames(chains, index.SCHEMA, columns), read_frames(label_tables, labels.SCHEMA, columns)]
     known = pd.concat(tables).drop_duplicates("sequence_sha256")
-    rows = known[known["sequence_sha256"].isin(wanted)]
-    if len(rows) < len(wanted):
+    held = known[known["sequence_sha256"].isin(wanted)]
+    if len(held) < len(wanted):
         raise FoldgraftError(
-            f"{split_table}: {len(wanted) - len(rows)} test proteins are in none of the tables given by --index and "
+            f"{split_table}: {len(wanted) - len(held)} test proteins are in none of the tables given by --index and "
             "--labels; give all tables of the run"
         )
-    return set(rows["sequence"])
+    return set(held["sequence"])
 
 
 def near(
