@@ -23,6 +23,15 @@ def test_help_lists_every_stage():
     assert all(name in done.stdout for name in COMMANDS)
 
 
+def test_commands_that_do_without_torch_start_without_it():
+    """A run starts hundreds of jobs of such stages, and torch takes seconds to import."""
+    stages = ("cluster", "curate", "embed", "evaluate", "fetch", "msa", "report", "targets")
+    program = f"import sys, {', '.join(f'foldgraft.{stage}.command' for stage in stages)}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "foldgraft.msa.command" in done.stdout.split()
+    assert not {"torch", "sklearn", "matplotlib"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("stage", COMMANDS)
 def test_every_stage_has_help(stage):
     done = foldgraft(stage, "--help")

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from foldgraft.embed.repeats import elsewhere, write_repeats
 from foldgraft.embed.settings import EmbedSettings
-from foldgraft.embed.shard import Outputs, embed_shard, layer_numbers
-from foldgraft.models.trunk import Trunk
 from foldgraft.settings import option
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -45,6 +42,11 @@ def shard(
     settings: Annotated[EmbedSettings, option(EmbedSettings)] = EmbedSettings(),
 ) -> None:
     """Embed the unique sequences of one shard: pooled, of every layer, and per residue, of the layers named."""
+    import torch  # it takes seconds, which the other command does without
+
+    from foldgraft.embed.shard import Outputs, embed_shard, layer_numbers
+    from foldgraft.models.trunk import Trunk
+
     precision = getattr(torch, settings.precision)
     loaded = Trunk.load(trunk, description, batch_tokens=settings.batch_tokens, precision=precision)
     layers, outputs = layer_numbers(residues or [], loaded.layers), Outputs(embeddings, rejects)

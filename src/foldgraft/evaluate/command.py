@@ -8,13 +8,9 @@ import pandas as pd
 import typer
 
 from foldgraft.evaluate import diagnosis, tables
-from foldgraft.evaluate.baselines import run
 from foldgraft.evaluate.breakdown import BREAKDOWN
 from foldgraft.evaluate.compare import COMPARISON, NOTES
-from foldgraft.evaluate.external import External, transfer
 from foldgraft.evaluate.settings import EvaluateSettings
-from foldgraft.models.device import pick
-from foldgraft.models.trunk import Trunk
 from foldgraft.records.files import intact
 from foldgraft.records.metrics import COLUMNS, TABLES
 from foldgraft.records.split import SPLIT
@@ -58,6 +54,8 @@ def baseline(
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Predict, without what a language model learnt, the proteins that the experiments of a task predicted."""
+    from foldgraft.evaluate.baselines import run  # it imports torch and scikit-learn, which measuring does without
+
     sources = {"labels": labels or [], "targets": targets or [], "coevolution": coevolution or []}
     sources |= {"description": description, "max_length": max_length}
     run(name, predictions, _of_set(split, of_set), output=output, settings=settings, threads=threads, **sources)
@@ -79,6 +77,10 @@ def external(
     ] = None,
 ) -> None:
     """Try the head of another table's experiment on a labelled table."""
+    from foldgraft.evaluate.external import External, transfer  # these import torch
+    from foldgraft.models.device import pick
+    from foldgraft.models.trunk import Trunk
+
     loaded = Trunk.load(trunk, description, pick())
     transfer(External(head, loaded, labels, split, embeddings or [], predictions or []), output)
 

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from foldgraft import mmseqs
 from foldgraft.errors import FoldgraftError
-from foldgraft.models.device import pick
-from foldgraft.msa.couple import couple
 from foldgraft.msa.fetched import Fetched
 from foldgraft.msa.given import Services
 from foldgraft.msa.queries import Outputs, write_queries
@@ -101,6 +98,11 @@ def coevolution(
     settings: Settings = MsaSettings(),
 ) -> None:
     """Score the coevolution of the pairs of one shard."""
+    import torch  # it takes seconds, which searches do without
+
+    from foldgraft.models.device import pick
+    from foldgraft.msa.couple import couple
+
     torch.set_num_threads(threads)
     with row_writer(coevolution, COEVOLUTION) as writer:
         for row in couple(read_rows(alignments, ALIGNMENTS), settings.coevolution, pick()):

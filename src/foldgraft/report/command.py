@@ -7,12 +7,8 @@ from typing import Annotated
 import typer
 
 from foldgraft.records.files import atomic, read_json, write_json
-from foldgraft.report import page as pages
 from foldgraft.report import provenance as origins
-from foldgraft.report import whole
-from foldgraft.report.card import card as model_card
 from foldgraft.report.crate import crate as crate_of
-from foldgraft.report.figures import write_figures
 from foldgraft.report.run import Run
 from foldgraft.report.settings import CardSettings, ReportSettings
 from foldgraft.settings import option
@@ -48,6 +44,10 @@ def render(
     settings: Annotated[ReportSettings, option(ReportSettings)] = ReportSettings(),
 ) -> None:
     """Render a run as one HTML page that opens without a network."""
+    from foldgraft.report import page as pages  # these import matplotlib
+    from foldgraft.report import whole
+    from foldgraft.report.figures import write_figures
+
     page = whole.made(results, viewer, settings)
     if out_figures:
         write_figures(page.sections, out_figures)
@@ -63,6 +63,8 @@ def card(
     settings: Annotated[CardSettings, option(CardSettings)],
 ) -> None:
     """Write the model card of a trained head."""
+    from foldgraft.report.card import card as model_card  # it imports torch
+
     text = model_card(Run(results), experiment, settings)
     with atomic(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
