@@ -151,10 +151,8 @@ def _same_files(earlier: Any, shards: Iterable[str], patterns: Collection[str], 
     wanted = [str(data / pattern).replace("**/", "*") for pattern in patterns]
     strange = next((url for url in known if not any(fnmatch(str(data / url), pattern) for pattern in wanted)), None)
     if strange or (patterns and not known):
-        difference = f"{strange}, which {key} does not name" if strange else f"none of the files that {key} names"
-        raise FoldgraftError(
-            f"replay: {earlier.lock} has {difference}; replay a lock with the configuration it was made by"
-        )
+        files = f"{strange}, which {key} does not name" if strange else f"none of the files that {key} names"
+        raise FoldgraftError(f"replay: {earlier.lock} has {files}; replay a lock with the configuration it was made by")
 
 
 def _synthetic(config: Config, ledger: Ledger) -> Plan:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from foldgraft.evolution import fit
 from foldgraft.evolution.columns import Alignment
-from foldgraft.evolution.fit import Chains, fits, place
+from foldgraft.evolution.fit import Chains, fit_by_row, fits
 from foldgraft.evolution.formats import Row
 
 RNG = np.random.default_rng(8)
@@ -36,7 +36,7 @@ def test_many_hits_at_once_or_few_find_the_same(monkeypatch):
 def test_mutations_up_to_the_tolerance_and_any_tag_are_borne(which, places, tag):
     chain = CHAINS[f"c{which}"]
     text = "".join(("A" if letter != "A" else "C") if k in places else letter for k, letter in enumerate(chain))
-    item = place(text, 0, "M" * tag + chain)
+    item = fit_by_row(text, 0, "M" * tag + chain)
     assert item.aligned >= 80 - 6 and item.identical >= 80 - len(places) - 6
     assert item.why_not(0.9, 0.5) == ""
     residues = np.flatnonzero(item.columns >= 0)
@@ -45,20 +45,20 @@ def test_mutations_up_to_the_tolerance_and_any_tag_are_borne(which, places, tag)
 
 def test_unknown_letters_count_neither_way():
     chain = CHAINS["c0"]
-    item = place("XX" + chain[2:10] + "X" + chain[11:], 0, chain)
+    item = fit_by_row("XX" + chain[2:10] + "X" + chain[11:], 0, chain)
     assert (item.identical, item.known, item.identity) == (77, 77, 1.0)
 
 
 def test_insertions_of_the_row_have_no_column():
     chain = CHAINS["c0"]
-    item = place(chain[:10] + chain[10:15].lower() + chain[15:], 0, chain)
+    item = fit_by_row(chain[:10] + chain[10:15].lower() + chain[15:], 0, chain)
     assert item.columns.tolist() == [*range(10), *[-1] * 5, *range(10, 75)]
 
 
 def test_a_short_stretch_counts_only_as_a_whole_first_row():
     chain = CHAINS["c0"]
-    assert place(chain[20:30], 0, chain).why_not(0.9, 0.5) == ""
-    assert "10 residues aligned" in place(chain[20:30], 5, chain).why_not(0.9, 0.5)
+    assert fit_by_row(chain[20:30], 0, chain).why_not(0.9, 0.5) == ""
+    assert "10 residues aligned" in fit_by_row(chain[20:30], 5, chain).why_not(0.9, 0.5)
 
 
 def test_strangers_do_not_fit():
@@ -70,5 +70,5 @@ def test_strangers_do_not_fit():
 
 def test_what_is_too_long_to_compare_is_not_compared(monkeypatch):
     monkeypatch.setattr(fit, "MAX_CELLS", 10)
-    assert place("A" + CHAINS["c0"][1:-1] + "W", 0, CHAINS["c0"]) is None
-    assert place(CHAINS["c0"][5:], 0, CHAINS["c0"]).aligned == 75
+    assert fit_by_row("A" + CHAINS["c0"][1:-1] + "W", 0, CHAINS["c0"]) is None
+    assert fit_by_row(CHAINS["c0"][5:], 0, CHAINS["c0"]).aligned == 75

@@ -120,13 +120,13 @@ def fits(alignment: Alignment, chains: Chains, identity: float, coverage: float)
     rows = alignment.candidates
     for chain, numbers in chains.alike(alignment, identity**SEED * coverage).items():
         sequence = chains.sequences[chain]
-        tried = [fit for number in numbers if (fit := place(rows[number].text, number, sequence))]
+        tried = [fit for number in numbers if (fit := fit_by_row(rows[number].text, number, sequence))]
         if tried:
             best[chains.names[chain]] = max(tried, key=lambda fit: (fit.identical, -fit.row))
     return best
 
 
-def place(text: str, number: int, sequence: str) -> Fit | None:
+def fit_by_row(text: str, number: int, sequence: str) -> Fit | None:
     """Lay a chain on an alignment by a row of it (A3M text); None if nothing of them aligns, or both are too long."""
     column_of_letter = np.cumsum([not letter.islower() for letter in text]) - 1
     letters = np.array([k for k, letter in enumerate(text) if letter != "-"])

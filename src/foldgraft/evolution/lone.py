@@ -11,7 +11,7 @@ from foldgraft.evolution.a3m import encode, onto_chain
 from foldgraft.evolution.coevolution import scores
 from foldgraft.evolution.columns import over_columns
 from foldgraft.evolution.filters import build
-from foldgraft.evolution.fit import Chains, fits, place
+from foldgraft.evolution.fit import Chains, fit_by_row, fits
 from foldgraft.evolution.formats import read_parts
 from foldgraft.evolution.settings import AlignmentSettings
 from foldgraft.evolution.weights import weights
@@ -63,7 +63,7 @@ def couple_file(
     rows = list(alignment.rows)
     if sequence is None:
         sequence = rows[0].text.replace("-", "").upper()
-        fit = place(rows[0].text, 0, sequence)
+        fit = fit_by_row(rows[0].text, 0, sequence)
     else:
         fit = fits(alignment, Chains({"query": sequence}), IDENTITY, COVERAGE).get("query")
         reason = "no row resembles it" if fit is None else fit.why_not(IDENTITY, COVERAGE)

@@ -10,7 +10,7 @@ import pandas as pd
 from foldgraft.errors import FoldgraftError
 from foldgraft.evolution.a3m import Row, onto_chain, safe_name
 from foldgraft.evolution.columns import Alignment
-from foldgraft.evolution.fit import Chains, Fit, fits, place
+from foldgraft.evolution.fit import Chains, Fit, fit_by_row, fits
 from foldgraft.evolution.formats import reasons
 from foldgraft.msa.inputs import Given, find
 from foldgraft.msa.settings import AlignmentFiles
@@ -137,7 +137,7 @@ class Services:
         parts = self._files[row.file].read()
         part, alignment = parts[row.part - 1]
         number = row.row_number - 1
-        fit = place(alignment.candidates[number].text, number, sequence)
+        fit = fit_by_row(alignment.candidates[number].text, number, sequence)
         if fit is None or fit.aligned != row.residues:
             raise FoldgraftError(
                 f"{self._files[row.file].path}: changed since it was compared with the chains; run again"

@@ -8,7 +8,7 @@ from torch import Tensor
 from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.esmc import TOKENS
-from foldgraft.trunk.layouts.names import Names, Translated, place, renamed
+from foldgraft.trunk.layouts.names import Names, Translated, assign, renamed
 
 PREFIX = "esmc."
 HEAD_WIDTH = 64
@@ -73,7 +73,7 @@ def translate(tensors: dict[str, Tensor], config: dict[str, Any] | None, where: 
     numbers = {int(match[1]) for name in tensors if (match := re.match(block.replace("{}", r"(\d+)"), name))}
     architecture = _architecture(tensors, config, len(numbers), block, where)
     head = next((root for root in ("sequence_head.", "lm_head.") if any(n.startswith(root) for n in tensors)), None)
-    state, left_out = place(tensors, _names(architecture, block, layer, _head(tensors, head)), USELESS, where)
+    state, left_out = assign(tensors, _names(architecture, block, layer, _head(tensors, head)), USELESS, where)
     return Translated(state, architecture, layout, left_out)
 
 

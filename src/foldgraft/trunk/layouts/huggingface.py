@@ -11,7 +11,7 @@ from foldgraft.models.trunk import alphabet
 from foldgraft.models.trunk.architecture import Architecture
 from foldgraft.models.trunk.esm1b import FIRST_POSITION
 from foldgraft.models.trunk.esm2 import ROTARY
-from foldgraft.trunk.layouts.names import Names, Translated, place, renamed
+from foldgraft.trunk.layouts.names import Names, Translated, assign, renamed
 
 LAYOUT = "Hugging Face ESM"
 PREFIX = "esm."
@@ -67,7 +67,7 @@ def translate(tensors: dict[str, Tensor], config: dict[str, Any], where: str) ->
     if architecture.family == "ESM-2":
         useless = USELESS | {r"embeddings\.position_embeddings\.weight": "a trunk with rotary positions has no others"}
         tensors |= {"rotary_embeddings.inv_freq": one_of(rotary, where)} if rotary else {}
-    state, left_out = place(tensors, names(architecture, language, contacts), useless, where)
+    state, left_out = assign(tensors, names(architecture, language, contacts), useless, where)
     if contacts and _initial(state):
         left_out |= dict.fromkeys(CONTACTS, "only initialised, never trained")
         state = {name: tensor for name, tensor in state.items() if name not in CONTACTS}

@@ -34,7 +34,7 @@ class Translated:
 TOGETHER = "fetch weights and configuration anew, both from one place"
 
 
-def place(
+def assign(
     tensors: dict[str, Tensor], names: Names, useless: dict[str, str], where: str
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors by our names, and the ones left out with the reason.
