@@ -179,7 +179,7 @@ def used(path: Path) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = defaultdict(lambda: {"cpu": 0.0, "memory": 0.0, "jobs": 0})
     for line in path.read_text().splitlines():
         record = json.loads(line)
-        one = found[f"{record['stage']} {used['job'][0]}"]
+        one = found[f"{record['stage']} {record['job'][0]}"]
         one["cpu"] = round(one["cpu"] + record["cpu"], 2)
         one["memory"] = max(one["memory"], round(record["memory"]))
         one["jobs"] += 1
