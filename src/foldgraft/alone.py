@@ -5,8 +5,6 @@ The trunk is given, found on this machine, or fetched; the tables are those of t
 
 import sys
 from importlib.resources import files
-from io import BufferedReader
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -28,8 +26,7 @@ from foldgraft.predict.page import Beside, page
 from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import scan as scan_variants
 from foldgraft.predict.scan import write_scan
-from foldgraft.predict.sequences import Candidate, Candidates
-from foldgraft.predict.settings import PredictSettings
+from foldgraft.predict.sequences import Candidate, one, records_of
 from foldgraft.predict.tables import predicted_table
 from foldgraft.predict.training import training_proteins
 from foldgraft.predict.variants import read_tags, substitutions, tagged, truncations
@@ -145,6 +142,8 @@ def scan(
         raise FoldgraftError("only one of --output and --table can be standard output")
     if structure is None and (output_structure or viewer):
         raise FoldgraftError(f"{'--output-structure' if output_structure else '--viewer'} needs --structure as well")
+    if structure and not (output_structure or viewer):
+        raise FoldgraftError("--structure needs --viewer, to show it in the page, or --output-structure, to write it")
     script = viewer_script(viewer)
     protein = one(fasta)
     variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
@@ -157,15 +156,15 @@ def scan(
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)
     scored = scan_variants(protein, variants, trained, frozen)
     about = f"the head {trained.info.name} on the trunk {frozen.name}"
-    if matched and output_structure:
-        chains = paint(matched, output_structure, scored.contribution)
-        print(f"{output_structure}: chain {', '.join(chains)} painted", file=sys.stderr)
     beside = Beside(contact_scores(protein, frozen), states, matched, script)
     text = page(scored, trained.info.tasks[0].name, about, beside)
     with text_output(output) as handle:
         handle.write(text)
     if table:
         write_scan(table, scored)
+    if matched and output_structure:  # last: if its format cannot hold the values, the page is written all the same
+        chains = paint(matched, output_structure, scored.contribution)
+        print(f"{output_structure}: chain {', '.join(chains)} painted", file=sys.stderr)
 
 
 @app.command(name="map")
@@ -193,22 +192,6 @@ def contact_map(
     write_maps(Outputs(output_pairs, output_map, output_rr, output_npz), protein.sequence, maps)
 
 
-def one(fasta: Path) -> Candidate:
-    """The protein of a FASTA file with one record.
-
-    Raises
-    ------
-    FoldgraftError
-        if it has several, or one that cannot be predicted.
-    """
-    records = list(islice(records_of(fasta), 2))
-    if len(records) > 1:
-        raise FoldgraftError(f"{fasta}: more than one record; name a file of one protein")
-    if records[0].reason:
-        raise FoldgraftError(f"{fasta}: {records[0].id[:60]}: {records[0].reason}")
-    return records[0]
-
-
 def of_this_trunk(name: str, trunk: Trunk) -> Trained | None:
     """The head of this name that ships, if the trunk computes nearly what the head's own did."""
     head = load_head(shipped()[name], trunk)
@@ -231,21 +214,6 @@ def secondary_structure(protein: Candidate, trunk: Trunk) -> np.ndarray | None:
     task = head.info.tasks[0]
     mean = task.target.mean(said.tasks[0]).numpy()
     return mean[:, [task.names.index(state) for state in "HEC"]]
-
-
-def records_of(fasta: Path) -> Candidates:
-    """The records of a FASTA file, or of standard input.
-
-    Raises
-    ------
-    FoldgraftError
-        if there is no such file.
-    """
-    if fasta != STANDARD and (fasta.is_dir() or not fasta.exists()):
-        problem = "is a folder" if fasta.is_dir() else "there is no such file"
-        raise FoldgraftError(f"{fasta}: {problem}; name a FASTA file, or - for standard input")
-    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD else None
-    return Candidates(fasta, PredictSettings(), stream)
 
 
 def shipped() -> dict[str, Path]:

@@ -16,7 +16,7 @@ from foldgraft.errors import FoldgraftError
 from foldgraft.predict.matched import match
 from foldgraft.predict.painted import paint
 from foldgraft.predict.scan import COLUMNS, scan
-from foldgraft.predict.sequences import Candidate
+from foldgraft.predict.sequences import Candidate, one
 from foldgraft.predict.variants import Tag, read_tags, substitutions, tagged, truncations
 from foldgraft.tasks.trained import load_head
 
@@ -99,7 +99,8 @@ def test_a_structure_is_named_with_what_is_to_be_made_of_it(folder, tmp_path):
         (["--viewer", "v.js"], "--viewer needs --structure"),
         (["--output-structure", "a.pdb"], "--output-structure needs --structure"),
         (["--structure", "none.pdb", "--viewer", "none.js"], "none.js is not the script"),
-        (["--structure", "none.pdb"], "none.pdb: cannot be read as a structure"),
+        (["--structure", "none.pdb", "--output-structure", "a.pdb"], "none.pdb: cannot be read as a structure"),
+        (["--structure", "none.pdb"], "--structure needs --viewer, .* or --output-structure"),
     ):
         with pytest.raises(FoldgraftError, match=said):
             CliRunner().invoke(alone.app, list(map(str, [*words, *more])), catch_exceptions=False)
@@ -192,13 +193,44 @@ def test_a_structure_is_painted_whatever_of_it_was_resolved(tmp_path, ending):
     assert {residue[0].b_iso for residue in painted["B"]} == {0.0}
 
 
+def test_a_peptide_beside_the_protein_is_not_painted(tmp_path):
+    """Its letters are those of the protein, in their order, here and there."""
+    peptides = {name: list(enumerate(letters, start=1)) for name, letters in (("P", "G"), ("Q", "MTYAQSVHFRLLGE"))}
+    model_of({"A": list(enumerate(PROTEIN, start=1)), **peptides}).write_pdb(str(tmp_path / "in.pdb"))
+    assert paint(match(tmp_path / "in.pdb", PROTEIN), tmp_path / "out.pdb", np.ones(len(PROTEIN))) == ["A"]
+    painted = gemmi.read_structure(str(tmp_path / "out.pdb"))[0]
+    assert {atom.b_iso for name in peptides for residue in painted[name] for atom in residue} == {0.0}
+
+
+def test_modified_residues_are_those_they_were_made_of_and_each_conformer_is_painted(tmp_path):
+    protein = "MAKMLEMGDMRTWMKYFMC"
+    structure = model_of({"A": list(enumerate(protein, start=1))})
+    for residue in structure[0]["A"]:
+        residue.name = "MSE" if residue.name == "MET" else residue.name
+    other = structure[0]["A"][4].clone()
+    structure[0]["A"][4][0].altloc, other[0].altloc, other.name = "A", "B", "VAL"
+    structure[0]["A"].add_residue(other, 5)
+    structure.write_pdb(str(tmp_path / "in.pdb"))
+    paint(match(tmp_path / "in.pdb", protein), tmp_path / "out.pdb", np.arange(len(protein)) / 10)
+    painted = gemmi.read_structure(str(tmp_path / "out.pdb"))[0]["A"]
+    assert [residue[0].b_iso for residue in painted] == [
+        10 * n for n in range(len(protein)) for _ in range(1 + (n == 4))
+    ]
+
+
 def test_what_cannot_be_painted_is_said(tmp_path):
     model_of({"B": [(1, "G"), (2, "S"), (3, "W"), (4, "W"), (5, "P")]}).write_pdb(str(tmp_path / "other.pdb"))
     (tmp_path / "no.pdb").write_bytes(b"\x00\x01")
+    (tmp_path / "no.json").write_text("{}")
+    text = (tmp_path / "other.pdb").read_bytes().replace(b" B ", b" \xe9 ")
+    (tmp_path / "latin.pdb").write_bytes(text)
     for source, said in (
         ("other.pdb", "no chain of it is the protein of 42 residues"),
         ("no.pdb", "no chain of it|cannot be read as a structure"),
         ("none.pdb", "cannot be read as a structure"),
+        ("no.json", "cannot be read as a structure"),
+        ("latin.pdb", "cannot be read as a structure"),
+        ("\udce9.pdb", "cannot be read as a structure"),
     ):
         with pytest.raises(FoldgraftError, match=said):
             match(tmp_path / source, PROTEIN)
@@ -208,6 +240,9 @@ def test_what_cannot_be_painted_is_said(tmp_path):
         with pytest.raises(FoldgraftError, match=said):
             paint(matched, tmp_path / target, np.full(len(PROTEIN), value))
         assert not (tmp_path / target).exists()
+    matched.structure[0]["A"].name = "Heavy"
+    with pytest.raises(FoldgraftError, match=r"does not fit into a PDB file .*name a file that ends in .cif"):
+        paint(matched, tmp_path / "out.pdb", np.zeros(len(PROTEIN)))
 
 
 def test_what_cannot_be_scanned_is_said(folder, tmp_path):
@@ -217,7 +252,7 @@ def test_what_cannot_be_scanned_is_said(folder, tmp_path):
         scan(Candidate("a", PROTEIN, ""), [], ss3, trunk)
     (tmp_path / "two.fasta").write_text(f">a\n{PROTEIN}\n>b\n{PROTEIN}\n")
     with pytest.raises(FoldgraftError, match="more than one record"):
-        alone.one(tmp_path / "two.fasta")
+        one(tmp_path / "two.fasta")
     (tmp_path / "dna.fasta").write_text(f">a\n{'GATTACA' * 5}\n")
     with pytest.raises(FoldgraftError, match="letters of DNA"):
-        alone.one(tmp_path / "dna.fasta")
+        one(tmp_path / "dna.fasta")

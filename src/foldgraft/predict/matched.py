@@ -8,7 +8,9 @@ import gemmi
 from foldgraft.errors import FoldgraftError
 
 LEAST_IDENTITY = 0.9
-"""Fraction of the aligned residues of a chain that must be those of the protein."""
+"""Fraction of the residues of a chain that must be those of the protein, in stretches of at least `SHORTEST`."""
+SHORTEST = 4
+"""Residues of a stretch without a gap; single ones of any peptide are found somewhere in a long protein."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Chain:
         number of its model, from 0.
     name : str
     residues : list of (int, gemmi.Residue)
-        with their places in the protein, from 0.
+        with their positions in the protein, from 0; where a position has several conformers of other residues, all.
     foreign : int
         its residues that are not of the protein.
     """
@@ -53,7 +55,8 @@ def match(path: Path, sequence: str) -> Matched:
     try:
         structure = gemmi.read_structure(str(path))
         structure.setup_entities()
-    except (OSError, RuntimeError, ValueError):
+        _ = [residue.name for model in structure for chain in model if chain.name for residue in chain]  # decodes them
+    except (OSError, RuntimeError, ValueError, IndexError, TypeError):  # the last two: other JSON, a name not in UTF-8
         raise FoldgraftError(f"{path}: cannot be read as a structure; give a PDB or mmCIF file") from None
     chains = [
         found
@@ -77,14 +80,24 @@ def _chain(model: int, chain: gemmi.Chain, sequence: str) -> Chain | None:
         return None
     names = [gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) or "UNK" for letter in sequence]
     found = gemmi.align_sequence_to_polymer(names, polymer, gemmi.PolymerType.PeptideL, gemmi.AlignmentScoring())
-    if found.match_count < LEAST_IDENTITY * len(residues):
-        return None
     ours = found.add_gaps(sequence, 1)
     theirs = found.add_gaps("x" * len(residues), 2)
-    placed = []
-    place = at = 0
+    stretches: list[list[tuple[int, gemmi.Residue]]] = [[]]
+    position = at = 0
     for left, right in zip(ours, theirs, strict=True):
         if left != "-" and right != "-":
-            placed.append((place, residues[at]))
-        place, at = place + (left != "-"), at + (right != "-")
-    return Chain(model, chain.name, placed, len(residues) - len(placed))
+            stretches[-1].append((position, residues[at]))
+        else:
+            stretches.append([])
+        position, at = position + (left != "-"), at + (right != "-")
+    identical = sum(
+        gemmi.find_tabulated_residue(residue.name).one_letter_code.upper() == sequence[position]
+        for stretch in stretches
+        if len(stretch) >= SHORTEST
+        for position, residue in stretch
+    )
+    if identical < LEAST_IDENTITY * len(residues):
+        return None
+    positions = {str(residue.seqid): position for stretch in stretches for position, residue in stretch}
+    placed = [(positions[key], residue) for residue in polymer if (key := str(residue.seqid)) in positions]
+    return Chain(model, chain.name, placed, len(residues) - len(positions))

@@ -32,7 +32,7 @@ def paint(matched: Matched, output: Path, values: np.ndarray) -> list[str]:
     Raises
     ------
     FoldgraftError
-        if the output's name has another ending, or a PDB file cannot hold the values.
+        if the output's name has another ending, or a PDB file cannot hold the values or the structure.
     """
     ending = output.suffix.lower()
     if ending not in (".pdb", ".cif"):
@@ -49,9 +49,15 @@ def paint(matched: Matched, output: Path, values: np.ndarray) -> list[str]:
         for place, residue in chain.residues:
             for atom in residue:
                 atom.b_iso = SCALE * float(known[place])
+    if ending == ".cif":
+        text = matched.structure.make_mmcif_document().as_string()
+    else:
+        try:
+            text = matched.structure.make_pdb_string()
+        except RuntimeError as error:  # the name of a chain is longer than two letters
+            raise FoldgraftError(
+                f"{output}: the structure does not fit into a PDB file ({error}); name a file that ends in .cif"
+            ) from None
     with atomic(output) as temporary:
-        if ending == ".pdb":
-            matched.structure.write_pdb(str(temporary))
-        else:
-            matched.structure.make_mmcif_document().write_file(str(temporary))
+        temporary.write_text(text, encoding="utf-8")
     return list(dict.fromkeys(chain.name for chain in matched.chains))

@@ -1,16 +1,20 @@
 """What a FASTA file asks for: one candidate per record, with the reason if it cannot be predicted."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple, TypeVar
 
+from foldgraft.errors import FoldgraftError
 from foldgraft.models.trunk import alphabet
 from foldgraft.predict.settings import PredictSettings
 from foldgraft.records.fasta import count_records, raw_records
+from foldgraft.records.files import STANDARD
 from foldgraft.residues import NUCLEIC, is_nucleic
 
 T = TypeVar("T")
@@ -64,6 +68,37 @@ class Candidates:
             name, description = (*printable(header).split(maxsplit=1), "", "")[:2]
             sequence = letters(text)
             yield Candidate(name or f"record:{number}", sequence, why_not(sequence, self.settings), description)
+
+
+def records_of(fasta: Path) -> Candidates:
+    """The records of a FASTA file, or of standard input.
+
+    Raises
+    ------
+    FoldgraftError
+        if there is no such file.
+    """
+    if fasta != STANDARD and (fasta.is_dir() or not fasta.exists()):
+        problem = "is a folder" if fasta.is_dir() else "there is no such file"
+        raise FoldgraftError(f"{fasta}: {problem}; name a FASTA file, or - for standard input")
+    stream = BufferedReader(sys.stdin.buffer) if fasta == STANDARD else None
+    return Candidates(fasta, PredictSettings(), stream)
+
+
+def one(fasta: Path) -> Candidate:
+    """The protein of a FASTA file with one record.
+
+    Raises
+    ------
+    FoldgraftError
+        if it has several, or one that cannot be predicted.
+    """
+    records = list(islice(records_of(fasta), 2))
+    if len(records) > 1:
+        raise FoldgraftError(f"{fasta}: more than one record; name a file of one protein")
+    if records[0].reason:
+        raise FoldgraftError(f"{fasta}: {records[0].id[:60]}: {records[0].reason}")
+    return records[0]
 
 
 def letters(text: str) -> str:

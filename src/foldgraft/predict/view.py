@@ -119,7 +119,7 @@ def view(matched: Matched, values: np.ndarray) -> View:
 def _points(chain: Chain, length: int) -> np.ndarray:
     """Coordinates of the backbone along the protein; shape (L, 4, 3), NaN where not resolved."""
     found = np.full((length, len(BACKBONE), 3), np.nan)
-    for place, residue in chain.residues:
+    for place, residue in reversed(chain.residues):  # of several conformers the first is shown
         for number, name in enumerate(BACKBONE):
             atom = _atom(residue, name)
             if atom is not None:
