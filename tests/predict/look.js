@@ -40,6 +40,11 @@ window.addEventListener("load", () => setTimeout(async () => {
   box.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
   seen.views.turned = view();
 
+  letters.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  letters.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+  letters.children[7].dispatchEvent(new PointerEvent("pointerenter"));
+  seen.entered = state.at;
+  letters.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
   for (const key of ["ArrowRight", "ArrowRight", "ArrowDown"]) letters.dispatchEvent(new KeyboardEvent("keydown", { key }));
   seen.moved = { at: state.at, said: said() };
   letters.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));

@@ -203,6 +203,7 @@ def test_it_zooms_only_after_a_click_and_has_reset_and_keys(seen):
 
 def test_the_sequence_is_walked_by_keys_and_a_residue_is_held(seen, chain):
     assert seen["moved"]["at"] == 11 and seen["moved"]["said"].startswith(f"{chain.sequence[11]}12: ")
+    assert seen["entered"] == 7  # Enter holds nothing where nothing is marked
     assert seen["held"] == 11 and seen["free"]["at"] == 20
 
 

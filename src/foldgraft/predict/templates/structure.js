@@ -42,7 +42,7 @@
   letters.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -10, ArrowDown: 10 }[event.key];
     if (step) point(state.at === null ? 0 : Math.min(sequence.length - 1, Math.max(0, state.at + step)));
-    else if (event.key === "Enter") state.held = true;
+    else if (event.key === "Enter") state.held = state.at !== null;
     else if (event.key === "Escape") release();
     else return;
     event.preventDefault();
