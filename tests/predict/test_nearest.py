@@ -128,8 +128,10 @@ def test_what_is_no_table_of_training_proteins_is_named(known, tmp_path):
 
 
 def test_rows_without_a_sequence_are_counted_and_names_cannot_steer_a_terminal(tmp_path):
-    (tmp_path / "t.csv").write_text("sequence,id\nMKTAYIAKQRQI,a\x1b[2J\nMKTAYIAKQRQI,b\n,c\nMK-A,d\nMVVV\nMKLL,\n")
-    assert of_table(tmp_path / "t.csv") == ({"MKTAYIAKQRQI": "a [2J", "MKLL": "row:6"}, 3)
+    (tmp_path / "t.csv").write_text(
+        "sequence,id\nMKTAYIAKQRQI,a\x1b[2J\nMKTAYIAKQRQI,b\n,c\nMK-A,d\nMVVV\nMKLL,\nMKÉL,e\n"
+    )
+    assert of_table(tmp_path / "t.csv") == ({"MKTAYIAKQRQI": "a [2J", "MKLL": "row:6"}, 4)
 
 
 @pytest.mark.parametrize(

@@ -142,5 +142,7 @@ def test_records_are_counted_as_they_are_read(tmp_path, lines, packed):
 def test_what_cannot_be_read_through_is_not_counted(tmp_path):
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b">a\nMKT\n" * 1000)[:-20])
     (tmp_path / "long").write_bytes(b">a\n" + b"A" * 1_000_001)
-    for name in ("cut.gz", "long", "none"):
+    (tmp_path / "lines").write_bytes(b">a\n" + b"ACDEFGHIKL\n" * 100_001)
+    (tmp_path / "other").write_bytes(b"id,sequence\n>a,b\n")
+    for name in ("cut.gz", "long", "lines", "other", "none"):
         assert count_records(tmp_path / name) is None

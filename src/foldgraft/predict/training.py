@@ -120,7 +120,7 @@ def of_table(path: Path) -> tuple[dict[str, str], int]:
     unused = 0
     for number, row in enumerate(read_rows(path), start=1):
         text = letters(row.cells.get(sequence, ""))
-        if row.problem or not text.isalpha():
+        if row.problem or not (text.isascii() and text.isalpha()):
             unused += 1
             continue
         said = row.cells[name] if name else ""

@@ -85,14 +85,16 @@ def raw_records(path: Path, stream: BufferedReader | None = None) -> Iterator[tu
 
 def count_records(path: Path) -> int | None:
     """How many records `raw_records` would yield; None for a file that it would refuse half-way."""
-    count = 0
+    count = letters = 0
     try:
         with path.open("rb") as raw:
             handle = _text(raw)
             while line := handle.readline(MAX_LETTERS):
-                if len(line) == MAX_LETTERS:
+                line = line.strip()
+                letters = 0 if line.startswith(">") else letters + len(line)
+                count += line.startswith(">")
+                if len(line) >= MAX_LETTERS or letters > MAX_LETTERS or (letters and not count):
                     return None
-                count += line.strip().startswith(">")
     except (OSError, EOFError, zlib.error):
         return None
     return count
