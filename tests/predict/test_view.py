@@ -99,7 +99,11 @@ def test_another_script_is_refused(tmp_path):
     assert viewer_script(None) == ""
     (tmp_path / "a.js").write_text("var x")
     (tmp_path / "b.js").write_bytes(b"\xff\xfe")
-    for name in ("a.js", "b.js", "none.js"):
+    (tmp_path / "package.json").write_text('{"name": "3dmol", "main": "build/3Dmol.js"}')
+    (tmp_path / "3Dmol.es6-min.js").write_text(
+        "var t={createViewer:1};$3Dmol.x=t;export const createViewer=t.createViewer;"
+    )
+    for name in ("a.js", "b.js", "none.js", "package.json", "3Dmol.es6-min.js"):
         with pytest.raises(FoldgraftError, match=rf"--viewer: .*{name} is not the script 3Dmol.js; name build/"):
             viewer_script(tmp_path / name)
 

@@ -1,5 +1,6 @@
 """A protein's structure as the script of a scan's page draws it: its backbone, coloured by what each residue adds."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ NEGATIVE, MIDDLE, POSITIVE = "#b2182b", "#d5d9de", "#0072B2"
 """Colours of the least value, of zero and of the greatest; the middle one is seen on white and on dark paper."""
 UNKNOWN = "#7d8791"
 """Colour of a residue without a value."""
+DEFINES = re.compile(r"window\.\$3Dmol ?=")
+"""What a script of 3Dmol.js does and its other files do not, such as that of its modules or of its user interface."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def viewer_script(path: Path | None) -> str:
         script = read_viewer(path)
     except UnicodeDecodeError:
         script = ""
-    if "3Dmol" not in script:
+    if not DEFINES.search(script):
         raise FoldgraftError(f"--viewer: {path} is not the script 3Dmol.js; name {SOURCE}")
     return script
 
