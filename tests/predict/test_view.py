@@ -91,8 +91,14 @@ def test_what_is_not_drawn_is_counted(chain, tmp_path):
     structure = structure_of(chain, [f"c{number}" for number in range(10)])
     other = structure_of(made_up_run.make_chain("x", made_up_run.fold(SHAPE, 2, 5), np.random.default_rng(9)), ["Z"])
     structure[0].add_chain(other[0]["Z"])
-    shown = view(match(write(structure, tmp_path / "a.cif"), chain.sequence), np.ones(len(chain.sequence)))
-    assert len(shown.chains) == 8 and shown.left_out == 3
+    second = structure[0].clone()
+    second.num = 2
+    structure.add_model(second)
+    matched = match(write(structure, tmp_path / "a.cif"), chain.sequence)
+    shown = view(matched, np.ones(len(chain.sequence)))
+    assert len(shown.chains) == 8 and (shown.left_out, shown.models) == (3, 1)
+    text = page(scanned(chain)[0], "solubility", "the head", Beside(structure=matched, viewer="x"))
+    assert "Not drawn: 3 other chains of the file." in text and "Not drawn: 1 other model of the file." in text
 
 
 def test_another_script_is_refused(tmp_path):

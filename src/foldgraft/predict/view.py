@@ -38,7 +38,9 @@ class View:
     chains : list of str
         those drawn.
     left_out : int
-        further chains that are the protein, and all others of the first model.
+        further chains that are the protein, and all others of the model.
+    models : int
+        further models.
     resolved : int
         residues of the protein that are seen in a chain drawn.
     foreign : int
@@ -53,6 +55,7 @@ class View:
     file: str
     chains: list[str]
     left_out: int
+    models: int
     resolved: int
     foreign: int
     top: float
@@ -111,6 +114,7 @@ def view(matched: Matched, values: np.ndarray) -> View:
         file=matched.path.name,
         chains=[chain.name for chain in drawn],
         left_out=len(matched.structure[first]) - len(drawn),
+        models=len(matched.structure) - 1,
         resolved=int(np.isfinite(np.stack(points)[:, :, 1]).all(axis=2).any(axis=0).sum()),
         foreign=sum(chain.foreign for chain in drawn),
         top=top,
