@@ -87,6 +87,12 @@ def test_the_backbone_of_every_chain_is_drawn_where_the_protein_has_it(chain, tm
     assert shown.up[0] == f"{chain.sequence[-1]}{last} (+0.300)" and shown.down[0] == f"{chain.sequence[0]}1 (−0.100)"
 
 
+def test_a_chain_with_a_blank_name_is_called_so(chain, tmp_path):
+    structure_of(chain, [" "]).write_pdb(str(tmp_path / "a.pdb"))
+    shown = view(match(tmp_path / "a.pdb", chain.sequence), np.ones(len(chain.sequence)))
+    assert shown.chains == ["without a name"] and json.loads(shown.content)["chains"] == {"A": "without a name"}
+
+
 def test_what_is_not_drawn_is_counted(chain, tmp_path):
     structure = structure_of(chain, [f"c{number}" for number in range(10)])
     other = structure_of(made_up_run.make_chain("x", made_up_run.fold(SHAPE, 2, 5), np.random.default_rng(9)), ["Z"])

@@ -11,6 +11,8 @@ LEAST_IDENTITY = 0.9
 """Fraction of the residues of a chain that must be those of the protein, in stretches of at least `SHORTEST`."""
 SHORTEST = 4
 """Residues of a stretch without a gap; single ones of any peptide are found somewhere in a long protein."""
+UNNAMED = "without a name"
+"""What a chain is called whose name is blank, as modelling programs leave it."""
 
 
 @dataclass(frozen=True)
@@ -100,4 +102,4 @@ def _chain(model: int, chain: gemmi.Chain, sequence: str) -> Chain | None:
         return None
     positions = {str(residue.seqid): position for stretch in stretches for position, residue in stretch}
     placed = [(positions[key], residue) for residue in polymer if (key := str(residue.seqid)) in positions]
-    return Chain(model, chain.name, placed, len(residues) - len(positions))
+    return Chain(model, chain.name or UNNAMED, placed, len(residues) - len(positions))
