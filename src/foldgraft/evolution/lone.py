@@ -71,7 +71,7 @@ def couple_file(
             raise FoldgraftError(f"{path}: the alignment does not serve the sequence: {reason}")
     kept, _ = build(sequence, onto_chain(rows, fit.columns), fit.columns >= 0, settings)
     unread = [f"{count} {'row' if count == 1 else 'rows'} ({why})" for why, count in part.dropped.items()]
-    unread += [f"{len(others)} more alignments"] if others else []
+    unread += [f"{len(others)} more alignment{'s' if len(others) > 1 else ''}"] if others else []
     if len(kept) < 2:
         total = len(rows) + part.dropped.total()
         told = f", {', '.join(unread)} left out" if unread else ""
