@@ -202,6 +202,18 @@ def test_a_peptide_beside_the_protein_is_not_painted(tmp_path):
     assert {atom.b_iso for name in peptides for residue in painted[name] for atom in residue} == {0.0}
 
 
+def test_a_residue_with_a_label_of_its_own_is_of_the_chain(tmp_path):
+    """As the first of PDB entry 2p0r, after which gemmi's polymer ends."""
+    structure = model_of({"A": list(enumerate(PROTEIN, start=1))})
+    structure.setup_entities()
+    document = structure.make_mmcif_document()
+    document[0].find_loop("_atom_site.label_asym_id")[0] = "AB"
+    document.write_file(str(tmp_path / "in.cif"))
+    paint(match(tmp_path / "in.cif", PROTEIN), tmp_path / "out.pdb", np.ones(len(PROTEIN)))
+    painted = gemmi.read_structure(str(tmp_path / "out.pdb"))[0]["A"]
+    assert [residue[0].b_iso for residue in painted] == [100.0] * len(PROTEIN)
+
+
 def test_modified_residues_are_those_they_were_made_of_and_each_conformer_is_painted(tmp_path):
     protein = "MAKMLEMGDMRTWMKYFMC"
     structure = model_of({"A": list(enumerate(protein, start=1))})

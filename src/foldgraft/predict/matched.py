@@ -64,7 +64,8 @@ def match(path: Path, sequence: str) -> Matched:
         found
         for number, model in enumerate(structure)
         for chain in model
-        if (found := _chain(number, chain, sequence)) is not None
+        for polymer in _polymers(chain)
+        if (found := _chain(number, chain.name, polymer, sequence)) is not None
     ]
     if not chains:
         raise FoldgraftError(
@@ -74,12 +75,22 @@ def match(path: Path, sequence: str) -> Matched:
     return Matched(path, structure, sequence, chains)
 
 
-def _chain(model: int, chain: gemmi.Chain, sequence: str) -> Chain | None:
-    """A chain, if it is the protein."""
-    polymer = chain.get_polymer()
+def _polymers(chain: gemmi.Chain) -> list[list[gemmi.Residue]]:
+    """The residues of each polymer, though a file labels a part of it otherwise, as the first residue of 2p0r."""
+    by_entity: dict[str, list[gemmi.Residue]] = {}
+    for residue in chain:
+        if residue.entity_type == gemmi.EntityType.Polymer:
+            by_entity.setdefault(residue.entity_id, []).append(residue)
+    return list(by_entity.values())
+
+
+def _chain(model: int, name: str, every: list[gemmi.Residue], sequence: str) -> Chain | None:
+    """A chain, if it is the protein; `every` has the residues of all conformers."""
+    copy = gemmi.Chain("A")
+    for residue in every:
+        copy.add_residue(residue).subchain = "A"
+    polymer = copy.get_polymer()
     residues = list(polymer.first_conformer())
-    if not residues:
-        return None
     names = [gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) or "UNK" for letter in sequence]
     found = gemmi.align_sequence_to_polymer(names, polymer, gemmi.PolymerType.PeptideL, gemmi.AlignmentScoring())
     ours = found.add_gaps(sequence, 1)
@@ -101,5 +112,5 @@ def _chain(model: int, chain: gemmi.Chain, sequence: str) -> Chain | None:
     if identical < LEAST_IDENTITY * len(residues):
         return None
     positions = {str(residue.seqid): position for stretch in stretches for position, residue in stretch}
-    placed = [(positions[key], residue) for residue in polymer if (key := str(residue.seqid)) in positions]
-    return Chain(model, chain.name or UNNAMED, placed, len(residues) - len(positions))
+    placed = [(positions[key], residue) for residue in every if (key := str(residue.seqid)) in positions]
+    return Chain(model, name or UNNAMED, placed, len(residues) - len(positions))
