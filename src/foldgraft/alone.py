@@ -6,7 +6,6 @@ The trunk is given, found on this machine, or fetched; the tables are those of t
 import sys
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from foldgraft.predict.heads import load_heads
 from foldgraft.predict.matched import match
 from foldgraft.predict.new import pair_scores, predict
 from foldgraft.predict.page import Beside, page
-from foldgraft.predict.painted import paint
+from foldgraft.predict.painted import paint, painted
 from foldgraft.predict.scan import scan as scan_variants
 from foldgraft.predict.scan import write_scan
 from foldgraft.predict.sequences import Candidate, one, records_of
@@ -149,8 +148,7 @@ def scan(
     variants = [*truncations(protein.sequence), *tagged(protein.sequence, known), *substitutions(protein.sequence)]
     matched = match(structure, protein.sequence) if structure else None
     if matched and output_structure:  # before the scan, which takes minutes
-        with TemporaryDirectory() as folder:
-            paint(matched, Path(folder) / output_structure.name, np.zeros(len(protein.sequence)))
+        painted(matched, output_structure, np.zeros(len(protein.sequence)))
     print(f"{fasta}: {len(variants)} variants to score", file=sys.stderr)
     frozen = open_trunk(trunk)
     trained, states = heads_on(frozen, [path])[0], secondary_structure(protein, frozen)

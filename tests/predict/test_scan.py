@@ -94,6 +94,7 @@ def test_a_page_may_go_to_standard_output_but_not_with_its_table(folder, tmp_pat
 def test_a_structure_is_named_with_what_is_to_be_made_of_it(folder, tmp_path):
     head = folder.head("solubility", {"name": "mlp", "hidden": 8})
     (tmp_path / "one.fasta").write_text(f">x\n{PROTEIN[:12]}\n")
+    model_of({"A": list(enumerate(PROTEIN[:12], start=1))}).write_pdb(str(tmp_path / "in.pdb"))
     words = ["scan", tmp_path / "one.fasta", "-o", tmp_path / "a.html", "--head", head, "--trunk", folder.path]
     for more, said in (
         (["--viewer", "v.js"], "--viewer needs --structure"),
@@ -101,6 +102,7 @@ def test_a_structure_is_named_with_what_is_to_be_made_of_it(folder, tmp_path):
         (["--structure", "none.pdb", "--viewer", "none.js"], "none.js is not the script"),
         (["--structure", "none.pdb", "--output-structure", "a.pdb"], "none.pdb: cannot be read as a structure"),
         (["--structure", "none.pdb"], "--structure needs --viewer, .* or --output-structure"),
+        (["--structure", tmp_path / "in.pdb", "--output-structure", "a.txt"], r"^a\.txt: name a file that ends"),
     ):
         with pytest.raises(FoldgraftError, match=said):
             CliRunner().invoke(alone.app, list(map(str, [*words, *more])), catch_exceptions=False)

@@ -13,7 +13,32 @@ SCALE = 100.0
 
 
 def paint(matched: Matched, output: Path, values: np.ndarray) -> list[str]:
-    """Write a structure whose B-factors are the values of the residues, times `SCALE`; zero where there is none.
+    """Write a structure as `painted` gives it.
+
+    Parameters
+    ----------
+    matched : Matched
+    output : Path
+    values : float array, shape (L,)
+
+    Returns
+    -------
+    list of str
+        names of the chains painted.
+
+    Raises
+    ------
+    FoldgraftError
+        as of `painted`.
+    """
+    text = painted(matched, output, values)
+    with atomic(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return list(dict.fromkeys(chain.name for chain in matched.chains))
+
+
+def painted(matched: Matched, output: Path, values: np.ndarray) -> str:
+    """The text of a structure whose B-factors are the values of the residues, times `SCALE`; zero where there is none.
 
     Every chain that is the protein is painted, whatever of it was resolved; the format is that of the output's name.
 
@@ -21,13 +46,13 @@ def paint(matched: Matched, output: Path, values: np.ndarray) -> list[str]:
     ----------
     matched : Matched
     output : Path
+        where it is to be written.
     values : float array, shape (L,)
         NaN where not known.
 
     Returns
     -------
-    list of str
-        names of the chains painted.
+    str
 
     Raises
     ------
@@ -50,14 +75,10 @@ def paint(matched: Matched, output: Path, values: np.ndarray) -> list[str]:
             for atom in residue:
                 atom.b_iso = SCALE * float(known[place])
     if ending == ".cif":
-        text = matched.structure.make_mmcif_document().as_string()
-    else:
-        try:
-            text = matched.structure.make_pdb_string()
-        except RuntimeError as error:  # the name of a chain is longer than two letters
-            raise FoldgraftError(
-                f"{output}: the structure does not fit into a PDB file ({error}); name a file that ends in .cif"
-            ) from None
-    with atomic(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return list(dict.fromkeys(chain.name for chain in matched.chains))
+        return matched.structure.make_mmcif_document().as_string()
+    try:
+        return matched.structure.make_pdb_string()
+    except RuntimeError as error:  # the name of a chain is longer than two letters
+        raise FoldgraftError(
+            f"{output}: the structure does not fit into a PDB file ({error}); name a file that ends in .cif"
+        ) from None
