@@ -93,6 +93,12 @@ def test_without_the_viewer_a_still_picture_and_a_way_to_it(still, tmp_path, run
     assert page(run_folder, tmp_path / "missing.js", ReportSettings()) == still
 
 
+def test_a_viewer_that_is_no_text_is_refused(run_folder, tmp_path):
+    (tmp_path / "a.js").write_bytes(b"\xff\xfe")
+    with pytest.raises(FoldgraftError, match=r"--viewer: .*a\.js is not the script 3Dmol\.js"):
+        page(run_folder, tmp_path / "a.js", ReportSettings())
+
+
 def test_the_viewer_is_inlined(run_folder, viewer):
     text = page(run_folder, viewer, ReportSettings())
     assert text.count("</script>") == 5

@@ -73,10 +73,7 @@ def viewer_script(path: Path | None) -> str:
     """
     if path is None:
         return ""
-    try:
-        script = read_viewer(path)
-    except UnicodeDecodeError:
-        script = ""
+    script = read_viewer(path)
     if not DEFINES.search(script):
         raise FoldgraftError(f"--viewer: {path} is not the script 3Dmol.js; name {SOURCE}")
     return script

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from foldgraft.errors import FoldgraftError
+
 FOLDER = Path(__file__).parent
 SOURCE = "build/3Dmol-min.js of the npm package 3dmol (version 2.5.5)"
 """Where 3Dmol.js is to be had."""
@@ -18,10 +20,20 @@ def part(*names: str) -> Markup:
 
 
 def read_viewer(path: Path | None) -> str:
-    """The text of 3Dmol.js, safe within a script element; empty if there is no such file."""
+    """The text of 3Dmol.js, safe within a script element; empty if there is no such file.
+
+    Raises
+    ------
+    FoldgraftError
+        if the file is no text.
+    """
     if path is None or not path.is_file():
         return ""
-    return re.sub(r"</(script)", r"<\\/\1", path.read_text(encoding="utf-8"), flags=re.IGNORECASE)
+    try:
+        script = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise FoldgraftError(f"--viewer: {path} is not the script 3Dmol.js; name {SOURCE}") from None
+    return re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE)
 
 
 def as_json(value: Any) -> Markup:
